@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/crypt.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#define MAC_BLOCK 64 /* bytes of one SHA-256 block (RFC 2104 2) */
+
+struct crypt {
+	EVP_MD *md[CRYPT_HASH_N];
+	EVP_MD_CTX *ctx;
+	EVP_MD_CTX *inner, *outer; /* HMAC states after the padded key, copied for every use */
+};
+
+size_t crypt_hash_size(enum crypt_hash h)
+{
+	return h == CRYPT_MD5 ? 16 : 32;
+}
+
+void crypt_mac_key(struct crypt *c, str key)
+{
+	uint8_t pad[MAC_BLOCK];
+	ASSERT(key.n <= MAC_BLOCK);
+	for (int outer = 0; outer < 2; outer++) {
+		EVP_MD_CTX *ctx = outer ? c->outer : c->inner;
+		memset(pad, 0, sizeof pad);
+		memcpy(pad, key.p, key.n);
+		for (size_t i = 0; i < sizeof pad; i++)
+			pad[i] ^= outer ? 0x5c : 0x36;
+		ASSERT(EVP_DigestInit_ex(ctx, c->md[CRYPT_SHA256], NULL) == 1);
+		ASSERT(EVP_DigestUpdate(ctx, pad, sizeof pad) == 1);
+	}
+	crypt_wipe(pad, sizeof pad);
+}
+
+err crypt_new(struct crypt **out)
+{
+	struct crypt *c = calloc(1, sizeof *c);
+	ENSURE(c != NULL, NO_MEMORY);
+	c->md[CRYPT_MD5] = EVP_MD_fetch(NULL, "MD5", NULL);
+	c->md[CRYPT_SHA256] = EVP_MD_fetch(NULL, "SHA256", NULL);
+	c->ctx = EVP_MD_CTX_new();
+	c->inner = EVP_MD_CTX_new();
+	c->outer = EVP_MD_CTX_new();
+	if (c->md[CRYPT_MD5] == NULL || c->md[CRYPT_SHA256] == NULL || c->ctx == NULL || c->inner == NULL || c->outer == NULL) {
+		crypt_free(c);
+		return ERR(NO_MEMORY);
+	}
+	char key[32];
+	crypt_random(key, sizeof key);
+	crypt_mac_key(c, (str){ key, sizeof key });
+	crypt_wipe(key, sizeof key);
+	*out = c;
+	return OK;
+}
+
+void crypt_free(struct crypt *c)
+{
+	if (c == NULL)
+		return;
+	for (size_t i = 0; i < CRYPT_HASH_N; i++)
+		EVP_MD_free(c->md[i]);
+	EVP_MD_CTX_free(c->ctx);
+	EVP_MD_CTX_free(c->inner);
+	EVP_MD_CTX_free(c->outer);
+	free(c);
+}
+
+void crypt_hash(struct crypt *c, enum crypt_hash h, const str *parts, size_t n_parts, uint8_t out[CRYPT_HASH_MAX])
+{
+	ASSERT(EVP_DigestInit_ex(c->ctx, c->md[h], NULL) == 1);
+	for (size_t i = 0; i < n_parts; i++)
+		ASSERT(EVP_DigestUpdate(c->ctx, parts[i].p, parts[i].n) == 1);
+	ASSERT(EVP_DigestFinal_ex(c->ctx, out, NULL) == 1);
+}
+
+void crypt_mac(struct crypt *c, const str *parts, size_t n_parts, uint8_t out[32])
+{
+	ASSERT(EVP_MD_CTX_copy_ex(c->ctx, c->inner) == 1);
+	for (size_t i = 0; i < n_parts; i++)
+		ASSERT(EVP_DigestUpdate(c->ctx, parts[i].p, parts[i].n) == 1);
+	ASSERT(EVP_DigestFinal_ex(c->ctx, out, NULL) == 1);
+	ASSERT(EVP_MD_CTX_copy_ex(c->ctx, c->outer) == 1);
+	ASSERT(EVP_DigestUpdate(c->ctx, out, 32) == 1);
+	ASSERT(EVP_DigestFinal_ex(c->ctx, out, NULL) == 1);
+}
+
+void crypt_random(void *out, size_t n)
+{
+	for (size_t done = 0; done < n;) {
+		ssize_t got = getrandom((char *)out + done, n - done, 0);
+		if (got > 0)
+			done += (size_t)got;
+	}
+}
+
+bool crypt_equal(const void *a, const void *b, size_t n)
+{
+	return CRYPTO_memcmp(a, b, n) == 0;
+}
+
+void crypt_wipe(void *p, size_t n)
+{
+	OPENSSL_cleanse(p, n);
+}
