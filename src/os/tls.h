@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tls - TLS 1.2 and 1.3 by OpenSSL on the descriptor. Private keys are not here: each signature is asked of a signer
+ * (the keeper process) while the handshake waits. One SSL object belongs to one process.
+ */
+#ifndef WITAN_OS_TLS_H
+#define WITAN_OS_TLS_H
+
+#include "base/err.h"
+#include "base/str.h"
+#include "os/loop.h"
+
+/* ---- asking for a signature ---- */
+
+struct tls_sign; /* one signature under way; owned by the handshake */
+
+enum tls_sign_kind {
+	TLS_SIGN_ECDSA,     /* input: the digest; output: DER (RFC 3279 2.2.3) */
+	TLS_SIGN_RSA_PKCS1, /* input: the DigestInfo; padded by the keeper */
+	TLS_SIGN_RSA_RAW,   /* input: a padded block of the key's size (RSA-PSS, encoded by OpenSSL on this side) */
+};
+
+struct tls_signer {
+	/* Asks for the signature of `input` (valid only during the call) with the key whose SubjectPublicKeyInfo has this
+	 * SHA-256. The answer comes later by tls_sign_done, never from inside. An error: the handshake fails now. */
+	err (*sign)(void *arg, struct tls_sign *s, enum tls_sign_kind kind, const uint8_t key[32], str input);
+	/* The handshake is gone: s must not be answered any more. */
+	void (*forget)(void *arg, struct tls_sign *s);
+	void *arg;
+};
+
+/* An empty signature: it could not be made. The handshake goes on in a later turn, through its `resume`. */
+void tls_sign_done(struct tls_sign *s, str signature);
+
+/* ---- what a listener presents ---- */
+
+struct tls_config {
+	str chain_pem;           /* leaf first, then intermediates; no key */
+	str ca_pem;              /* trusted issuers of the peers' certificates; empty: client certificates are not asked for */
+	const char *ticket_keys; /* 80 bytes shared by all processes of a server, so that sessions resume at each (RFC 5077, RFC 8446 2.2) */
+	struct tls_signer signer;
+};
+
+/* Reference-counted: connections keep the one they began with, so that a certificate is replaced without dropping any. */
+struct tls_server;
+/* Copies what it needs of the config. MALFORMED, REFUSED (weak key, no serverAuth, expired) with place and remedy in d. */
+err tls_server_new(const struct tls_config *config, struct loop *l, struct tls_server **out, struct diag *d);
+struct tls_server *tls_server_ref(struct tls_server *s);
+void tls_server_unref(struct tls_server *s);
+/* Seconds since 1970 at which the leaf certificate ends. */
+int64_t tls_server_expires(const struct tls_server *s);
+
+/* ---- one connection ---- */
+
+struct tls;
+
+enum tls_io {
+	TLS_DONE,       /* it is done; for reads: *n bytes */
+	TLS_WANT_READ,  /* again when the descriptor is readable */
+	TLS_WANT_WRITE, /* again when it is writable */
+	TLS_WAIT,       /* a signature is under way: again when resume is called */
+	TLS_END,        /* the peer has closed, in order or not */
+	TLS_FAILED,     /* tls_error says why */
+};
+
+/* fd stays the caller's. resume(arg): the handshake can go on (called from the loop, never from inside a tls_ call). */
+err tls_accept(struct tls_server *s, int fd, void (*resume)(void *arg), void *arg, struct tls **out);
+/* As a client (next hops): verifies the peer's chain by ca_pem and its SAN by `name`; presents s's certificate when asked. */
+err tls_connect(struct tls_server *s, int fd, str name, void (*resume)(void *arg), void *arg, struct tls **out);
+enum tls_io tls_handshake(struct tls *t);
+enum tls_io tls_read(struct tls *t, void *p, size_t size, size_t *n);
+/* Bytes that are already decrypted and would not make the descriptor readable. */
+bool tls_has_pending(const struct tls *t);
+/* *n bytes taken. After TLS_WANT_*: call again with the same bytes at the front (their address may differ). */
+enum tls_io tls_write(struct tls *t, str s, size_t *n);
+/* Says goodbye if it can be said at once, and frees. */
+void tls_free(struct tls *t);
+bool tls_resumed(const struct tls *t);
+/* "TLSv1.3 TLS_AES_128_GCM_SHA256", NUL-ended. */
+const char *tls_cipher(const struct tls *t);
+/* The reason of TLS_FAILED in words, for the log. */
+const char *tls_error(const struct tls *t);
+/* Calls fn with each dNSName of the certificate that the peer presented and the CA set verified; false: there is none. */
+bool tls_peer_names(const struct tls *t, void (*fn)(void *arg, str name), void *arg);
+
+#endif
