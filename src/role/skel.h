@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * skel - what every process of the server has in common. A role is a const table; skel_main runs it: channel to master on
+ * descriptor 3, log on descriptor 2, counters, jail, start, drain, exit. Order of life: HELLO -> role->open (still with
+ * the rights it was started with: open files now) -> jail -> CHANNEL, LISTENER, METER_MAP (their doors, any number, also
+ * later when another process was started anew) -> START -> role->start -> ... -> DRAIN -> role->drain -> skel_exit.
+ */
+#ifndef WITAN_ROLE_SKEL_H
+#define WITAN_ROLE_SKEL_H
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/meter.h"
+#include "os/ipc.h"
+#include "os/jail.h"
+#include "os/loop.h"
+
+struct skel;
+
+struct role {
+	const char *name; /* "front" */
+	const struct jail *jail;
+	/* Each may be NULL. An error from open or start ends the process; d is shown to the administrator (REFUSED to master). */
+	err (*open)(struct skel *s, struct diag *d);
+	err (*start)(struct skel *s, struct diag *d);
+	/* fd is the role's now: a connected local socket to process `role`.`index`; replaces an earlier one of the same name. */
+	void (*on_channel)(struct skel *s, str role, unsigned index, int fd);
+	/* fd is the role's now: a listening TCP socket. transport: "tls", "tcp", or "control" (AF_UNIX stream). */
+	void (*on_listener)(struct skel *s, str transport, unsigned port, int fd);
+	void (*on_reload)(struct skel *s);
+	/* Stop taking new work, finish what is under way within `ms` milliseconds, then skel_exit. NULL: exits at once. */
+	void (*drain)(struct skel *s, uint32_t ms);
+};
+
+struct skel {
+	const struct role *role;
+	struct loop *loop;
+	struct log log;
+	struct meter *meter;       /* this process's page */
+	struct meter *meters;      /* all pages (vault reads them) */
+	unsigned n_meters;
+	struct ipc *master;
+	int dir;                   /* descriptor of the deployment directory; valid in role->open only */
+	unsigned index, n_fronts;
+	char fqdn[256];            /* this server's name */
+	char domains[2048];        /* SIP domains, comma-separated, the default first */
+	uint8_t shared_key[32];    /* the same in all processes of this start of the server, of nobody else */
+	void *state;               /* the role's own */
+};
+
+/* Runs a role until it ends; answers the exit status. */
+int skel_main(const struct role *role, int argc, char **argv);
+/* Tells master that the role serves (once; role->start may be too early for it). */
+void skel_ready(struct skel *s);
+/* Ends the process after this turn. */
+void skel_exit(struct skel *s, int status);
+
+#endif
