@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * conn - connections that carry SIP: accepted, shaken hands, framed, parsed, answered when malformed, written to, and
+ * closed when silent, slow or too greedy. A connection is named by its flow (RFC 5626 3.1), so that whoever holds a name
+ * never holds memory.
+ */
+#ifndef WITAN_ENGINE_CONN_H
+#define WITAN_ENGINE_CONN_H
+
+#include "base/err.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/meter.h"
+#include "os/loop.h"
+#include "os/net.h"
+#include "os/tls.h"
+#include "wire/sip.h"
+
+/* The name of one connection among all front processes. serial is never used twice for a slot. */
+struct flow {
+	uint32_t slot, serial;
+	uint16_t front;
+	uint16_t pad; /* 0 */
+};
+
+static inline bool flow_eq(const struct flow *a, const struct flow *b)
+{
+	return a->slot == b->slot && a->serial == b->serial && a->front == b->front;
+}
+
+/*
+ * One message as it came in, with the arena that everything about it is allocated from. Reference-counted: the
+ * connection holds it during the call, a transaction until it ends.
+ */
+struct inbound {
+	struct arena arena;
+	struct sip_msg msg;
+	struct flow flow;    /* where it came from, and where answers go */
+	struct addr peer;
+	bool secure;         /* it came over TLS */
+	uint64_t request;    /* the id that follows it through all processes */
+	str via_params;      /* ";received=192.0.2.1;rport=40000" for the answer (RFC 3261 18.2.1, RFC 3581) */
+	uint32_t refs;
+};
+
+struct inbound *inbound_ref(struct inbound *in);
+void inbound_unref(struct inbound *in);
+/* Copies bytes and parses them (a message passed on by another process). On error *out is NULL unless the message is
+ * answerable. */
+err inbound_new(str bytes, const struct sip_limits *limits, struct inbound **out, struct diag *d);
+
+struct conns; /* all connections of a process */
+struct conn;
+
+struct conn_door {
+	/* One well-formed message. The callee keeps it with inbound_ref. */
+	void (*on_message)(void *arg, struct conn *c, struct inbound *in);
+	/* The connection has ended; c is freed after the call. */
+	void (*on_close)(void *arg, struct conn *c);
+};
+
+struct conn_limits {
+	struct sip_limits sip;
+	uint32_t total, per_address;  /* connections */
+	uint32_t handshakes;          /* under way at once; the oldest gives way to a new one */
+	uint32_t handshake_ms;        /* until TLS is up */
+	uint32_t unauthenticated_ms;  /* until conn_set_trusted */
+	uint32_t message_ms;          /* from the first byte of a message to its last; and for a peer to take what it is sent */
+	uint32_t idle_ms;             /* without any byte from a trusted peer */
+	uint32_t queue;               /* bytes waiting to be written */
+};
+
+struct conns_config {
+	struct loop *loop;
+	struct log *log;
+	struct meter *meter;
+	uint16_t front;
+	struct conn_limits limits;
+	struct conn_door door;
+	void *arg;
+};
+
+err conns_new(const struct conns_config *config, struct conns **out);
+void conns_free(struct conns *s);
+void conns_set_limits(struct conns *s, const struct conn_limits *limits);
+/* What TLS listeners present from now on; connections keep what they began with. Takes a reference. */
+void conns_set_tls(struct conns *s, struct tls_server *tls);
+/* Takes over a listening descriptor. TLS listeners accept once conns_set_tls was called. */
+err conns_listen(struct conns *s, int fd, bool secure);
+/* Closes the listeners; connections go on. */
+void conns_stop_listening(struct conns *s);
+/* A connection of ours to a next hop; messages and its end come through the same door. */
+err conns_connect(struct conns *s, const struct addr *to, bool secure, str name, struct flow *out);
+size_t conns_count(const struct conns *s);
+void conns_each(struct conns *s, void (*fn)(void *arg, struct conn *c), void *arg);
+
+/* NULL: it has ended. */
+struct conn *conn_find(struct conns *s, const struct flow *f);
+/* Queues bytes; everything for one connection in one turn leaves in one write. SIP_FLOW_FAILED: no such connection, or its
+ * queue is over its ceiling (it is then closed). */
+err conn_send(struct conns *s, const struct flow *f, str bytes);
+void conn_close(struct conn *c, const char *why);
+struct flow conn_flow(const struct conn *c);
+const struct addr *conn_peer(const struct conn *c);
+bool conn_is_secure(const struct conn *c);
+/* Somebody has proven who he is over it: the short time limit is lifted. */
+void conn_set_trusted(struct conn *c);
+/* One pointer for the service that knows who uses the connection; it frees what it put there in on_close. */
+void **conn_user_slot(struct conn *c);
+/* A second one for the front process: what other processes asked it to keep with this connection. */
+void **conn_keep_slot(struct conn *c);
+const struct tls *conn_tls(const struct conn *c);
+
+#endif
