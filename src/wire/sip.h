@@ -119,7 +119,7 @@ struct sip_msg {
 	uint8_t max_forwards;          /* 255 when has_max_forwards is false */
 	bool has_max_forwards;
 	str body;
-	bool answerable;               /* after an error: Via, From, To, Call-ID and CSeq are good enough for a response */
+	bool answerable;               /* after an error: it is a request but no ACK, and has a Via to send a response along */
 };
 
 /* Ceilings of what is read. Zero fields mean the defaults in brackets. */

@@ -47,5 +47,7 @@ void uri_add_user(struct buf *b, str s);
 
 /* Is s an IPv4 address, or an IPv6 address in brackets? */
 bool uri_host_is_address(str s);
+/* Is s one of those or a hostname (RFC 3261 25.1 "host")? */
+bool uri_host_is_valid(str s);
 
 #endif

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The reader of messages. One pass cuts the header into rows; then the start line and the fields that every message has
+ * are decoded, and the other well-known ones checked. The first thing that is wrong is reported; reading goes on, so
+ * that a request can be answered.
+ */
+#include "wire/sip/sip_priv.h"
+
+#define FEW 40 /* rows before the arena is asked */
+#define CSEQ_MAX 0x7fffffffu /* RFC 3261 8.1.1.5 */
+
+struct reader {
+	struct sip_msg *m;
+	struct arena *arena;
+	struct diag *d; /* NULL once something is wrong */
+	err e;
+	struct sip_limits limits;
+	const char *p, *end;
+	struct sip_hdr *rows;
+	unsigned n, size;
+	struct sip_hdr few[FEW];
+};
+
+static void note(struct reader *r, err e, const char *where)
+{
+	if (!failed(e) || failed(r->e))
+		return;
+	r->e = e;
+	if (r->d != NULL)
+		(void)str_to_z(str_of(where), r->d->where, sizeof r->d->where);
+	r->d = NULL;
+}
+
+static void refuse(struct reader *r, const char *where, const char *see, const char *what, str text)
+{
+	note(r, sip_refuse(r->d, where, see, what, text), where);
+}
+
+static void refuse_as(struct reader *r, err e, const char *where, const char *see, const char *what)
+{
+	note(r, diag_fail(r->d, e, where, see, "%s", what), where);
+}
+
+/* ---- text ---- */
+
+#define EACH(byte) (0x0101010101010101u * (byte))
+
+/* Has a word a byte below SP, DEL, or not ASCII? A borrow may find one too many, never one too few. */
+static bool is_odd(uint64_t w)
+{
+	uint64_t del = w ^ EACH(0x7f);
+	return ((w | (w - EACH(0x20)) | (del - EACH(1))) & EACH(0x80)) != 0;
+}
+
+/* The bytes of a UTF-8 sequence (RFC 3629 4); 0 if it is none. */
+static size_t utf8_length(const unsigned char *p, size_t left)
+{
+	size_t n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+	if (p[0] < 0xc2 || p[0] > 0xf4 || left < n)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f))
+		return 0;
+	if ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+/* Steps over one character of a line: UTF-8, HTAB, a fold, or a control that a backslash makes part of a quoted string. */
+static size_t char_length(str line, size_t i)
+{
+	const unsigned char *p = (const unsigned char *)line.p + i;
+	if (p[0] >= 0x80)
+		return utf8_length(p, line.n - i);
+	if (p[0] >= ' ' && p[0] != 0x7f)
+		return 1;
+	if (p[0] == '\t')
+		return 1;
+	if (p[0] == '\r')
+		return line.n - i >= 3 && p[1] == '\n' && (p[2] == ' ' || p[2] == '\t') ? 3 : 0;
+	return p[0] != '\n' && i != 0 && p[-1] == '\\';
+}
+
+/* line is without its final CRLF */
+static bool is_text(str line)
+{
+	size_t i = 0;
+	for (; line.n - i >= 8; i += 8) {
+		uint64_t w;
+		memcpy(&w, line.p + i, 8);
+		if (is_odd(w))
+			break;
+	}
+	while (i < line.n) {
+		size_t n = char_length(line, i);
+		if (n == 0)
+			return false;
+		i += n;
+	}
+	return true;
+}
+
+/* ---- lines ---- */
+
+/* Takes the next line with its folds and CRLF; false at the end of the input or at a line that has no end. */
+static bool take_line(struct reader *r, str *line)
+{
+	const char *from = r->p, *nl = from;
+	for (;;) {
+		nl = nl < r->end ? memchr(nl, '\n', (size_t)(r->end - nl)) : NULL;
+		if (nl == NULL)
+			return false;
+		nl++;
+		if (nl == r->end || (*nl != ' ' && *nl != '\t'))
+			break;
+	}
+	r->p = nl;
+	*line = (str){ from, (size_t)(nl - from) };
+	bool crlf = line->n >= 2 && nl[-2] == '\r';
+	str text = str_cut(*line, 0, line->n - (crlf ? 2 : 1));
+	if (!crlf || !is_text(text))
+		refuse(r, "header", "see RFC 3261 7, 25.1", "a line has a bare CR or LF, a control character or no UTF-8", text);
+	return true;
+}
+
+static bool add_row(struct reader *r, const struct sip_hdr *row)
+{
+	if (r->n == r->limits.fields) {
+		refuse_as(r, ERR(SIP_TOO_LARGE), "header", "see RFC 3261 21.5.7", "there are too many header fields");
+		return false;
+	}
+	if (r->n == r->size) {
+		struct sip_hdr *rows = arena_alloc(r->arena, (size_t)r->limits.fields * sizeof *rows);
+		if (rows == NULL) {
+			refuse_as(r, ERR(CEILING), "header", "", "there is no memory for the header fields");
+			return false;
+		}
+		memcpy(rows, r->rows, r->n * sizeof *rows);
+		r->rows = rows;
+		r->size = r->limits.fields;
+	}
+	r->rows[r->n++] = *row;
+	return true;
+}
+
+static bool read_row(struct reader *r, str line)
+{
+	struct scan in = scan_of(line);
+	struct sip_hdr row = { .line = line };
+	row.name = scan_while(&in, &sip_token_set);
+	while (scan_char(&in, ' ') || scan_char(&in, '\t'))
+		;
+	if (row.name.n == 0 || !scan_char(&in, ':')) {
+		refuse(r, "header", "see RFC 3261 7.3.1", "a line is no header field", str_trim(line));
+		return true;
+	}
+	row.id = (uint16_t)sip_hdr_of(row.name);
+	row.value = str_trim(scan_rest(&in));
+	return add_row(r, &row);
+}
+
+/* The rows up to the empty line; then r->p is at the body. */
+static void read_rows(struct reader *r)
+{
+	str line;
+	for (;;) {
+		if (r->end - r->p >= 2 && r->p[0] == '\r' && r->p[1] == '\n') {
+			r->p += 2;
+			break;
+		}
+		if (!take_line(r, &line)) {
+			refuse(r, "header", "see RFC 3261 7", "the empty line after the header is missing", STR(""));
+			r->p = r->end;
+			break;
+		}
+		if (!read_row(r, line))
+			break;
+	}
+	if ((size_t)(r->p - r->m->raw.p) > r->limits.header)
+		refuse_as(r, ERR(SIP_TOO_LARGE), "header", "see RFC 3261 21.5.7", "the header is over its ceiling");
+}
+
+/* Moves the rows to the arena and chains the fields of each name. */
+static bool keep_rows(struct reader *r)
+{
+	struct sip_msg *m = r->m;
+	if (r->rows == r->few) {
+		r->rows = arena_alloc(r->arena, (r->n != 0 ? r->n : 1) * sizeof *r->rows);
+		if (r->rows == NULL) {
+			refuse_as(r, ERR(CEILING), "header", "", "there is no memory for the header fields");
+			return false;
+		}
+		memcpy(r->rows, r->few, r->n * sizeof *r->rows);
+	}
+	m->hdrs = r->rows;
+	m->n_hdrs = (uint16_t)r->n;
+	for (unsigned i = r->n; i-- > 0;) {
+		struct sip_hdr *h = &m->hdrs[i];
+		h->next = m->first[h->id];
+		m->first[h->id] = (uint16_t)(i + 1);
+	}
+	return true;
+}
+
+/* ---- start line ---- */
+
+/* "SIP/2.0"; another number of the same form is another version */
+static void check_version(struct reader *r, const char *where, str s)
+{
+	struct scan in = scan_of(s);
+	static const struct scan_set digit_set = { { 0x03ff000000000000 } };
+	str major, minor;
+	if (str_eq_case(s, STR("SIP/2.0")))
+		return;
+	in.p += str_begins_case(s, STR("SIP/")) ? 4 : 0;
+	if (in.p != s.p && scan_some(&in, &digit_set, &major) && scan_char(&in, '.') && scan_some(&in, &digit_set, &minor) &&
+		scan_at_end(&in))
+		refuse_as(r, ERR(SIP_VERSION), where, "see RFC 3261 7.1", "the version is not SIP/2.0");
+	else
+		refuse(r, where, "see RFC 3261 7.1", "the SIP version is not well-formed", s);
+}
+
+static void read_request_line(struct reader *r, str line)
+{
+	struct sip_msg *m = r->m;
+	static const char where[] = "Request-Line";
+	str rest, version;
+	m->method_name = str_split(line, ' ', &rest);
+	struct scan in = scan_of(m->method_name);
+	(void)scan_while(&in, &sip_token_set);
+	if (m->method_name.n == 0 || !scan_at_end(&in) || rest.n == 0) {
+		refuse(r, where, "see RFC 3261 7.1", "the request line is not well-formed", line);
+		return;
+	}
+	m->is_request = true;
+	m->method = sip_method_of(m->method_name);
+	m->request_uri = str_split(rest, ' ', &version);
+	check_version(r, where, version);
+	note(r, uri_parse(m->request_uri, &m->uri, r->d), where);
+	if (m->uri.headers.n != 0 && m->uri.kind != URI_OTHER)
+		refuse(r, where, "see RFC 3261 19.1.1", "the Request-URI has headers", m->request_uri);
+	if (m->uri.kind == URI_OTHER)
+		refuse_as(r, ERR(SIP_SCHEME), where, "see RFC 3261 8.2.2.1", "the scheme of the Request-URI is not known");
+}
+
+static void read_status_line(struct reader *r, str line)
+{
+	struct sip_msg *m = r->m;
+	static const char where[] = "Status-Line";
+	str rest;
+	check_version(r, where, str_split(line, ' ', &rest));
+	str code = str_cut(rest, 0, 3);
+	uint32_t status;
+	if (!str_to_u32(code, &status) || status < 100 || status > 699 || rest.n < 4 || rest.p[3] != ' ') {
+		refuse(r, where, "see RFC 3261 7.2", "the status line is not well-formed", line);
+		return;
+	}
+	m->status = status;
+	m->reason = str_cut(rest, 4, rest.n);
+}
+
+static void read_start_line(struct reader *r)
+{
+	str line;
+	if (!take_line(r, &line)) {
+		refuse(r, "start line", "see RFC 3261 7", "there is no start line", STR(""));
+		r->p = r->end;
+		return;
+	}
+	while (line.n != 0 && (line.p[line.n - 1] == '\n' || line.p[line.n - 1] == '\r'))
+		line.n--;
+	if (str_begins_case(line, STR("SIP/")))
+		read_status_line(r, line);
+	else
+		read_request_line(r, line);
+}
+
+/* ---- the fields that every message has ---- */
+
+/* The value of a field that must be there. */
+static bool get_value(struct reader *r, enum sip_hdr_id id, const char *where, str *value)
+{
+	*value = sip_hdr_value(r->m, id);
+	if (r->m->first[id] != 0)
+		return true;
+	refuse_as(r, ERR(MALFORMED), where, "see RFC 3261 8.1.1", "the field is missing");
+	return false;
+}
+
+static void read_party(struct reader *r, enum sip_hdr_id id, const char *where, struct sip_addr *addr, str *tag)
+{
+	str value;
+	if (!get_value(r, id, where, &value))
+		return;
+	note(r, sip_addr_parse_tag(value, addr, tag, r->d), where);
+	if (addr->is_star)
+		refuse(r, where, "see RFC 3261 20", "'*' stands for no address here", value);
+}
+
+static void read_via(struct reader *r)
+{
+	str value, top;
+	if (!get_value(r, SIP_HDR_VIA, "Via", &value))
+		return;
+	if (!sip_next_value(&value, &top))
+		top = STR("");
+	note(r, sip_via_parse(top, &r->m->via, r->d), "Via");
+}
+
+/* word [ "@" word ] */
+static void read_call_id(struct reader *r)
+{
+	str value, word;
+	if (!get_value(r, SIP_HDR_CALL_ID, "Call-ID", &value))
+		return;
+	struct scan in = scan_of(value);
+	bool good = scan_some(&in, &sip_word_set, &word);
+	if (good && scan_char(&in, '@'))
+		good = scan_some(&in, &sip_word_set, &word);
+	r->m->call_id = value;
+	if (!good || !scan_at_end(&in))
+		refuse(r, "Call-ID", "see RFC 3261 20.8", "the value is not well-formed", value);
+}
+
+static void read_cseq(struct reader *r)
+{
+	struct sip_msg *m = r->m;
+	str value;
+	if (!get_value(r, SIP_HDR_CSEQ, "CSeq", &value))
+		return;
+	size_t n = 0;
+	while (n < value.n && value.p[n] >= '0' && value.p[n] <= '9')
+		n++;
+	uint64_t number;
+	if (!sip_digits(str_cut(value, 0, n), &number) || number > CSEQ_MAX) {
+		refuse(r, "CSeq", "see RFC 3261 8.1.1.5", "the number is missing or not below 2^31", value);
+		return;
+	}
+	m->cseq = (uint32_t)number;
+	m->cseq_method = str_trim(str_cut(value, n, value.n));
+	struct scan in = scan_of(m->cseq_method);
+	(void)scan_while(&in, &sip_token_set);
+	if (m->cseq_method.n == 0 || m->cseq_method.p == value.p + n || !scan_at_end(&in))
+		refuse(r, "CSeq", "see RFC 3261 20.16", "the method is missing or not well-formed", value);
+	else if (m->is_request && !str_eq(m->cseq_method, m->method_name))
+		refuse(r, "CSeq", "see RFC 3261 8.1.1.5", "the method is not that of the request line", value);
+	if (!m->is_request) {
+		m->method_name = m->cseq_method;
+		m->method = sip_method_of(m->cseq_method);
+	}
+}
+
+static void read_max_forwards(struct reader *r)
+{
+	struct sip_msg *m = r->m;
+	uint64_t n;
+	if (m->first[SIP_HDR_MAX_FORWARDS] == 0)
+		return;
+	str value = sip_hdr_value(m, SIP_HDR_MAX_FORWARDS);
+	if (!sip_digits(value, &n) || n > 255) {
+		refuse(r, "Max-Forwards", "see RFC 3261 20.22", "the value is no number from 0 to 255", value);
+		return;
+	}
+	m->has_max_forwards = true;
+	m->max_forwards = (uint8_t)n;
+}
+
+static void read_body(struct reader *r)
+{
+	struct sip_msg *m = r->m;
+	static const char where[] = "Content-Length";
+	const struct sip_hdr *h = sip_hdr_first(m, SIP_HDR_CONTENT_LENGTH);
+	uint64_t n, again;
+	m->body = (str){ r->p, (size_t)(r->end - r->p) };
+	if (h != NULL) {
+		if (!sip_digits(h->value, &n)) {
+			refuse(r, where, "see RFC 3261 20.14", "the value is no number", h->value);
+			return;
+		}
+		for (const struct sip_hdr *o = h; (o = sip_hdr_next(m, o)) != NULL;)
+			if (!sip_digits(o->value, &again) || again != n)
+				refuse(r, where, "see RFC 4475 3.3.9", "two fields have different values", o->value);
+		if (n > m->body.n) {
+			refuse(r, where, "see RFC 3261 18.3", "the body is shorter than the value says", h->value);
+			return;
+		}
+		m->body.n = (size_t)n;
+	}
+	m->raw.n = (size_t)(m->body.p - m->raw.p) + m->body.n;
+	if (m->body.n > r->limits.body)
+		refuse_as(r, ERR(SIP_ENTITY), where, "see RFC 3261 21.4.11", "the body is over its ceiling");
+}
+
+static void check_rows(struct reader *r)
+{
+	for (unsigned i = 0; i < r->n; i++) {
+		const struct sip_hdr *h = &r->rows[i];
+		const char *where = h->id != SIP_HDR_OTHER ? sip_hdr_name((enum sip_hdr_id)h->id).p : "header";
+		if (h->next != 0 && sip_hdr_kind((enum sip_hdr_id)h->id) == SIP_KIND_ONE && h->id != SIP_HDR_CONTENT_LENGTH)
+			refuse(r, where, "see RFC 3261 7.3.1", "the field is there twice", str_trim(h->line));
+		note(r, sip_check_field((enum sip_hdr_id)h->id, h->value, r->d), where);
+	}
+}
+
+err sip_msg_parse(struct sip_msg *m, str raw, struct arena *a, const struct sip_limits *limits, struct diag *d)
+{
+	struct reader r;
+	while (raw.n >= 2 && raw.p[0] == '\r' && raw.p[1] == '\n') /* RFC 3261 7.5 */
+		raw = str_cut(raw, 2, raw.n);
+	*m = (struct sip_msg){ .raw = raw, .max_forwards = 255 };
+	r.m = m;
+	r.arena = a;
+	r.d = d;
+	r.e = OK;
+	r.limits = sip_limits_of(limits);
+	r.p = raw.p;
+	r.end = raw.p + raw.n;
+	r.rows = r.few;
+	r.n = 0;
+	r.size = r.limits.fields < FEW ? r.limits.fields : FEW;
+	read_start_line(&r);
+	read_rows(&r);
+	if (!keep_rows(&r))
+		return r.e;
+	read_via(&r);
+	read_party(&r, SIP_HDR_FROM, "From", &m->from, &m->from_tag);
+	read_party(&r, SIP_HDR_TO, "To", &m->to, &m->to_tag);
+	read_call_id(&r);
+	read_cseq(&r);
+	read_max_forwards(&r);
+	read_body(&r);
+	check_rows(&r);
+	if (m->raw.n > r.limits.message)
+		refuse_as(&r, ERR(SIP_TOO_LARGE), "message", "see RFC 3261 21.5.7", "the message is over its ceiling");
+	m->answerable = m->is_request && m->method != SIP_METHOD_ACK && m->first[SIP_HDR_VIA] != 0;
+	return r.e;
+}
