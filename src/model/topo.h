@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * topo - the topology document: one YAML file that describes the whole deployment, read into structs. Names are stored in
+ * lower case, international ones as A-labels (RFC 5891). Whatever the document leaves out has its default here, so that
+ * nobody else knows defaults. The keys are the rows of topo/topo_key.def.
+ */
+#ifndef WITAN_MODEL_TOPO_H
+#define WITAN_MODEL_TOPO_H
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#define TOPO_SIZE_MAX (1u << 20) /* bytes of a document */
+
+enum topo_role {
+	TOPO_STANDARD_EDITION, TOPO_FRONT_END, TOPO_DIRECTOR, TOPO_MEDIATION, TOPO_PERSISTENT_CHAT,
+	TOPO_SURVIVABLE_BRANCH, TOPO_TRUSTED_APPLICATION, TOPO_EDGE, TOPO_ROLE_N
+};
+enum topo_simple_urls { TOPO_URLS_PER_FUNCTION, TOPO_URLS_PER_DOMAIN, TOPO_URLS_SHARED };
+enum topo_ca { TOPO_CA_BUILT_IN, TOPO_CA_EXTERNAL };
+enum topo_key_type { TOPO_RSA_2048, TOPO_RSA_3072, TOPO_RSA_4096, TOPO_EC_P256, TOPO_EC_P384, TOPO_KEY_TYPE_N };
+enum topo_store_kind { TOPO_SQLITE, TOPO_POSTGRESQL };
+enum topo_balancer { TOPO_BALANCE_DNS, TOPO_BALANCE_TCP, TOPO_BALANCE_TLS };
+enum topo_transport { TOPO_TLS, TOPO_TCP };
+enum topo_service { TOPO_COLLOCATED_MEDIATION = 1 << 0, TOPO_COLLOCATED_CONFERENCING = 1 << 1 };
+
+/* Where in the document a thing begins, 1-based; 0: the document does not say it. */
+struct topo_at {
+	uint32_t line, column;
+};
+
+struct topo_names {
+	str *p;
+	size_t n;
+};
+
+/* Every part begins with its place. A str is empty (n == 0) where the document says nothing and there is no default. */
+
+struct topo_certificates {
+	struct topo_at at;
+	uint32_t internal_ca, public_ca; /* enum topo_ca */
+	uint32_t key;                    /* enum topo_key_type */
+	bool hybrid;
+	str crl_url; /* empty: http://SERVER/witan.crl */
+};
+
+struct topo_web {
+	struct topo_at at;
+	str internal, external;
+};
+
+struct topo_store {
+	struct topo_at at;
+	uint32_t kind; /* enum topo_store_kind */
+	str url;
+};
+
+struct topo_ports {
+	struct topo_at at;
+	uint32_t sip_tls; /* 5061 */
+	uint32_t sip_tcp; /* 0: no such listener */
+	uint32_t web;     /* 444 */
+};
+
+struct topo_addresses {
+	struct topo_at at;
+	str access, web_conferencing, av;
+};
+
+struct topo_server {
+	struct topo_at at;
+	str fqdn;
+	str internal_address;                  /* Edge only, as the next */
+	struct topo_addresses external_address;
+};
+
+struct topo_external {
+	struct topo_at at;
+	str access, web_conferencing, av;
+};
+
+struct topo_pool {
+	struct topo_at at;
+	str pool;      /* FQDN */
+	uint32_t role; /* enum topo_role */
+	struct {
+		struct topo_server *p;
+		size_t n;
+	} servers; /* never empty; standard edition: the pool itself */
+	struct topo_web web;
+	uint32_t collocated; /* set of enum topo_service */
+	struct topo_store store;
+	str next_hop_edge;
+	uint32_t balancer; /* enum topo_balancer */
+	struct topo_ports ports;
+	uint32_t front_processes; /* SIP processes on each server, at least 1 */
+	struct topo_external external; /* Edge only, as all the rest */
+	bool single_address;
+	str next_hop;
+	bool federation;
+	struct topo_names xmpp;
+	bool public_im;
+};
+
+struct topo_reverse_proxy {
+	struct topo_at at;
+	str fqdn;
+	struct topo_names publishes;
+	bool wildcard;
+};
+
+struct topo_gateway {
+	struct topo_at at;
+	str fqdn;
+	uint32_t port;
+	uint32_t transport; /* enum topo_transport */
+	str mediation;
+};
+
+struct topo_office_web_apps {
+	struct topo_at at;
+	str internal, external;
+};
+
+struct topo_site {
+	struct topo_at at;
+	str name, region;
+	struct {
+		struct topo_pool *p;
+		size_t n;
+	} pools;
+	struct {
+		struct topo_reverse_proxy *p;
+		size_t n;
+	} reverse_proxies;
+	struct {
+		struct topo_gateway *p;
+		size_t n;
+	} pstn_gateways;
+	struct {
+		struct topo_office_web_apps *p;
+		size_t n;
+	} office_web_apps;
+};
+
+struct topo_warning {
+	struct topo_warning *next;
+	struct diag diag;
+};
+
+struct topo {
+	struct topo_at at;
+	str organization;
+	struct topo_names sip_domains; /* at least one, the default first */
+	str internal_domain;
+	uint32_t simple_urls; /* enum topo_simple_urls */
+	str simple_url_host;
+	struct topo_certificates certificates;
+	struct {
+		struct topo_site *p;
+		size_t n;
+	} sites;
+	struct topo_warning *warnings; /* what is allowed but hardly meant, in the document's order */
+};
+
+/*
+ * Reads a document and checks every rule. All of *t lives in `a` (a ceiling of 16 MiB takes every document within
+ * TOPO_SIZE_MAX). `file` is what d->where begins with ("topology.yaml"). MALFORMED: not this kind of document; REFUSED: a
+ * rule of the topology is broken; CEILING: too large or too deep; d (NULL allowed) says where, why and what to do.
+ */
+err topo_parse(struct topo *t, struct arena *a, str text, const char *file, struct diag *d);
+/* The same from a file; ABSENT or SYSTEM when it cannot be read. */
+err topo_read(struct topo *t, struct arena *a, const char *path, struct diag *d);
+
+/* Appends the document in its canonical form: keys in the order of the rows, defaults left out. */
+void topo_print(const struct topo *t, struct buf *out);
+
+/* One server of the deployment with the parts it belongs to. */
+struct topo_host {
+	const struct topo_site *site;
+	const struct topo_pool *pool;
+	const struct topo_server *server;
+};
+
+/*
+ * The server called fqdn; with an empty fqdn the only one that signs users in (standard-edition or front-end). ABSENT
+ * (with d) if there is none or, for an empty fqdn, more than one.
+ */
+err topo_find_host(const struct topo *t, str fqdn, struct topo_host *out, struct diag *d);
+/* NULL if there is none. */
+const struct topo_pool *topo_find_pool(const struct topo *t, str fqdn);
+
+/*
+ * The names by which other servers of this topology prove themselves to `self`: every pool, server and TLS gateway but
+ * self's own server, each once. Lives in `a`. NO_MEMORY or CEILING by the arena.
+ */
+err topo_trusted(const struct topo *t, str self, struct arena *a, struct topo_names *out);
+
+/* The word of the document for a value: "standard-edition", "rsa-2048". */
+const char *topo_role_word(enum topo_role role);
+const char *topo_key_type_word(enum topo_key_type type);
+/* False if there is no such word. */
+bool topo_key_type_find(str word, enum topo_key_type *out);
+
+/*
+ * A DNS name as this system stores it: lower case, A-labels, no dot at the end. MALFORMED with d (where is left to the
+ * caller) for an empty or too long label or name (63, 253 octets), a wildcard, or a character outside letters, digits, hyphen.
+ */
+err topo_name(str given, struct arena *a, str *out, struct diag *d);
+
+#endif
