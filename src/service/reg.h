@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reg - where is a user? The registrar (RFC 3261 10.3) and location table of the users whose home is this process, with
+ * outbound (RFC 5626), GRUUs (RFC 5627), Path (RFC 3327), Service-Route (RFC 3608) and the reg event package (RFC 3680).
+ * Every binding hangs on the flow that it came over and ends with it.
+ */
+#ifndef WITAN_SERVICE_REG_H
+#define WITAN_SERVICE_REG_H
+
+#include "base/crypt.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/meter.h"
+#include "base/timer.h"
+#include "engine/stage.h"
+#include "service/user.h"
+
+struct config;
+struct reg;
+
+struct reg_door {
+	/*
+	 * What is bound for aor over f has changed: `bytes` is all of it, for reg_binding_restore. The front process of f keeps it
+	 * with the connection (conn_keep_slot) in place of what it had for this aor, so that a home that died can be told again.
+	 */
+	void (*on_bound)(void *arg, const struct flow *f, str aor, str bytes);
+	/* Nothing is bound for aor over f any more (not called when the flow itself has gone). */
+	void (*on_unbound)(void *arg, const struct flow *f, str aor);
+};
+
+struct reg_config {
+	struct timers *timers;       /* monotonic */
+	uint64_t (*unix_ms)(void);   /* milliseconds since 1970; NULL: the system's clock */
+	struct crypt *crypt;         /* its MAC key must be the same in all front processes (temporary GRUUs) */
+	const struct users *users;
+	const struct config *config; /* read at each request */
+	struct txns *txns;           /* for NOTIFY; NULL: reg_subscribe_stage answers 489 */
+	str fqdn;                    /* for Service-Route; must outlive the registrar */
+	uint16_t port_tls, port_tcp; /* 0: no such listener */
+	struct log *log;
+	struct meter *meter;
+	struct reg_door door;
+	void *arg;
+};
+
+err reg_new(const struct reg_config *config, struct reg **out);
+void reg_free(struct reg *g);
+
+/* REGISTER at the home of r->aor, in its server transaction. To and r->aor must be the same (403 otherwise). */
+err reg_stage(void *state, struct request *r, enum stage_verdict *v);
+/* SUBSCRIBE with Event: reg for r->target, new or in its dialog; everything else is NEXT. */
+err reg_subscribe_stage(void *state, struct request *r, enum stage_verdict *v);
+
+/* The connection has ended: everything bound over it is removed. */
+void reg_flow_gone(struct reg *g, const struct flow *f);
+
+/* ---- for route ---- */
+
+struct reg_target {
+	str uri;             /* the registered Contact URI; becomes the Request-URI */
+	str path;            /* Path values as received, joined by ", ": the route set (RFC 3327 5.4); empty without */
+	str instance;        /* +sip.instance without quotes, "<urn:uuid:...>"; empty without */
+	struct flow flow;
+	uint32_t reg_id;     /* 0: not by outbound */
+	uint16_t q;          /* thousandths */
+	bool is_alternative; /* another flow to the instance of the entry before: only to be tried when that flow fails */
+};
+
+/*
+ * Where aor is: at most max targets by falling q; those of one instance stand together, the newest first, the others as
+ * alternatives (RFC 5626 7). Slices are copied into a. Answers how many.
+ */
+size_t reg_find(struct reg *g, str aor, struct arena *a, struct reg_target *out, size_t max);
+/* The targets of the one instance that a GRUU (public or temporary) names; none: it is not signed in, or not ours. */
+size_t reg_find_gruu(struct reg *g, const struct uri *u, struct arena *a, struct reg_target *out, size_t max);
+/* Is u a GRUU of this deployment? Then aor becomes the address of record it belongs to, in the arena. Needs no binding here. */
+bool reg_gruu_aor(const struct reg *g, const struct uri *u, struct arena *a, str *aor);
+/* Is u a SIP or SIPS URI with a domain of the deployment? */
+bool reg_is_ours(const struct reg *g, const struct uri *u);
+
+/* ---- for a home that starts anew ---- */
+
+/* Everything bound for aor over f, with expiry as wall-clock time; appends nothing when there is nothing. */
+void reg_binding_print(const struct reg *g, const struct flow *f, str aor, struct buf *out);
+/* The way back: what has expired is left out, and what is newer here stays. MALFORMED: not made by reg_binding_print. */
+err reg_binding_restore(struct reg *g, const struct flow *f, str aor, str bytes);
+
+size_t reg_count(const struct reg *g); /* bindings */
+
+#endif
