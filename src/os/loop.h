@@ -14,6 +14,7 @@
 
 struct loop;
 
+/* Also makes the process ignore SIGPIPE: a peer that is gone is an answer of write. */
 err loop_new(struct loop **out);
 /* Everything opened on it must have been closed and its closed() called. */
 void loop_free(struct loop *l);
@@ -39,9 +40,10 @@ void loop_undefer(struct loop_task *t);
 enum { WATCH_READ = 1, WATCH_WRITE = 2 };
 struct watch {
 	uv_poll_t poll;
-	void (*fn)(void *arg, unsigned events); /* events: WATCH_READ, WATCH_WRITE; an error or hang-up shows as both */
+	void (*fn)(void *arg, unsigned events); /* events: WATCH_READ, WATCH_WRITE; an error shows as both, a hang-up as what was asked for */
 	void (*closed)(void *arg);
 	void *arg;
+	unsigned events; /* asked for at the moment */
 };
 /* fd must be non-blocking and stay open until `closed`. Watches nothing until watch_set. */
 err watch_open(struct loop *l, struct watch *w, int fd, void (*fn)(void *arg, unsigned events), void *arg);
