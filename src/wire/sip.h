@@ -132,9 +132,11 @@ struct sip_limits {
 
 /* Remembers how far a stream has been looked through, so that a message that comes byte by byte is scanned once. */
 struct sip_frame {
-	uint32_t scanned;
+	uint32_t scanned;       /* bytes of whole fields that have been looked at */
 	uint32_t header_length; /* 0: the empty line has not been seen */
 	uint32_t length;        /* of the whole message, once the header is there */
+	uint64_t body;          /* Content-Length, when has_body */
+	bool has_body, refused;
 };
 
 /*

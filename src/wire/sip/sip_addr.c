@@ -5,9 +5,6 @@
 #define SEE_ADDR "see RFC 3261 20.10, 25.1"
 #define SEE_VIA  "see RFC 3261 20.42"
 
-/* *(token LWS): token and LWS */
-static const struct scan_set display_set = { { 0x03ff6ca300002600, 0x47ffffff87fffffe } };
-
 /* The display name up to '<'; false if this is no name-addr. s ends behind the '<'. */
 static bool read_display(struct scan *s, str *display, bool *broken)
 {
@@ -19,7 +16,7 @@ static bool read_display(struct scan *s, str *display, bool *broken)
 			return false;
 		sip_skip_space(&at);
 	} else {
-		*display = str_trim(scan_while(&at, &display_set));
+		*display = str_trim(sip_while(&at, CHAR_TOKEN | CHAR_SPACE));
 	}
 	if (!scan_char(&at, '<'))
 		return false;
@@ -42,7 +39,7 @@ static bool take_tag(void *arg, str name, str value)
 static str bare_spec(struct scan *s)
 {
 	const char *from = s->p;
-	while (s->p != s->end && *s->p != ';' && !scan_has(&sip_space_set, *s->p))
+	while (s->p != s->end && *s->p != ';' && !sip_is(*s->p, CHAR_SPACE))
 		s->p++;
 	return (str){ from, (size_t)(s->p - from) };
 }
@@ -106,13 +103,13 @@ static bool read_protocol(struct scan *s, str *transport)
 	str name, version;
 	if (scan_left(s) > 8 && memcmp(s->p, "SIP/2.0/", 8) == 0)
 		s->p += 8;
-	else if (!scan_some(s, &sip_token_set, &name) || !take_slash(s) || !scan_some(s, &sip_token_set, &version) ||
+	else if (!sip_some(s, CHAR_TOKEN, &name) || !take_slash(s) || !sip_some(s, CHAR_TOKEN, &version) ||
 		 !take_slash(s))
 		return false;
 	sip_skip_space(s);
-	if (!scan_some(s, &sip_token_set, transport))
+	if (!sip_some(s, CHAR_TOKEN, transport))
 		return false;
-	if (scan_at_end(s) || !scan_has(&sip_space_set, *s->p))
+	if (scan_at_end(s) || !sip_is(*s->p, CHAR_SPACE))
 		return false;
 	sip_skip_space(s);
 	return true;
@@ -123,7 +120,7 @@ static bool read_sent_by(struct scan *s, struct sip_via *v)
 {
 	const char *from = s->p;
 	bool bracket = scan_peek(s) == '[';
-	while (s->p != s->end && *s->p != ';' && (bracket || *s->p != ':') && !scan_has(&sip_space_set, *s->p))
+	while (s->p != s->end && *s->p != ';' && (bracket || *s->p != ':') && !sip_is(*s->p, CHAR_SPACE))
 		if (*s->p++ == ']')
 			bracket = false;
 	v->host = (str){ from, (size_t)(s->p - from) };

@@ -2,8 +2,6 @@
 /* The grammar of well-known fields that sip_msg_parse does not decode: whoever reads one later may rely on it. */
 #include "wire/sip/sip_priv.h"
 
-static const struct scan_set digit_set = { { 0x03ff000000000000 } };
-
 static bool is_at_end(struct scan *s)
 {
 	sip_skip_space(s);
@@ -53,10 +51,10 @@ static err check_seconds(str value, struct diag *d)
 {
 	struct scan in = scan_of(value);
 	str digits;
-	if (!scan_some(&in, &digit_set, &digits))
+	if (!sip_some(&in, CHAR_DIGIT, &digits))
 		return sip_refuse(d, NULL, "see RFC 3261 20.19", "there is no number of seconds", value);
 	char c = scan_peek(&in);
-	if (!scan_at_end(&in) && c != ';' && c != '(' && !scan_has(&sip_space_set, c))
+	if (!scan_at_end(&in) && c != ';' && c != '(' && !sip_is(c, CHAR_SPACE))
 		return sip_refuse(d, NULL, "see RFC 3261 20.19", "the number of seconds is not well-formed", value);
 	return OK;
 }
@@ -88,11 +86,11 @@ static err check_media_type(str value, struct diag *d)
 {
 	struct scan in = scan_of(value);
 	str part;
-	bool good = scan_some(&in, &sip_token_set, &part);
+	bool good = sip_some(&in, CHAR_TOKEN, &part);
 	sip_skip_space(&in);
 	good = good && scan_char(&in, '/');
 	sip_skip_space(&in);
-	good = good && scan_some(&in, &sip_token_set, &part) && sip_read_params(&in, &part, NULL, NULL);
+	good = good && sip_some(&in, CHAR_TOKEN, &part) && sip_read_params(&in, &part, NULL, NULL);
 	return good ? OK : sip_refuse(d, NULL, "see RFC 3261 20.15", "the media type is not well-formed", value);
 }
 
@@ -101,7 +99,7 @@ static err check_token_params(str value, struct diag *d)
 {
 	struct scan in = scan_of(value);
 	str part;
-	if (!scan_some(&in, &sip_token_set, &part) || !sip_read_params(&in, &part, NULL, NULL))
+	if (!sip_some(&in, CHAR_TOKEN, &part) || !sip_read_params(&in, &part, NULL, NULL))
 		return sip_refuse(d, NULL, "see RFC 3261 25.1", "the value is not well-formed", value);
 	return OK;
 }
@@ -113,7 +111,7 @@ static err check_tokens(str value, struct diag *d)
 	while (sip_next_value(&rest, &one)) {
 		struct scan in = scan_of(one);
 		str token;
-		if (!scan_some(&in, &sip_token_set, &token) || !scan_at_end(&in))
+		if (!sip_some(&in, CHAR_TOKEN, &token) || !scan_at_end(&in))
 			return sip_refuse(d, NULL, "see RFC 3261 25.1", "the list of tokens is not well-formed", value);
 	}
 	return OK;
@@ -124,7 +122,7 @@ static err check_auth(str value, struct diag *d)
 {
 	struct scan in = scan_of(value);
 	str scheme;
-	if (!scan_some(&in, &sip_token_set, &scheme) || scan_at_end(&in) || !scan_has(&sip_space_set, *in.p))
+	if (!sip_some(&in, CHAR_TOKEN, &scheme) || scan_at_end(&in) || !sip_is(*in.p, CHAR_SPACE))
 		return sip_refuse(d, NULL, "see RFC 3261 20.7", "the scheme is not well-formed", str_cut(value, 0, 16));
 	return OK;
 }
@@ -134,11 +132,11 @@ static err check_rack(str value, struct diag *d)
 {
 	struct scan in = scan_of(value);
 	str part;
-	bool good = scan_some(&in, &digit_set, &part);
+	bool good = sip_some(&in, CHAR_DIGIT, &part);
 	sip_skip_space(&in);
-	good = good && scan_some(&in, &digit_set, &part);
+	good = good && sip_some(&in, CHAR_DIGIT, &part);
 	sip_skip_space(&in);
-	good = good && scan_some(&in, &sip_token_set, &part) && is_at_end(&in);
+	good = good && sip_some(&in, CHAR_TOKEN, &part) && is_at_end(&in);
 	return good ? OK : sip_refuse(d, NULL, "see RFC 3262 7.2", "the value is not well-formed", value);
 }
 
@@ -153,7 +151,7 @@ static err check_warning(str value, struct diag *d)
 {
 	struct scan in = scan_of(value);
 	str code;
-	if (!scan_some(&in, &digit_set, &code) || code.n != 3 || scan_peek(&in) != ' ')
+	if (!sip_some(&in, CHAR_DIGIT, &code) || code.n != 3 || scan_peek(&in) != ' ')
 		return sip_refuse(d, NULL, "see RFC 3261 20.43", "the warning code is not three digits", value);
 	return OK;
 }

@@ -4,6 +4,10 @@
  * are decoded, and the other well-known ones checked. The first thing that is wrong is reported; reading goes on, so
  * that a request can be answered.
  */
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "wire/sip/sip_priv.h"
 
 #define FEW 40 /* rows before the arena is asked */
@@ -43,13 +47,26 @@ static void refuse_as(struct reader *r, err e, const char *where, const char *se
 
 /* ---- text ---- */
 
-#define EACH(byte) (0x0101010101010101u * (byte))
-
-/* Has a word a byte below SP, DEL, or not ASCII? A borrow may find one too many, never one too few. */
-static bool is_odd(uint64_t w)
+static bool is_plain(char c)
 {
-	uint64_t del = w ^ EACH(0x7f);
-	return ((w | (w - EACH(0x20)) | (del - EACH(1))) & EACH(0x80)) != 0;
+	return (signed char)c >= ' ' && c != 0x7f;
+}
+
+/* The first byte that is a control, DEL or not ASCII; end without. */
+static const char *find_odd(const char *p, const char *end)
+{
+#ifdef __SSE2__
+	const __m128i space = _mm_set1_epi8(' '), del = _mm_set1_epi8(0x7f);
+	for (; end - p >= 16; p += 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+		int odd = _mm_movemask_epi8(_mm_or_si128(_mm_cmplt_epi8(v, space), _mm_cmpeq_epi8(v, del)));
+		if (odd != 0)
+			return p + __builtin_ctz((unsigned)odd);
+	}
+#endif
+	while (p != end && is_plain(*p))
+		p++;
+	return p;
 }
 
 /* The bytes of a UTF-8 sequence (RFC 3629 4); 0 if it is none. */
@@ -68,38 +85,19 @@ static size_t utf8_length(const unsigned char *p, size_t left)
 	return n;
 }
 
-/* Steps over one character of a line: UTF-8, HTAB, a fold, or a control that a backslash makes part of a quoted string. */
-static size_t char_length(str line, size_t i)
+/* Steps over one odd character of a line: UTF-8, HTAB, a fold, or a control that a backslash makes part of a quoted
+ * string. 0: it may not stand there. */
+static size_t odd_length(const char *from, const char *at, const char *end)
 {
-	const unsigned char *p = (const unsigned char *)line.p + i;
+	const unsigned char *p = (const unsigned char *)at;
+	size_t left = (size_t)(end - at);
 	if (p[0] >= 0x80)
-		return utf8_length(p, line.n - i);
-	if (p[0] >= ' ' && p[0] != 0x7f)
-		return 1;
+		return utf8_length(p, left);
 	if (p[0] == '\t')
 		return 1;
 	if (p[0] == '\r')
-		return line.n - i >= 3 && p[1] == '\n' && (p[2] == ' ' || p[2] == '\t') ? 3 : 0;
-	return p[0] != '\n' && i != 0 && p[-1] == '\\';
-}
-
-/* line is without its final CRLF */
-static bool is_text(str line)
-{
-	size_t i = 0;
-	for (; line.n - i >= 8; i += 8) {
-		uint64_t w;
-		memcpy(&w, line.p + i, 8);
-		if (is_odd(w))
-			break;
-	}
-	while (i < line.n) {
-		size_t n = char_length(line, i);
-		if (n == 0)
-			return false;
-		i += n;
-	}
-	return true;
+		return left >= 3 && p[1] == '\n' && (p[2] == ' ' || p[2] == '\t') ? 3 : 0;
+	return p[0] != '\n' && at != from && at[-1] == '\\';
 }
 
 /* ---- lines ---- */
@@ -107,58 +105,75 @@ static bool is_text(str line)
 /* Takes the next line with its folds and CRLF; false at the end of the input or at a line that has no end. */
 static bool take_line(struct reader *r, str *line)
 {
-	const char *from = r->p, *nl = from;
+	const char *from = r->p, *end = r->end, *p = from;
+	bool good = true;
 	for (;;) {
-		nl = nl < r->end ? memchr(nl, '\n', (size_t)(r->end - nl)) : NULL;
-		if (nl == NULL)
+		p = find_odd(p, end);
+		if (p == end)
 			return false;
-		nl++;
-		if (nl == r->end || (*nl != ' ' && *nl != '\t'))
+		size_t n = odd_length(from, p, end);
+		if (n == 0 && *p == '\r' && end - p >= 2 && p[1] == '\n')
 			break;
+		good = good && n != 0;
+		if (n == 0 && *p == '\n')
+			break;
+		p += n != 0 ? n : 1;
 	}
-	r->p = nl;
-	*line = (str){ from, (size_t)(nl - from) };
-	bool crlf = line->n >= 2 && nl[-2] == '\r';
-	str text = str_cut(*line, 0, line->n - (crlf ? 2 : 1));
-	if (!crlf || !is_text(text))
-		refuse(r, "header", "see RFC 3261 7, 25.1", "a line has a bare CR or LF, a control character or no UTF-8", text);
+	r->p = p + (*p == '\r' ? 2 : 1);
+	*line = (str){ from, (size_t)(r->p - from) };
+	if (!good || *p == '\n')
+		refuse(r, "header", "see RFC 3261 7, 25.1", "a line has a bare CR or LF, a control character or no UTF-8",
+			(str){ from, (size_t)(p - from) });
 	return true;
 }
 
-static bool add_row(struct reader *r, const struct sip_hdr *row)
+/* Moves the rows to the arena, with room for as many as the ceiling allows. */
+static bool grow_rows(struct reader *r, unsigned size)
+{
+	struct sip_hdr *rows = arena_alloc(r->arena, (size != 0 ? size : 1) * sizeof *rows);
+	if (rows == NULL) {
+		refuse_as(r, ERR(CEILING), "header", "", "there is no memory for the header fields");
+		return false;
+	}
+	memcpy(rows, r->rows, r->n * sizeof *rows);
+	r->rows = rows;
+	r->size = size;
+	return true;
+}
+
+/* A place for one more row; NULL when there are too many. */
+static struct sip_hdr *new_row(struct reader *r)
 {
 	if (r->n == r->limits.fields) {
 		refuse_as(r, ERR(SIP_TOO_LARGE), "header", "see RFC 3261 21.5.7", "there are too many header fields");
-		return false;
+		return NULL;
 	}
-	if (r->n == r->size) {
-		struct sip_hdr *rows = arena_alloc(r->arena, (size_t)r->limits.fields * sizeof *rows);
-		if (rows == NULL) {
-			refuse_as(r, ERR(CEILING), "header", "", "there is no memory for the header fields");
-			return false;
-		}
-		memcpy(rows, r->rows, r->n * sizeof *rows);
-		r->rows = rows;
-		r->size = r->limits.fields;
-	}
-	r->rows[r->n++] = *row;
-	return true;
+	if (r->n == r->size && !grow_rows(r, r->limits.fields))
+		return NULL;
+	return &r->rows[r->n++];
 }
 
 static bool read_row(struct reader *r, str line)
 {
 	struct scan in = scan_of(line);
-	struct sip_hdr row = { .line = line };
-	row.name = scan_while(&in, &sip_token_set);
-	while (scan_char(&in, ' ') || scan_char(&in, '\t'))
-		;
-	if (row.name.n == 0 || !scan_char(&in, ':')) {
+	str name = sip_while(&in, CHAR_TOKEN);
+	while (in.p != in.end && (*in.p == ' ' || *in.p == '\t'))
+		in.p++;
+	if (name.n == 0 || !scan_char(&in, ':')) {
 		refuse(r, "header", "see RFC 3261 7.3.1", "a line is no header field", str_trim(line));
 		return true;
 	}
-	row.id = (uint16_t)sip_hdr_of(row.name);
-	row.value = str_trim(scan_rest(&in));
-	return add_row(r, &row);
+	struct sip_hdr *row = new_row(r);
+	if (row == NULL)
+		return false;
+	sip_skip_space(&in);
+	while (in.end != in.p && sip_is(in.end[-1], CHAR_SPACE))
+		in.end--;
+	row->id = (uint16_t)sip_hdr_of(name);
+	row->line = line;
+	row->name = name;
+	row->value = scan_rest(&in);
+	return true;
 }
 
 /* The rows up to the empty line; then r->p is at the body. */
@@ -182,18 +197,12 @@ static void read_rows(struct reader *r)
 		refuse_as(r, ERR(SIP_TOO_LARGE), "header", "see RFC 3261 21.5.7", "the header is over its ceiling");
 }
 
-/* Moves the rows to the arena and chains the fields of each name. */
+/* Hands the rows over and chains the fields of each name. */
 static bool keep_rows(struct reader *r)
 {
 	struct sip_msg *m = r->m;
-	if (r->rows == r->few) {
-		r->rows = arena_alloc(r->arena, (r->n != 0 ? r->n : 1) * sizeof *r->rows);
-		if (r->rows == NULL) {
-			refuse_as(r, ERR(CEILING), "header", "", "there is no memory for the header fields");
-			return false;
-		}
-		memcpy(r->rows, r->few, r->n * sizeof *r->rows);
-	}
+	if (r->rows == r->few && !grow_rows(r, r->n))
+		return false;
 	m->hdrs = r->rows;
 	m->n_hdrs = (uint16_t)r->n;
 	for (unsigned i = r->n; i-- > 0;) {
@@ -210,12 +219,11 @@ static bool keep_rows(struct reader *r)
 static void check_version(struct reader *r, const char *where, str s)
 {
 	struct scan in = scan_of(s);
-	static const struct scan_set digit_set = { { 0x03ff000000000000 } };
 	str major, minor;
 	if (str_eq_case(s, STR("SIP/2.0")))
 		return;
 	in.p += str_begins_case(s, STR("SIP/")) ? 4 : 0;
-	if (in.p != s.p && scan_some(&in, &digit_set, &major) && scan_char(&in, '.') && scan_some(&in, &digit_set, &minor) &&
+	if (in.p != s.p && sip_some(&in, CHAR_DIGIT, &major) && scan_char(&in, '.') && sip_some(&in, CHAR_DIGIT, &minor) &&
 		scan_at_end(&in))
 		refuse_as(r, ERR(SIP_VERSION), where, "see RFC 3261 7.1", "the version is not SIP/2.0");
 	else
@@ -229,7 +237,7 @@ static void read_request_line(struct reader *r, str line)
 	str rest, version;
 	m->method_name = str_split(line, ' ', &rest);
 	struct scan in = scan_of(m->method_name);
-	(void)scan_while(&in, &sip_token_set);
+	(void)sip_while(&in, CHAR_TOKEN);
 	if (m->method_name.n == 0 || !scan_at_end(&in) || rest.n == 0) {
 		refuse(r, where, "see RFC 3261 7.1", "the request line is not well-formed", line);
 		return;
@@ -316,9 +324,9 @@ static void read_call_id(struct reader *r)
 	if (!get_value(r, SIP_HDR_CALL_ID, "Call-ID", &value))
 		return;
 	struct scan in = scan_of(value);
-	bool good = scan_some(&in, &sip_word_set, &word);
+	bool good = sip_some(&in, CHAR_WORD, &word);
 	if (good && scan_char(&in, '@'))
-		good = scan_some(&in, &sip_word_set, &word);
+		good = sip_some(&in, CHAR_WORD, &word);
 	r->m->call_id = value;
 	if (!good || !scan_at_end(&in))
 		refuse(r, "Call-ID", "see RFC 3261 20.8", "the value is not well-formed", value);
@@ -341,7 +349,7 @@ static void read_cseq(struct reader *r)
 	m->cseq = (uint32_t)number;
 	m->cseq_method = str_trim(str_cut(value, n, value.n));
 	struct scan in = scan_of(m->cseq_method);
-	(void)scan_while(&in, &sip_token_set);
+	(void)sip_while(&in, CHAR_TOKEN);
 	if (m->cseq_method.n == 0 || m->cseq_method.p == value.p + n || !scan_at_end(&in))
 		refuse(r, "CSeq", "see RFC 3261 20.16", "the method is missing or not well-formed", value);
 	else if (m->is_request && !str_eq(m->cseq_method, m->method_name))

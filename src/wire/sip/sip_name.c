@@ -78,7 +78,7 @@ enum sip_hdr_id sip_hdr_of(str name)
 		return c < 128 ? compact_ids[c] : SIP_HDR_OTHER;
 	}
 	unsigned id = hash_ids[hash(name)];
-	return str_eq_case(hdrs[id].name, name) ? id : SIP_HDR_OTHER;
+	return str_eq(hdrs[id].name, name) || str_eq_case(hdrs[id].name, name) ? id : SIP_HDR_OTHER;
 }
 
 str sip_hdr_name(enum sip_hdr_id id)

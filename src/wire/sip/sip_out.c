@@ -217,7 +217,7 @@ static str reply_via(struct sip_out *o, const struct sip_via *via, str via_param
 	str rest = via->params, name, value;
 	buf_init(&b, SIP_HEADER_MAX);
 	buf_add(&b, str_trim(str_cut(via->raw, 0, via->params.n != 0 ? (size_t)(via->params.p - via->raw.p) : via->raw.n)));
-	while (b.n != 0 && (b.p[b.n - 1] == ';' || scan_has(&sip_space_set, b.p[b.n - 1])))
+	while (b.n != 0 && (b.p[b.n - 1] == ';' || sip_is(b.p[b.n - 1], CHAR_SPACE)))
 		b.n--;
 	while (sip_next_param(&rest, &name, &value)) {
 		if (str_eq_case(name, STR("received")) || str_eq_case(name, STR("rport")))

@@ -2,14 +2,16 @@
 /* Pieces of values: comma lists, parameters, quoted strings, numbers. */
 #include "wire/sip/sip_priv.h"
 
-/* alphanum and - . ! % * _ + ` ' ~ */
-const struct scan_set sip_token_set = { { 0x03ff6ca200000000, 0x47ffffff87fffffe } };
-/* token and ( ) < > : \ " / [ ] ? { } */
-const struct scan_set sip_word_set = { { 0xd7ffefa600000000, 0x6fffffffbffffffe } };
-/* gen-value without quotes: token or host, so brackets and colons too */
-const struct scan_set sip_value_set = { { 0x07ff6ca200000000, 0x47ffffffaffffffe } };
-/* SP HTAB CR LF */
-const struct scan_set sip_space_set = { { 0x0000000100002600 } };
+const unsigned char sip_chars[256] = {
+	0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x08, 0x08, 0x00, 0x00, 0x08, 0x00, 0x00,
+	0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+	0x08, 0x07, 0x02, 0x00, 0x00, 0x07, 0x00, 0x07, 0x02, 0x02, 0x07, 0x07, 0x00, 0x07, 0x07, 0x02,
+	0x17, 0x17, 0x17, 0x17, 0x17, 0x17, 0x17, 0x17, 0x17, 0x17, 0x06, 0x00, 0x02, 0x00, 0x02, 0x02,
+	0x00, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07,
+	0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x06, 0x02, 0x06, 0x00, 0x07,
+	0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07,
+	0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x07, 0x02, 0x00, 0x02, 0x07, 0x00,
+};
 
 err sip_refuse(struct diag *d, const char *where, const char *see, const char *what, str text)
 {
@@ -37,7 +39,7 @@ static bool read_param_value(struct scan *s, str *value)
 {
 	if (scan_peek(s) == '"')
 		return sip_take_quoted(s, value);
-	return scan_some(s, &sip_value_set, value);
+	return sip_some(s, CHAR_VALUE, value);
 }
 
 bool sip_read_params(struct scan *s, str *params, sip_param_fn *on, void *arg)
@@ -52,7 +54,7 @@ bool sip_read_params(struct scan *s, str *params, sip_param_fn *on, void *arg)
 			return false;
 		sip_skip_space(s);
 		from = from != NULL ? from : s->p;
-		if (!scan_some(s, &sip_token_set, &name))
+		if (!sip_some(s, CHAR_TOKEN, &name))
 			return false;
 		end = s->p;
 		sip_skip_space(s);
@@ -102,7 +104,8 @@ bool sip_next_value(str *rest, str *value)
 {
 	if (rest->n == 0)
 		return false;
-	size_t end = value_end(*rest, ',', true);
+	bool is_one = str_find_char(*rest, ',') == rest->n;
+	size_t end = is_one ? rest->n : value_end(*rest, ',', true);
 	*value = str_trim(str_cut(*rest, 0, end));
 	*rest = str_cut(*rest, end + 1, rest->n);
 	return true;
@@ -145,7 +148,7 @@ static char unquote_char(str s, size_t *i)
 		*i += 1;
 		return c;
 	}
-	while (*i < s.n && scan_has(&sip_space_set, s.p[*i]))
+	while (*i < s.n && sip_is(s.p[*i], CHAR_SPACE))
 		*i += 1;
 	return ' ';
 }

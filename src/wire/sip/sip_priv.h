@@ -5,8 +5,37 @@
 #include "base/scan.h"
 #include "wire/sip.h"
 
-/* Sets of RFC 3261 25.1. Rows are split before values are read, so CR and LF in a value belong to a fold: LWS. */
-extern const struct scan_set sip_token_set, sip_word_set, sip_value_set, sip_space_set;
+/* Sets of characters (RFC 3261 25.1), a bit each. Rows are split before values are read, so CR and LF in a value belong
+ * to a fold: LWS. */
+enum {
+	CHAR_TOKEN = 1, /* alphanum - . ! % * _ + ` ' ~ */
+	CHAR_WORD = 2,  /* token and ( ) < > : \ " / [ ] ? { } */
+	CHAR_VALUE = 4, /* gen-value without quotes: token or host, so brackets and colons too */
+	CHAR_SPACE = 8, /* SP HTAB CR LF */
+	CHAR_DIGIT = 16,
+};
+extern const unsigned char sip_chars[256];
+
+static inline bool sip_is(char c, unsigned set)
+{
+	return (sip_chars[(unsigned char)c] & set) != 0;
+}
+
+/* Takes as many characters of the set as there are. */
+static inline str sip_while(struct scan *s, unsigned set)
+{
+	const char *from = s->p, *p = from;
+	while (p != s->end && sip_is(*p, set))
+		p++;
+	s->p = p;
+	return (str){ from, (size_t)(p - from) };
+}
+
+static inline bool sip_some(struct scan *s, unsigned set, str *out)
+{
+	*out = sip_while(s, set);
+	return out->n != 0;
+}
 
 enum sip_hdr_kind { SIP_KIND_ONE, SIP_KIND_LIST, SIP_KIND_MANY };
 enum sip_hdr_kind sip_hdr_kind(enum sip_hdr_id id);
@@ -16,8 +45,7 @@ err sip_refuse(struct diag *d, const char *where, const char *see, const char *w
 
 static inline void sip_skip_space(struct scan *s)
 {
-	while (s->p != s->end && scan_has(&sip_space_set, *s->p))
-		s->p++;
+	(void)sip_while(s, CHAR_SPACE);
 }
 
 /* A quoted string with its quotes; false, and s anywhere, if it does not end. */

@@ -39,7 +39,7 @@ bool sip_hdr_seconds(const struct sip_msg *m, enum sip_hdr_id id, uint32_t *out)
 	size_t n = 0;
 	while (n < value.n && value.p[n] >= '0' && value.p[n] <= '9')
 		n++;
-	if (n < value.n && value.p[n] != ';' && value.p[n] != '(' && !scan_has(&sip_space_set, value.p[n]))
+	if (n < value.n && value.p[n] != ';' && value.p[n] != '(' && !sip_is(value.p[n], CHAR_SPACE))
 		return false;
 	uint64_t v;
 	if (!sip_digits(str_cut(value, 0, n), &v))

@@ -7,18 +7,6 @@
 
 #define SEE_URI "see RFC 3261 25.1"
 
-/* unreserved and user-unreserved */
-static const struct scan_set user_set = { { 0xabffffd200000000, 0x47fffffe87fffffe } };
-/* unreserved and & = + $ , */
-static const struct scan_set password_set = { { 0x23ff7fd200000000, 0x47fffffe87fffffe } };
-/* paramchar */
-static const struct scan_set param_set = { { 0x07ffefd200000000, 0x47fffffeaffffffe } };
-/* hnv-unreserved and unreserved */
-static const struct scan_set header_set = { { 0x87ffef9200000000, 0x47fffffeaffffffe } };
-/* what other schemes hold: reserved, unreserved, brackets, # */
-static const struct scan_set opaque_set = { { 0xafffffda00000000, 0x47fffffeafffffff } };
-/* alphanum and + - . */
-static const struct scan_set scheme_set = { { 0x03ff680000000000, 0x07fffffe07fffffe } };
 
 static err refuse(struct diag *d, const char *what, str s)
 {
@@ -34,11 +22,11 @@ int uri_hex_digit(char c)
 }
 
 /* Takes characters of the set and %HH; what stops it is for the caller to judge. */
-static str take(struct scan *in, const struct scan_set *set)
+static str take(struct scan *in, unsigned set)
 {
 	const char *from = in->p;
 	for (;;) {
-		while (in->p != in->end && scan_has(set, *in->p))
+		while (in->p != in->end && uri_is(*in->p, set))
 			in->p++;
 		if (scan_left(in) < 3 || in->p[0] != '%' || uri_hex_digit(in->p[1]) < 0 || uri_hex_digit(in->p[2]) < 0)
 			return (str){ from, (size_t)(in->p - from) };
@@ -50,11 +38,11 @@ static bool read_userinfo(str s, struct uri *u)
 {
 	struct scan in = scan_of(s);
 	u->has_user = true;
-	u->user = take(&in, &user_set);
+	u->user = take(&in, URI_CHAR_USER);
 	if (u->user.n == 0)
 		return false;
 	if (scan_char(&in, ':'))
-		u->password = take(&in, &password_set);
+		u->password = take(&in, URI_CHAR_PASSWORD);
 	return scan_at_end(&in);
 }
 
@@ -86,9 +74,9 @@ static bool read_params(struct scan *in, struct uri *u)
 {
 	const char *from = in->p;
 	do {
-		if (take(in, &param_set).n == 0)
+		if (take(in, URI_CHAR_PARAM).n == 0)
 			return false;
-		if (scan_char(in, '=') && take(in, &param_set).n == 0)
+		if (scan_char(in, '=') && take(in, URI_CHAR_PARAM).n == 0)
 			return false;
 	} while (scan_char(in, ';'));
 	u->params = (str){ from, (size_t)(in->p - from) };
@@ -100,9 +88,9 @@ static bool read_headers(struct scan *in, struct uri *u)
 {
 	const char *from = in->p;
 	do {
-		if (take(in, &header_set).n == 0 || !scan_char(in, '='))
+		if (take(in, URI_CHAR_HEADER).n == 0 || !scan_char(in, '='))
 			return false;
-		(void)take(in, &header_set);
+		(void)take(in, URI_CHAR_HEADER);
 	} while (scan_char(in, '&'));
 	u->headers = (str){ from, (size_t)(in->p - from) };
 	return true;
@@ -130,7 +118,7 @@ static err read_sip(struct scan *in, struct uri *u, struct diag *d)
 
 static err read_other(struct scan *in, struct uri *u, struct diag *d)
 {
-	str all = take(in, &opaque_set);
+	str all = take(in, URI_CHAR_OPAQUE);
 	if (all.n == 0 || !scan_at_end(in))
 		return refuse(d, "a character is not allowed", u->raw);
 	size_t n = 0;
@@ -160,7 +148,7 @@ err uri_parse(str s, struct uri *out, struct diag *d)
 	char first = char_lower(scan_peek(&in));
 	if (first < 'a' || first > 'z')
 		return refuse(d, "there is no scheme", s);
-	out->scheme = scan_while(&in, &scheme_set);
+	out->scheme = uri_while(&in, URI_CHAR_SCHEME);
 	if (!scan_char(&in, ':'))
 		return refuse(d, "there is no scheme", s);
 	out->kind = kind_of(out->scheme);

@@ -9,8 +9,6 @@
 
 #define AOR_MAX 254
 
-/* unreserved and user-unreserved */
-static const struct scan_set user_set = { { 0xabffffd200000000, 0x47fffffe87fffffe } };
 /* ; / ? : @ & = + $ , */
 static const struct scan_set reserved_set = { { 0xac00985000000000, 0x0000000000000001 } };
 
@@ -145,7 +143,7 @@ void uri_add_user(struct buf *b, str s)
 	static const char digits[] = "0123456789ABCDEF";
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
-		if (scan_has(&user_set, s.p[i])) {
+		if (uri_is(s.p[i], URI_CHAR_USER)) {
 			buf_add_char(b, s.p[i]);
 			continue;
 		}

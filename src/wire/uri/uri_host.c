@@ -5,13 +5,19 @@
 #include "base/scan.h"
 #include "wire/uri.h"
 
-/* alphanum and - */
-static const struct scan_set label_set = { { 0x03ff200000000000, 0x07fffffe07fffffe } };
-/* HEXDIG */
-static const struct scan_set hex_set = { { 0x03ff000000000000, 0x0000007e0000007e } };
-static const struct scan_set digit_set = { { 0x03ff000000000000 } };
 
 #define IPV6_GROUPS 8
+
+const unsigned char uri_chars[256] = {
+	0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+	0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+	0x00, 0x1f, 0x00, 0x10, 0x1f, 0x00, 0x17, 0x1f, 0x1f, 0x1f, 0x1f, 0x3f, 0x13, 0x7f, 0x3f, 0x1d,
+	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x1c, 0x11, 0x00, 0x13, 0x00, 0x19,
+	0x10, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f,
+	0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x1c, 0x00, 0x1c, 0x00, 0x1f,
+	0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f,
+	0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x00, 0x00, 0x00, 0x1f, 0x00,
+};
 
 static bool is_alpha(char c)
 {
@@ -20,16 +26,18 @@ static bool is_alpha(char c)
 
 static bool is_ipv4(str s)
 {
-	struct scan in = scan_of(s);
-	for (unsigned i = 0; i < 4; i++) {
-		str part;
-		uint32_t v;
-		if (i != 0 && !scan_char(&in, '.'))
+	const char *p = s.p, *end = s.p + s.n;
+	for (unsigned i = 0;; i++) {
+		unsigned v = 0, n = 0;
+		for (; p != end && *p >= '0' && *p <= '9' && n < 3; n++)
+			v = v * 10 + (unsigned)(*p++ - '0');
+		if (n == 0 || v > 255)
 			return false;
-		if (!scan_some(&in, &digit_set, &part) || part.n > 3 || !str_to_u32(part, &v) || v > 255)
+		if (i == 3)
+			return p == end;
+		if (p == end || *p++ != '.')
 			return false;
 	}
-	return scan_at_end(&in);
 }
 
 /* Labels begin and end with a letter or digit; the last one begins with a letter; a dot may end the name. */
@@ -40,7 +48,7 @@ static bool is_hostname(str s)
 	if (s.n > 254)
 		return false;
 	while (!scan_at_end(&in)) {
-		if (!scan_some(&in, &label_set, &label) || label.p[0] == '-' || label.p[label.n - 1] == '-')
+		if (!uri_some(&in, URI_CHAR_LABEL, &label) || label.p[0] == '-' || label.p[label.n - 1] == '-')
 			return false;
 		if (!scan_char(&in, '.'))
 			break;
@@ -81,7 +89,7 @@ static bool is_ipv6(str s)
 			dangling = false;
 			break;
 		}
-		if (!scan_some(&in, &hex_set, &group) || group.n > 4)
+		if (!uri_some(&in, URI_CHAR_HEX, &group) || group.n > 4)
 			return false;
 		if (!scan_at_end(&in) && scan_peek(&in) != ':')
 			return false;
@@ -100,5 +108,7 @@ bool uri_host_is_address(str s)
 
 bool uri_host_is_valid(str s)
 {
-	return s.n != 0 && (is_hostname(s) || uri_host_is_address(s));
+	if (s.n == 0)
+		return false;
+	return is_alpha(s.p[s.n - 1]) ? is_hostname(s) : uri_host_is_address(s) || is_hostname(s);
 }
