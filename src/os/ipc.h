@@ -52,21 +52,26 @@ const char *ipc_type_name(enum ipc_type t);
 
 /* ---- channels ---- */
 
+/* A body, and what may wait for a peer that does not read. Who has more to say paces himself by ipc_queued. */
+enum { IPC_BODY_MAX = 1 << 20, IPC_QUEUE_MAX = 64 << 20 };
+
 struct ipc;
 
 struct ipc_door {
 	/* One message; body and what was read from it live until the call returns. fd is -1 or a descriptor that the
-	 * receiver now owns. An error closes the channel (on_close follows). */
+	 * receiver now owns (CHANNEL, LISTENER and METER_MAP bring one, the others never). An error closes the channel
+	 * (on_close follows). */
 	err (*on_message)(void *arg, struct ipc *from, enum ipc_type type, str body, int fd);
 	/* The other side is gone or broke the rules; `from` is freed after the call returns. */
 	void (*on_close)(void *arg, struct ipc *from);
 };
 
-/* Takes over fd (a connected AF_UNIX stream socket). */
+/* Takes over fd (a connected AF_UNIX stream socket), whatever it answers. */
 err ipc_open(struct loop *l, int fd, const struct ipc_door *door, void *arg, struct ipc **out);
 /* No more calls through the door. What is queued is given one try. */
 void ipc_close(struct ipc *c);
-/* Queues one message; fd (or -1) goes along with it and is closed here once sent. CLOSED after an end, CEILING over the queue's. */
+/* Queues one message; fd (or -1) goes along with it and is closed here, sent or not. CLOSED after an end; CEILING over
+ * that of a body or of the queue, which also ends the channel (on_close follows in a later turn). */
 err ipc_send(struct ipc *c, enum ipc_type type, str body, int fd);
 /* Bytes not sent yet. */
 size_t ipc_queued(const struct ipc *c);
