@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of connections: their names, their deadlines and their end. */
+#include "engine/conn/conn_priv.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define NO_SLOT UINT32_MAX
+
+static const struct {
+	enum meter_id meter;
+	const char *why;
+} lates[] = {
+	[LATE_HANDSHAKE] = { METER_TLS_TIMEOUT, "the TLS handshake took too long" },
+	[LATE_UNAUTHENTICATED] = { METER_CONN_IDLE, "nobody proved who he is in time" },
+	[LATE_MESSAGE] = { METER_CONN_SLOW, "a message was not finished in time" },
+	[LATE_READER] = { METER_CONN_SLOW, "the peer does not read" },
+	[LATE_IDLE] = { METER_CONN_SLOW, "nothing was heard for too long" },
+};
+
+static str address_key(const struct map_node *n)
+{
+	return (str){ (const char *)MAP_OF(n, const struct conn_address, node)->ip, 16 };
+}
+
+err conns_new(const struct conns_config *config, struct conns **out)
+{
+	struct conns *s = calloc(1, sizeof *s);
+	ENSURE(s != NULL, NO_MEMORY);
+	s->c = *config;
+	s->free_slot = NO_SLOT;
+	list_init(&s->handshaking);
+	list_init(&s->dirty);
+	list_init(&s->dead);
+	map_init(&s->addresses, address_key);
+	s->serial = (uint32_t)s->addresses.k0; /* not one that an earlier life of this process has used */
+	s->next_request = s->addresses.k1;
+	s->spare_fd = -1;
+	*out = s;
+	return OK;
+}
+
+static void bury(void *arg);
+
+void conns_free(struct conns *s)
+{
+	if (s == NULL)
+		return;
+	for (uint32_t i = 0; i < s->n_slots; i++)
+		if (s->slots[i] != NULL)
+			conn_close(s->slots[i], "the server ends");
+	bury(s);
+	loop_undefer(&s->flush_task);
+	loop_undefer(&s->bury_task);
+	tls_server_unref(s->tls);
+	map_fini(&s->addresses);
+	free(s->slots);
+	free(s->free_next);
+	if (s->spare_fd >= 0)
+		(void)close(s->spare_fd);
+	free(s);
+}
+
+void conns_set_limits(struct conns *s, const struct conn_limits *limits)
+{
+	s->c.limits = *limits;
+}
+
+void conns_set_tls(struct conns *s, struct tls_server *tls)
+{
+	struct tls_server *old = s->tls;
+	s->tls = tls_server_ref(tls);
+	tls_server_unref(old);
+	for (size_t i = 0; i < s->n_listeners; i++)
+		if (s->listeners[i].open)
+			watch_set(&s->listeners[i].watch, WATCH_READ);
+}
+
+size_t conns_count(const struct conns *s)
+{
+	return s->n;
+}
+
+void conns_each(struct conns *s, void (*fn)(void *arg, struct conn *c), void *arg)
+{
+	for (uint32_t i = 0; i < s->n_slots; i++)
+		if (s->slots[i] != NULL)
+			fn(arg, s->slots[i]);
+}
+
+static err slots_grow(struct conns *s)
+{
+	uint32_t n = s->n_slots != 0 ? s->n_slots * 2 : 64;
+	struct conn **slots = realloc(s->slots, n * sizeof(struct conn *));
+	ENSURE(slots != NULL, NO_MEMORY);
+	s->slots = slots;
+	uint32_t *next = realloc(s->free_next, n * sizeof(uint32_t));
+	ENSURE(next != NULL, NO_MEMORY);
+	s->free_next = next;
+	for (uint32_t i = n; i-- > s->n_slots;) {
+		s->slots[i] = NULL;
+		s->free_next[i] = s->free_slot;
+		s->free_slot = i;
+	}
+	s->n_slots = n;
+	return OK;
+}
+
+/* The deadline has moved on since the timer was set, or it has passed. */
+static void look_at_deadline(void *arg)
+{
+	struct conn *c = arg;
+	uint64_t now = loop_now(c->set->c.loop);
+	if (c->deadline > now) {
+		if (failed(timer_set(loop_timers(c->set->c.loop), &c->timer, c->deadline - now, look_at_deadline, c)))
+			conn_close(c, "out of memory");
+		return;
+	}
+	meter_add(c->set->c.meter, lates[c->late].meter, 1);
+	conn_close(c, lates[c->late].why);
+}
+
+void conn_deadline(struct conn *c, enum conn_late late, uint32_t ms)
+{
+	c->late = (uint8_t)late;
+	c->deadline = loop_now(c->set->c.loop) + ms;
+	if (timer_is_set(&c->timer) && c->timer.at <= c->deadline)
+		return; /* it will look, and set itself again */
+	if (failed(timer_set(loop_timers(c->set->c.loop), &c->timer, ms, look_at_deadline, c)))
+		conn_close(c, "out of memory");
+}
+
+err conn_open(struct conns *s, int fd, const struct addr *peer, bool secure, struct conn **out)
+{
+	struct conn *c = calloc(1, sizeof *c);
+	ENSURE(c != NULL, NO_MEMORY);
+	if (s->free_slot == NO_SLOT && failed(slots_grow(s))) {
+		free(c);
+		return ERR(NO_MEMORY);
+	}
+	*c = (struct conn){ .set = s, .fd = fd, .peer = *peer, .secure = secure, .slot = s->free_slot, .serial = s->serial };
+	buf_init(&c->in, s->c.limits.sip.message + 4096u);
+	buf_init(&c->out, s->c.limits.queue);
+	list_init(&c->node);
+	err e = watch_open(s->c.loop, &c->watch, fd, conn_on_ready, c);
+	if (failed(e)) {
+		free(c);
+		return e;
+	}
+	s->serial++;
+	s->free_slot = s->free_next[c->slot];
+	s->slots[c->slot] = c;
+	s->n++;
+	meter_add(s->c.meter, METER_CONN_OPEN, 1);
+	*out = c;
+	return OK;
+}
+
+struct conn *conn_find(struct conns *s, const struct flow *f)
+{
+	if (f->front != s->c.front || f->slot >= s->n_slots)
+		return NULL;
+	struct conn *c = s->slots[f->slot];
+	return c != NULL && c->serial == f->serial ? c : NULL;
+}
+
+static void closed(void *arg)
+{
+	struct conn *c = arg;
+	(void)close(c->fd);
+	free(c);
+}
+
+/* At the end of the turn: nobody is inside a call about these connections any more. */
+static void bury(void *arg)
+{
+	struct conns *s = arg;
+	while (!list_is_empty(&s->dead)) {
+		struct conn *c = LIST_OF(s->dead.next, struct conn, node);
+		list_remove(&c->node);
+		s->c.door.on_close(s->c.arg, c);
+		conn_address_leave(s, c->address);
+		tls_free(c->tls);
+		buf_fini(&c->in);
+		buf_fini(&c->out);
+		watch_close(&c->watch, closed);
+	}
+}
+
+void conn_close(struct conn *c, const char *why)
+{
+	struct conns *s = c->set;
+	char text[ADDR_TEXT];
+	if (c->state == CONN_DEAD)
+		return;
+	if (c->state == CONN_HANDSHAKE) {
+		s->n_handshaking--;
+		meter_add(s->c.meter, METER_TLS_PENDING, -1);
+	}
+	c->state = CONN_DEAD;
+	timer_clear(loop_timers(s->c.loop), &c->timer);
+	watch_set(&c->watch, 0);
+	s->slots[c->slot] = NULL;
+	s->free_next[c->slot] = s->free_slot;
+	s->free_slot = c->slot;
+	s->n--;
+	meter_add(s->c.meter, METER_CONN_OPEN, -1);
+	LOG(s->c.log, CONN_CLOSED, LOG_Z("peer", addr_print(&c->peer, text)), LOG_INT("port", c->peer.port), LOG_Z("why", why));
+	list_remove(&c->node);
+	list_add(&s->dead, &c->node);
+	loop_defer(s->c.loop, &s->bury_task, bury, s);
+}
+
+struct flow conn_flow(const struct conn *c)
+{
+	return (struct flow){ .slot = c->slot, .serial = c->serial, .front = c->set->c.front };
+}
+
+const struct addr *conn_peer(const struct conn *c)
+{
+	return &c->peer;
+}
+
+bool conn_is_secure(const struct conn *c)
+{
+	return c->secure;
+}
+
+const struct tls *conn_tls(const struct conn *c)
+{
+	return c->tls;
+}
+
+void conn_set_trusted(struct conn *c)
+{
+	if (c->trusted || c->state != CONN_UP)
+		return;
+	c->trusted = true;
+	conn_deadline(c, LATE_IDLE, c->set->c.limits.idle_ms);
+}
+
+void **conn_user_slot(struct conn *c)
+{
+	return &c->user;
+}
+
+void **conn_keep_slot(struct conn *c)
+{
+	return &c->keep;
+}

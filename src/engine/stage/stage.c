@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/stage.h"
+
+#include "base/enc.h"
+#include "base/map.h"
+
+#define ANSWER_CEILING (256u << 10)
+
+void stage_run(const struct stage *stages, void *const *states, size_t from, struct request *r)
+{
+	for (size_t i = from; stages[i].fn != NULL; i++) {
+		enum stage_verdict v = STAGE_NEXT;
+		if ((stages[i].methods & 1u << r->in->msg.method) == 0)
+			continue;
+		err e = stages[i].fn(states[i], r, &v);
+		if (failed(e)) {
+			request_fail(r, e, stages[i].name);
+			return;
+		}
+		if (v != STAGE_NEXT)
+			return;
+	}
+	request_reply(r, r->in->msg.method == SIP_METHOD_OTHER ? 501 : 405, STR(""));
+}
+
+/* A tag that needs no memory: a keyed hash of the dialog's beginning (8.2.7: the same for each retransmission). */
+static void make_tag(const struct request *r, char out[20])
+{
+	const struct sip_msg *m = &r->in->msg;
+	uint64_t h = siphash(r->answers->tag_k0, r->answers->tag_k1, m->call_id);
+	h = siphash(r->answers->tag_k0 ^ h, r->answers->tag_k1, m->from_tag);
+	memcpy(out, "wtag", 4);
+	enc_hex(&h, sizeof h, out + 4);
+}
+
+bool request_is_our_tag(const struct request *r)
+{
+	char tag[20];
+	make_tag(r, tag);
+	return str_eq(r->in->msg.to_tag, (str){ tag, sizeof tag });
+}
+
+void request_answer(struct request *r, struct sip_out *o, unsigned status, str reason)
+{
+	char tag[20];
+	make_tag(r, tag);
+	str kept = arena_copy(&r->in->arena, (str){ tag, sizeof tag });
+	sip_out_reply(o, &r->in->arena, &r->in->msg, status, reason, kept, r->in->via_params);
+	if (kept.p == NULL)
+		o->failed = true;
+}
+
+void request_send(struct request *r, const struct sip_out *o, unsigned status)
+{
+	if (r->in->msg.method == SIP_METHOD_ACK)
+		return;
+	if (r->txn != NULL) {
+		txn_reply(r->txn, o, status);
+		return;
+	}
+	struct buf b DEFER(buf_fini);
+	buf_init(&b, ANSWER_CEILING);
+	if (!failed(sip_out_print(o, &b)))
+		(void)failed(r->answers->send(r->answers->arg, &r->in->flow, r->in->request, buf_str(&b)));
+}
+
+void request_reply(struct request *r, unsigned status, str reason)
+{
+	struct sip_out o;
+	request_answer(r, &o, status, reason);
+	request_send(r, &o, status);
+}
+
+void request_fail(struct request *r, err why, const char *where)
+{
+	unsigned status = why.def->sip != 0 ? why.def->sip : 500;
+	char peer[ADDR_TEXT];
+	bool ours = status >= 500;
+	meter_add(r->answers->meter, ours ? METER_SIP_FAILED : METER_SIP_REFUSED, 1);
+	const struct log_field fields[] = {
+		LOG_REQ(r->in->request), LOG_Z("stage", where), LOG_ERR(why), LOG_Z("why", why.def->text), LOG_INT("status", status),
+		LOG_STR("method", r->in->msg.method_name), LOG_STR("uri", r->in->msg.request_uri), LOG_STR("from", r->aor),
+		LOG_Z("peer", addr_print(&r->in->peer, peer)), { .key = NULL },
+	};
+	log_write(r->answers->log, ours ? EV_REQUEST_FAILED : EV_REQUEST_REFUSED, fields);
+	request_reply(r, status, STR(""));
+}
