@@ -21,7 +21,8 @@ struct map {
 	str (*key)(const struct map_node *); /* the node's key, read back from its owner */
 };
 
-#define MAP_OF(node, type, member) ((type *)(void *)((char *)(node) - offsetof(type, member)))
+/* type may be const. */
+#define MAP_OF(node, type, member) ((type *)((uintptr_t)(node) - offsetof(type, member)))
 
 /* The hash key is drawn from the system. */
 void map_init(struct map *m, str (*key)(const struct map_node *));
