@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/topo/topo_priv.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+err topo_refuse(struct topo_reader *r, err e, struct topo_at at, const char *remedy, const char *fmt, ...)
+{
+	if (r->diag == NULL)
+		return e;
+	char what[sizeof r->diag->what], where[sizeof r->diag->where];
+	va_list ap;
+	va_start(ap, fmt);
+	(void)vsnprintf(what, sizeof what, fmt, ap);
+	va_end(ap);
+	if (at.line != 0)
+		(void)snprintf(where, sizeof where, "%.100s:%u:%u", r->file, at.line, at.column);
+	else
+		(void)snprintf(where, sizeof where, "%.100s", r->file);
+	r->diag->line = at.line;
+	r->diag->column = at.column;
+	return diag_fail(r->diag, e, where, remedy, "%s", what);
+}
+
+struct topo_at topo_use_at(const struct topo_reader *r, str name)
+{
+	for (const struct topo_use *u = r->uses; u != NULL; u = u->next)
+		if (u->name.p == name.p)
+			return u->at;
+	return (struct topo_at){ 0, 0 };
+}
+
+err topo_parse(struct topo *t, struct arena *a, str text, const char *file, struct diag *d)
+{
+	struct topo_reader r = { .arena = a, .file = file, .diag = d, .topo = t };
+	struct topo_node *root;
+	if (d != NULL)
+		*d = (struct diag){ .line = 0 };
+	r.uses_end = &r.uses;
+	r.warnings_end = &t->warnings;
+	err e = topo_yaml_read(&r, text, &root);
+	if (!failed(e))
+		e = topo_decode(&r, root, t);
+	if (!failed(e))
+		e = topo_check(&r);
+	if (failed(e) && d != NULL && d->what[0] == '\0')
+		return topo_refuse(&r, e, (struct topo_at){ 0, 0 }, "", "%s", e.def->text);
+	return e;
+}
+
+/* The whole of a file into b, which bounds it. */
+static err read_all(FILE *f, struct buf *b)
+{
+	size_t n;
+	do {
+		ENSURE(buf_reserve(b, 65536), CEILING);
+		n = fread(b->p + b->n, 1, 65536, f);
+		b->n += n;
+	} while (n > 0);
+	return ferror(f) ? ERR(SYSTEM) : OK;
+}
+
+err topo_read(struct topo *t, struct arena *a, const char *path, struct diag *d)
+{
+	const char *slash = strrchr(path, '/');
+	FILE *f = fopen(path, "re");
+	if (f == NULL)
+		return diag_fail(d, errno == ENOENT ? ERR(ABSENT) : ERR(SYSTEM), path, "check the path and its permissions", "cannot be read: %s",
+			strerror(errno));
+	struct buf b;
+	buf_init(&b, TOPO_SIZE_MAX + 65536 * 2);
+	err e = read_all(f, &b);
+	(void)fclose(f);
+	if (failed(e))
+		(void)diag_fail(d, e, path, "", "%s", e.def->text);
+	else
+		e = topo_parse(t, a, buf_str(&b), slash != NULL ? slash + 1 : path, d);
+	buf_fini(&b);
+	return e;
+}
+
+static bool signs_in(const struct topo_pool *pool)
+{
+	return pool->role == TOPO_STANDARD_EDITION || pool->role == TOPO_FRONT_END;
+}
+
+err topo_find_host(const struct topo *t, str fqdn, struct topo_host *out, struct diag *d)
+{
+	unsigned found = 0;
+	TOPO_EACH (site, t->sites)
+		TOPO_EACH (pool, site->pools)
+			TOPO_EACH (server, pool->servers)
+				if (fqdn.n != 0 ? str_eq(server->fqdn, fqdn) : signs_in(pool)) {
+					*out = (struct topo_host){ site, pool, server };
+					found++;
+				}
+	if (found == 1)
+		return OK;
+	if (fqdn.n != 0)
+		return diag_fail(d, ERR(ABSENT), "topology.yaml", "name a server of the topology", "there is no server \"%.*s\"",
+			STR_FMT(str_cut(fqdn, 0, 120)));
+	return diag_fail(d, ERR(ABSENT), "topology.yaml", found > 1 ? "say which of them this is" : "add a pool with the role standard-edition",
+		"%u servers sign users in", found);
+}
+
+static bool names_has(const struct topo_names *names, str name)
+{
+	TOPO_EACH (n, *names)
+		if (str_eq(*n, name))
+			return true;
+	return false;
+}
+
+static void names_add(struct topo_names *names, str name, str self)
+{
+	if (!str_eq(name, self) && !names_has(names, name))
+		names->p[names->n++] = name;
+}
+
+err topo_trusted(const struct topo *t, str self, struct arena *a, struct topo_names *out)
+{
+	size_t most = 1;
+	TOPO_EACH (site, t->sites) {
+		most += site->pstn_gateways.n;
+		TOPO_EACH (pool, site->pools)
+			most += 1 + pool->servers.n;
+	}
+	*out = (struct topo_names){ arena_alloc(a, most * sizeof(str)), 0 };
+	ENSURE(out->p != NULL, CEILING);
+	TOPO_EACH (site, t->sites) {
+		TOPO_EACH (pool, site->pools) {
+			names_add(out, pool->pool, self);
+			TOPO_EACH (server, pool->servers)
+				names_add(out, server->fqdn, self);
+		}
+		TOPO_EACH (gateway, site->pstn_gateways)
+			if (gateway->transport == TOPO_TLS)
+				names_add(out, gateway->fqdn, self);
+	}
+	return OK;
+}

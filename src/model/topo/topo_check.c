@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rules of a topology that no single value can break. */
+#include "model/topo/topo_priv.h"
+
+#include "base/map.h"
+
+#include <stdio.h>
+
+static err each_pool(struct topo_reader *r, err (*fn)(struct topo_reader *r, struct topo_site *site, struct topo_pool *pool))
+{
+	TOPO_EACH (site, r->topo->sites)
+		TOPO_EACH (pool, site->pools)
+			TRY(fn(r, site, pool));
+	return OK;
+}
+
+static bool is_front(const struct topo_pool *pool)
+{
+	return pool->role == TOPO_STANDARD_EDITION || pool->role == TOPO_FRONT_END;
+}
+
+static bool has_web(const struct topo_pool *pool)
+{
+	return is_front(pool) || pool->role == TOPO_DIRECTOR;
+}
+
+static err warn(struct topo_reader *r, str name, const char *remedy, const char *what)
+{
+	struct topo_warning *w = arena_zalloc(r->arena, sizeof *w);
+	ENSURE(w != NULL, CEILING);
+	struct diag *before = r->diag;
+	r->diag = &w->diag;
+	(void)topo_refuse(r, ERR(REFUSED), topo_use_at(r, name), remedy, "\"%.*s\" %s", STR_FMT(str_cut(name, 0, 120)), what);
+	r->diag = before;
+	*r->warnings_end = w;
+	r->warnings_end = &w->next;
+	return OK;
+}
+
+static err refuse_name(struct topo_reader *r, str name, const char *remedy, const char *what)
+{
+	return topo_refuse(r, ERR(REFUSED), topo_use_at(r, name), remedy, "\"%.*s\" %s", STR_FMT(str_cut(name, 0, 120)), what);
+}
+
+/* ---- servers ---- */
+
+/* A Standard Edition pool is its server. */
+static err complete_standard_edition(struct topo_reader *r, struct topo_pool *pool)
+{
+	if (pool->servers.n > 1 || (pool->servers.n == 1 && !str_eq(pool->servers.p[0].fqdn, pool->pool)))
+		return topo_refuse(r, ERR(REFUSED), pool->servers.p[0].at, "leave \"servers\" out, or use the role front-end",
+			"a standard-edition pool is its own and only server");
+	if (pool->servers.n == 1)
+		return OK;
+	pool->servers.p = arena_alloc(r->arena, sizeof *pool->servers.p);
+	ENSURE(pool->servers.p != NULL, CEILING);
+	pool->servers.n = 1;
+	topo_section_init(SECTION_server, pool->servers.p, pool->at);
+	pool->servers.p->fqdn = pool->pool;
+	return OK;
+}
+
+static err check_servers(struct topo_reader *r, struct topo_site *site, struct topo_pool *pool)
+{
+	if (pool->role == TOPO_STANDARD_EDITION)
+		return complete_standard_edition(r, pool);
+	if (pool->servers.n == 0)
+		return topo_refuse(r, ERR(REFUSED), pool->at, "add servers: [NAME, ...]", "the pool \"%.*s\" has no servers",
+			STR_FMT(str_cut(pool->pool, 0, 120)));
+	if (pool->role == TOPO_EDGE && pool->servers.n > 12)
+		return topo_refuse(r, ERR(REFUSED), pool->servers.p[12].at, "make a second Edge pool", "an Edge pool has at most 12 servers");
+	if (pool->role == TOPO_EDGE)
+		return OK;
+	TOPO_EACH (server, pool->servers)
+		if (server->internal_address.n != 0 || server->external_address.at.line != 0)
+			return topo_refuse(r, ERR(REFUSED), server->at, "remove the addresses; DNS has them", "only an Edge server states addresses");
+	return OK;
+}
+
+static err servers(struct topo_reader *r)
+{
+	return each_pool(r, check_servers);
+}
+
+/* ---- names that must differ ---- */
+
+/* Keys whose names must be unlike every other such name. */
+static const struct {
+	enum topo_section_id section;
+	const char *key;
+} host_keys[] = {
+	{ SECTION_pool, "pool" },         { SECTION_server, "fqdn" },       { SECTION_web, "external" },
+	{ SECTION_reverse_proxy, "fqdn" }, { SECTION_gateway, "fqdn" },      { SECTION_office_web_apps, "internal" },
+};
+
+static bool is_host(const struct topo_use *u)
+{
+	for (size_t i = 0; i < sizeof host_keys / sizeof *host_keys; i++)
+		if (u->section == host_keys[i].section && str_eq(str_of(u->key->name), str_of(host_keys[i].key)))
+			return true;
+	return false;
+}
+
+/* A pool of one computer may share its name with it. */
+static bool is_own_server(const struct topo_reader *r, str a, str b)
+{
+	TOPO_EACH (site, r->topo->sites)
+		TOPO_EACH (pool, site->pools)
+			if (pool->servers.n == 1 && pool->pool.p == a.p && pool->servers.p[0].fqdn.p == b.p)
+				return true;
+	return false;
+}
+
+struct host_name {
+	struct map_node node;
+	const struct topo_use *use;
+};
+
+static str host_name_key(const struct map_node *n)
+{
+	return MAP_OF((struct map_node *)(uintptr_t)n, struct host_name, node)->use->name;
+}
+
+static err add_host(struct topo_reader *r, struct map *seen, const struct topo_use *u)
+{
+	struct map_node *n = map_find(seen, u->name);
+	if (n != NULL) {
+		const struct topo_use *first = MAP_OF(n, struct host_name, node)->use;
+		if (is_own_server(r, first->name, u->name) || is_own_server(r, u->name, first->name))
+			return OK;
+		bool webs = first->section == SECTION_web && u->section == SECTION_web;
+		return topo_refuse(r, ERR(REFUSED), u->at,
+			webs ? "give each pool and each Director an external web name of its own" : "give each host and pool a name of its own",
+			"\"%.*s\" is used twice (first in line %u)", STR_FMT(str_cut(u->name, 0, 120)), first->at.line);
+	}
+	struct host_name *host = arena_zalloc(r->arena, sizeof *host);
+	ENSURE(host != NULL, CEILING);
+	host->use = u;
+	return map_add(seen, &host->node);
+}
+
+static err hosts_differ(struct topo_reader *r)
+{
+	struct map seen;
+	map_init(&seen, host_name_key);
+	err e = OK;
+	for (const struct topo_use *u = r->uses; u != NULL && !failed(e); u = u->next)
+		if (is_host(u))
+			e = add_host(r, &seen, u);
+	map_fini(&seen);
+	return e;
+}
+
+static err sites_differ(struct topo_reader *r)
+{
+	TOPO_EACH (site, r->topo->sites)
+		for (const struct topo_site *first = r->topo->sites.p; first < site; first++)
+			if (str_eq(first->name, site->name))
+				return topo_refuse(r, ERR(REFUSED), site->at, "give each site a name of its own",
+					"the site \"%.*s\" stands twice (first in line %u)", STR_FMT(site->name), first->at.line);
+	return OK;
+}
+
+/* ---- references ---- */
+
+const struct topo_pool *topo_find_pool(const struct topo *t, str fqdn)
+{
+	TOPO_EACH (site, t->sites)
+		TOPO_EACH (pool, site->pools)
+			if (str_eq(pool->pool, fqdn))
+				return pool;
+	return NULL;
+}
+
+static err check_next_hops(struct topo_reader *r, struct topo_site *site, struct topo_pool *pool)
+{
+	if (pool->next_hop_edge.n != 0) {
+		const struct topo_pool *edge = topo_find_pool(r->topo, pool->next_hop_edge);
+		if (edge == NULL || edge->role != TOPO_EDGE)
+			return refuse_name(r, pool->next_hop_edge, "name a pool with the role edge", "is no Edge pool of this topology");
+	}
+	if (pool->role != TOPO_EDGE)
+		return OK;
+	if (pool->next_hop.n == 0)
+		return topo_refuse(r, ERR(REFUSED), pool->at, "add next-hop: the Director or Front End pool", "the Edge pool \"%.*s\" has no next hop",
+			STR_FMT(str_cut(pool->pool, 0, 120)));
+	const struct topo_pool *next = topo_find_pool(r->topo, pool->next_hop);
+	if (next == NULL || !has_web(next))
+		return refuse_name(r, pool->next_hop, "name a Director, Front End or Standard Edition pool", "is no such pool of this topology");
+	return OK;
+}
+
+static err next_hops(struct topo_reader *r)
+{
+	return each_pool(r, check_next_hops);
+}
+
+static err check_published(struct topo_reader *r, str name)
+{
+	const struct topo_pool *pool = topo_find_pool(r->topo, name);
+	if (pool == NULL)
+		return refuse_name(r, name, "name pools of this topology", "is not a pool: the reverse proxy cannot publish it");
+	if (pool->web.external.n == 0)
+		return refuse_name(r, name, "give that pool web: {external: NAME}", "has no external web name to be published by");
+	return OK;
+}
+
+static err proxies(struct topo_reader *r)
+{
+	TOPO_EACH (site, r->topo->sites)
+		TOPO_EACH (proxy, site->reverse_proxies)
+			TOPO_EACH (name, proxy->publishes)
+				TRY(check_published(r, *name));
+	return OK;
+}
+
+static err gateways(struct topo_reader *r)
+{
+	TOPO_EACH (site, r->topo->sites)
+		TOPO_EACH (gateway, site->pstn_gateways) {
+			const struct topo_pool *pool = topo_find_pool(r->topo, gateway->mediation);
+			bool collocated = pool != NULL && (pool->collocated & TOPO_COLLOCATED_MEDIATION) != 0;
+			if (pool == NULL || (pool->role != TOPO_MEDIATION && pool->role != TOPO_SURVIVABLE_BRANCH && !collocated))
+				return refuse_name(r, gateway->mediation, "name a mediation pool, or a pool with collocated: [mediation]",
+					"has no mediation for the gateway");
+		}
+	return OK;
+}
+
+/* ---- Edge ---- */
+
+static bool is_in_domain(str name, str domain)
+{
+	return name.n > domain.n + 1 && name.p[name.n - domain.n - 1] == '.' && str_eq(str_cut(name, name.n - domain.n, name.n), domain);
+}
+
+static bool has_domain(const struct topo *t, str name)
+{
+	TOPO_EACH (domain, t->sip_domains)
+		if (str_eq(*domain, name))
+			return true;
+	return false;
+}
+
+static err check_edge(struct topo_reader *r, struct topo_site *site, struct topo_pool *pool)
+{
+	const struct topo_external *x = &pool->external;
+	if (pool->role != TOPO_EDGE)
+		return OK;
+	if (x->at.line == 0)
+		return topo_refuse(r, ERR(REFUSED), pool->at, "add external: {access: NAME, web-conferencing: NAME, av: NAME}",
+			"the Edge pool \"%.*s\" has no external names", STR_FMT(str_cut(pool->pool, 0, 120)));
+	if (!pool->single_address && (str_eq(x->access, x->web_conferencing) || str_eq(x->access, x->av)))
+		return refuse_name(r, x->access, "give each service a name, or state single-address: true",
+			"names two services, which have an address each");
+	if (!pool->single_address && str_eq(x->web_conferencing, x->av))
+		return refuse_name(r, x->av, "give each service a name, or state single-address: true",
+			"names two services, which have an address each");
+	TOPO_EACH (domain, pool->xmpp)
+		if (!has_domain(r->topo, *domain))
+			return refuse_name(r, *domain, "name SIP domains of this topology", "is not a SIP domain");
+	if (!is_in_domain(x->access, r->topo->sip_domains.p[0]))
+		return warn(r, x->access, "choose sip. or access. and the default SIP domain", "is an access name outside the default SIP domain");
+	return OK;
+}
+
+static err edges(struct topo_reader *r)
+{
+	return each_pool(r, check_edge);
+}
+
+/* ---- ports and stores ---- */
+
+#define WEB_ROLES (1u << TOPO_STANDARD_EDITION | 1u << TOPO_FRONT_END | 1u << TOPO_DIRECTOR)
+
+/* Listeners whose ports are not set in the document, by who has them. */
+static const struct {
+	uint32_t port, roles, collocated;
+	const char *what;
+} fixed_ports[] = {
+	{ 80, WEB_ROLES, 0, "web services" },
+	{ 443, WEB_ROLES | 1u << TOPO_EDGE, 0, "web services" },
+	{ 8080, WEB_ROLES, 0, "external web services" },
+	{ 4443, WEB_ROLES | 1u << TOPO_EDGE, 0, "external web services or replication" },
+	{ 5070, 1u << TOPO_MEDIATION, TOPO_COLLOCATED_MEDIATION, "mediation" },
+	{ 5067, 1u << TOPO_MEDIATION, TOPO_COLLOCATED_MEDIATION, "mediation" },
+	{ 5068, 1u << TOPO_MEDIATION, TOPO_COLLOCATED_MEDIATION, "mediation" },
+	{ 5062, 1u << TOPO_EDGE, TOPO_COLLOCATED_CONFERENCING, "IM conferencing or relay authentication" },
+	{ 5063, 0, TOPO_COLLOCATED_CONFERENCING, "A/V conferencing" },
+	{ 5064, 0, TOPO_COLLOCATED_CONFERENCING, "conferencing attendant" },
+	{ 5065, 0, TOPO_COLLOCATED_CONFERENCING, "application sharing" },
+	{ 8057, 1u << TOPO_EDGE, TOPO_COLLOCATED_CONFERENCING, "web conferencing" },
+};
+
+static err check_port(struct topo_reader *r, const struct topo_pool *pool, const char *name, uint32_t port)
+{
+	for (size_t i = 0; i < sizeof fixed_ports / sizeof *fixed_ports; i++) {
+		bool has = (fixed_ports[i].roles & 1u << pool->role) != 0 || (fixed_ports[i].collocated & pool->collocated) != 0;
+		if (has && fixed_ports[i].port == port)
+			return topo_refuse(r, ERR(REFUSED), pool->ports.at, "choose another port", "%s: %u is taken on the same host by %s", name, port,
+				fixed_ports[i].what);
+	}
+	return OK;
+}
+
+static err check_ports(struct topo_reader *r, struct topo_site *site, struct topo_pool *pool)
+{
+	const struct {
+		const char *name;
+		uint32_t port;
+	} own[] = { { "sip-tls", pool->ports.sip_tls }, { "sip-tcp", pool->ports.sip_tcp }, { "web", pool->ports.web } };
+	const size_t n = sizeof own / sizeof *own;
+	if (pool->ports.at.line == 0)
+		return OK;
+	for (size_t i = 0; i < n; i++) {
+		TRY(check_port(r, pool, own[i].name, own[i].port));
+		for (size_t j = 0; j < i; j++)
+			if (own[i].port == own[j].port && own[i].port != 0)
+				return topo_refuse(r, ERR(REFUSED), pool->ports.at, "choose another port", "%s and %s are both %u", own[j].name,
+					own[i].name, own[i].port);
+	}
+	return OK;
+}
+
+static err ports(struct topo_reader *r)
+{
+	return each_pool(r, check_ports);
+}
+
+static err check_store(struct topo_reader *r, struct topo_site *site, struct topo_pool *pool)
+{
+	if (pool->store.at.line == 0)
+		return OK;
+	if (pool->store.kind == TOPO_POSTGRESQL && !str_begins(pool->store.url, STR("postgresql://")))
+		return topo_refuse(r, ERR(REFUSED), pool->store.at, "add url: \"postgresql://USER@HOST/DATABASE\"",
+			"a postgresql store needs a postgresql:// URL");
+	if (pool->store.kind == TOPO_SQLITE && pool->store.url.n != 0)
+		return topo_refuse(r, ERR(REFUSED), pool->store.at, "remove url", "a sqlite store lives in the deployment and has no URL");
+	return OK;
+}
+
+static err stores(struct topo_reader *r)
+{
+	return each_pool(r, check_store);
+}
+
+/* In this order: a later rule may rely on an earlier one. */
+static err (*const rules[])(struct topo_reader *r) = {
+	servers, sites_differ, hosts_differ, next_hops, proxies, gateways, edges, ports, stores,
+};
+
+err topo_check(struct topo_reader *r)
+{
+	for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+		TRY(rules[i](r));
+	return OK;
+}
