@@ -155,6 +155,14 @@ err sip_frame_find(struct sip_frame *f, str in, const struct sip_limits *limits)
  */
 err sip_msg_parse(struct sip_msg *m, str raw, struct arena *a, const struct sip_limits *limits, struct diag *d);
 
+/*
+ * Rules beyond the grammar that hold whoever reads the message: an option tag in Require or Proxy-Require that no RFC
+ * defines (SIP_EXTENSION), REGISTER with a To that is no SIP or SIPS URI (MALFORMED; RFC 3261 10.2), a response with a
+ * broadcast or multicast address in a Via below the top (MALFORMED; RFC 4475 3.3.10: it must not be relayed). m must have
+ * been parsed without error.
+ */
+err sip_msg_check(const struct sip_msg *m, struct diag *d);
+
 /* The first field of an id; NULL without. Then sip_hdr_next for the others. */
 static inline const struct sip_hdr *sip_hdr_first(const struct sip_msg *m, enum sip_hdr_id id)
 {
@@ -202,7 +210,7 @@ struct sip_out {
 };
 
 /*
- * A message to send on: rows as received without the fields that always change hands (Content-Length is written by
+ * A message to send on: rows as received (compact names written out, as existing clients need them) without the fields that always change hands (Content-Length is written by
  * sip_out_print). start is ours, in the arena or static.
  */
 void sip_out_from(struct sip_out *o, struct arena *a, const struct sip_msg *m, str start);
@@ -232,7 +240,10 @@ void sip_out_replace_top(struct sip_out *o, enum sip_hdr_id id, str value);
 /* One row of an id with this value instead of all that were there. */
 void sip_out_set(struct sip_out *o, enum sip_hdr_id id, str value);
 
-/* Writes start line, rows, Content-Length, empty line and body. CEILING when o or b has failed. */
+/*
+ * Writes start line, rows, Content-Length, empty line and body. CEILING when o or b has failed, or when one of our own
+ * values has a line end in it that is no fold: nobody can smuggle a field in.
+ */
 err sip_out_print(const struct sip_out *o, struct buf *b);
 
 #endif
