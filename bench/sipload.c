@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sipload - load on a SIP server over TLS, and what an operation costs it. */
+#include "load.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+
+static const char usage_text[] =
+	"usage: sipload -m MODE -p PORT [options]\n"
+	"modes (what one operation is):\n"
+	"  register   REGISTER challenged and answered on a connection that stays\n"
+	"  refresh    REGISTER with the nonce of before\n"
+	"  connreg    new TLS connection, REGISTER challenged and answered, close\n"
+	"  message    MESSAGE from one registered user to another and its 200\n"
+	"  call       INVITE, 180, 200, ACK, BYE, 200 between two registered users\n"
+	"  idle       N registered connections held; memory of the server for each\n"
+	"options:\n"
+	"  -H HOST    IPv4 address [127.0.0.1]     -p PORT   [5061]\n"
+	"  -n N       connections; message, call: pairs; connreg: at once [100]\n"
+	"  -U N       users to rotate through in connreg [1000]\n"
+	"  -d SEC     measured time [5]            -w SEC    before it [1]\n"
+	"  -D DOMAIN  [bench.test]                 -u PREFIX users are PREFIX0, PREFIX1, ... [u]\n"
+	"  -P FILE    first line: the password of every user [\"secret\"]\n"
+	"  -a FILE    CA certificates: the server must prove itself\n"
+	"  -A N       local addresses to rotate over, from 127.1.0.1 on [0: the system's choice]\n"
+	"  -B BYTES   body of a MESSAGE [100]\n"
+	"  -2         TLS 1.2 instead of 1.3       -5        answer MD5 challenges only\n"
+	"  -o         register with reg-id and +sip.instance (RFC 5626)\n"
+	"  -S PID     the server: its processor time and memory, descendants included\n"
+	"  -l LABEL   goes into the result         -j FILE   appends the result as a JSON line\n"
+	"  -v         tell of each refused request\n";
+
+static const char *const mode_names[MODE_N] = { "register", "refresh", "connreg", "message", "call", "idle" };
+
+struct run {
+	struct load load;
+	double seconds, warm;
+	pid_t server;
+	const char *label, *json, *host, *ca;
+	uint16_t port;
+	unsigned addresses;
+	bool tls12;
+	struct cost before, after;
+	double measured; /* seconds, as the clock says */
+	size_t held;     /* idle: connections at the end */
+};
+
+static void usage(const char *what)
+{
+	fprintf(stderr, "sipload: %s\n%s", what, usage_text);
+	exit(2);
+}
+
+static enum mode mode_of(const char *name)
+{
+	for (unsigned i = 0; i < MODE_N; i++)
+		if (strcmp(name, mode_names[i]) == 0)
+			return (enum mode)i;
+	usage("no such mode");
+	return MODE_N;
+}
+
+static char *read_line(const char *path)
+{
+	char line[256] = "";
+	FILE *f = fopen(path, "re");
+	if (f == NULL || fgets(line, sizeof line, f) == NULL)
+		usage("the password file cannot be read");
+	fclose(f);
+	line[strcspn(line, "\r\n")] = '\0';
+	return strdup(line);
+}
+
+static unsigned number(const char *text)
+{
+	uint32_t n;
+	if (!str_to_u32(str_of(text), &n))
+		usage("not a number");
+	return n;
+}
+
+static void take_option(struct run *r, int option, const char *arg)
+{
+	struct load *l = &r->load;
+	switch (option) {
+	case 'm':
+		l->mode = mode_of(arg);
+		break;
+	case 'H':
+		r->host = arg;
+		break;
+	case 'p':
+		r->port = (uint16_t)number(arg);
+		break;
+	case 'n':
+		l->n = number(arg);
+		break;
+	case 'U':
+		l->users = number(arg);
+		break;
+	case 'd':
+		r->seconds = strtod(arg, NULL);
+		break;
+	case 'w':
+		r->warm = strtod(arg, NULL);
+		break;
+	case 'D':
+		l->domain = arg;
+		break;
+	case 'u':
+		l->prefix = arg;
+		break;
+	case 'P':
+		l->password = read_line(arg);
+		break;
+	case 'a':
+		r->ca = arg;
+		break;
+	case 'A':
+		r->addresses = number(arg);
+		break;
+	case 'B':
+		l->body = number(arg);
+		break;
+	case '2':
+		r->tls12 = true;
+		break;
+	case '5':
+		l->only_md5 = true;
+		break;
+	case 'o':
+		l->outbound = true;
+		break;
+	case 'S':
+		r->server = (pid_t)number(arg);
+		break;
+	case 'l':
+		r->label = arg;
+		break;
+	case 'j':
+		r->json = arg;
+		break;
+	case 'v':
+		l->verbose = true;
+		break;
+	default:
+		usage("unknown option");
+	}
+}
+
+/* Two peers a pair in message and call: the even one asks, the odd one answers. */
+static void make_peers(struct load *l)
+{
+	bool pairs = l->mode == MODE_MESSAGE || l->mode == MODE_CALL;
+	l->n_peers = pairs ? 2 * (size_t)l->n : l->n;
+	l->peers = calloc(l->n_peers, sizeof *l->peers);
+	if (l->peers == NULL || l->n_peers == 0)
+		usage("no connections to make");
+	for (size_t i = 0; i < l->n_peers; i++) {
+		l->peers[i].user = (unsigned)i;
+		l->peers[i].other = pairs && i % 2 == 0 ? &l->peers[i + 1] : NULL;
+	}
+}
+
+static void expire(struct load *l)
+{
+	for (size_t i = 0; i < l->n_peers; i++) {
+		struct peer *p = &l->peers[i];
+		if (p->step != STEP_DOWN && p->began_ns != 0 && l->now_ns > p->began_ns + 10000000000u)
+			peer_expire(l, p);
+	}
+}
+
+/* One wait for the network and what follows from it. */
+static void turn(struct load *l)
+{
+	struct epoll_event events[256];
+	load_ramp(l);
+	int n = epoll_wait(l->net.epoll, events, 256, 50);
+	l->now_ns = load_clock();
+	for (int i = 0; i < n; i++)
+		peer_work(l, events[i].data.ptr);
+}
+
+static void turn_until(struct load *l, uint64_t end_ns)
+{
+	uint64_t next = l->now_ns;
+	while (l->now_ns < end_ns) {
+		turn(l);
+		if (l->now_ns < next)
+			continue;
+		next = l->now_ns + 1000000000u;
+		expire(l);
+	}
+}
+
+/* All are registered, or nobody new was for 20 s. */
+static void set_up(struct load *l)
+{
+	uint64_t last = load_clock();
+	unsigned ready = 0;
+	while (l->ready < l->n_peers) {
+		turn(l);
+		if (l->ready > ready) {
+			ready = l->ready;
+			last = l->now_ns;
+		}
+		if (l->now_ns > last + 20000000000u) {
+			fprintf(stderr, "sipload: only %u of %zu could register\n", l->ready, l->n_peers);
+			return;
+		}
+	}
+}
+
+static void begin_all(struct load *l)
+{
+	l->running = true;
+	for (size_t i = 0; i < l->n_peers; i++)
+		if (l->peers[i].step == STEP_READY)
+			peer_begin(l, &l->peers[i]);
+}
+
+static uint64_t after(uint64_t ns, double seconds)
+{
+	return ns + (uint64_t)(seconds * 1e9);
+}
+
+static void measure(struct run *r)
+{
+	struct load *l = &r->load;
+	if (l->mode == MODE_IDLE)
+		cost_read(r->server, true, &r->before);
+	if (l->mode != MODE_CONNREG)
+		set_up(l);
+	begin_all(l);
+	turn_until(l, after(load_clock(), r->warm));
+	if (l->mode != MODE_IDLE)
+		cost_read(r->server, false, &r->before);
+	uint64_t start = load_clock();
+	l->measuring = true;
+	turn_until(l, after(start, r->seconds));
+	l->measuring = false;
+	r->measured = (double)(load_clock() - start) / 1e9;
+	r->held = l->ready;
+	cost_read(r->server, l->mode == MODE_IDLE, &r->after);
+}
+
+/* ---- the result ---- */
+
+/* Milliseconds that the fraction q of the operations did not exceed. */
+static double latency(const struct tally *t, double q)
+{
+	uint64_t want = (uint64_t)(q * (double)t->ops), seen = 0;
+	for (size_t i = 0; i < sizeof t->histogram / sizeof t->histogram[0]; i++) {
+		seen += t->histogram[i];
+		if (seen > want) {
+			size_t octave = i < 32 ? 0 : i / 32 - 1;
+			return (double)((i < 32 ? i : i % 32 + 32) << octave) / 1000;
+		}
+	}
+	return 0;
+}
+
+static void report(const struct run *r, FILE *json)
+{
+	const struct load *l = &r->load;
+	const struct tally *t = &l->tally;
+	uint64_t errors = t->errors + t->timeouts + t->lost;
+	double ops = t->ops != 0 ? (double)t->ops : 1, cpu_us = (double)(r->after.cpu_ns - r->before.cpu_ns) / 1000;
+	double kb = ((double)r->after.pss_kb - (double)r->before.pss_kb) / (r->held != 0 ? (double)r->held : 1);
+	fprintf(json,
+		"{\"label\": \"%s\", \"mode\": \"%s\", \"n\": %u, \"seconds\": %.3f, \"ops\": %llu, \"cpu_us_op\": "
+		"%.2f, "
+		"\"server_cpu\": %.3f, \"p50_ms\": %.3f, \"p99_ms\": %.3f, \"max_ms\": %.3f, \"errors\": %llu, "
+		"\"timeouts\": %llu, "
+		"\"lost\": %llu, \"challenges\": %llu, \"acks\": %llu",
+		r->label, mode_names[l->mode], l->n, r->measured, (unsigned long long)t->ops, cpu_us / ops,
+		cpu_us / 1e6 / r->measured, latency(t, .5), latency(t, .99), (double)t->longest_ns / 1e6,
+		(unsigned long long)t->errors, (unsigned long long)t->timeouts, (unsigned long long)t->lost,
+		(unsigned long long)t->challenges, (unsigned long long)t->acks);
+	if (l->mode == MODE_IDLE)
+		fprintf(json, ", \"held\": %zu, \"pss_kb_before\": %llu, \"pss_kb_after\": %llu, \"kb_conn\": %.2f",
+			r->held, (unsigned long long)r->before.pss_kb, (unsigned long long)r->after.pss_kb, kb);
+	fprintf(json, "}\n");
+	if (l->mode == MODE_IDLE)
+		printf("%s %s: %zu connections held, %.2f kB each (PSS %llu -> %llu kB), errors %llu\n", r->label,
+			mode_names[l->mode], r->held, kb, (unsigned long long)r->before.pss_kb,
+			(unsigned long long)r->after.pss_kb, (unsigned long long)errors);
+	else
+		printf("%s %s: %llu operations in %.2f s, %.1f us of server CPU each (%u processes, %.0f %% of a CPU), "
+		       "p50 %.2f p99 %.2f max %.1f ms, errors %llu, timeouts %llu, lost %llu\n",
+			r->label, mode_names[l->mode], (unsigned long long)t->ops, r->measured, cpu_us / ops,
+			r->after.processes, cpu_us / 1e4 / r->measured, latency(t, .5), latency(t, .99),
+			(double)t->longest_ns / 1e6, (unsigned long long)t->errors, (unsigned long long)t->timeouts,
+			(unsigned long long)t->lost);
+}
+
+static void raise_limit(size_t need)
+{
+	struct rlimit now, more;
+	getrlimit(RLIMIT_NOFILE, &now);
+	more = (struct rlimit){ need, need > now.rlim_max ? need : now.rlim_max };
+	if (now.rlim_cur < need && setrlimit(RLIMIT_NOFILE, &more) != 0)
+		fprintf(stderr, "sipload: only %llu descriptors for %zu connections\n",
+			(unsigned long long)now.rlim_cur, need);
+}
+
+int main(int argc, char **argv)
+{
+	static struct run r = { .seconds = 5,
+		.warm = 1,
+		.label = "",
+		.host = "127.0.0.1",
+		.port = 5061,
+		.load = { .mode = MODE_N,
+			.domain = "bench.test",
+			.prefix = "u",
+			.password = "secret",
+			.n = 100,
+			.users = 1000,
+			.body = 100 } };
+	for (int c; (c = getopt(argc, argv, "m:H:p:n:U:d:w:D:u:P:a:A:B:25oS:l:j:v")) != -1;)
+		take_option(&r, c, optarg);
+	if (r.load.mode == MODE_N || optind != argc)
+		usage("-m MODE is needed");
+	signal(SIGPIPE, SIG_IGN);
+	if (failed(crypt_new(&r.load.crypt)) || !net_init(&r.load.net, r.host, r.port, r.addresses, r.ca, r.tls12))
+		usage("OpenSSL refuses the settings");
+	make_peers(&r.load);
+	raise_limit(r.load.n_peers + 64);
+	measure(&r);
+	FILE *json = fopen(r.json != NULL ? r.json : "/dev/null", "ae");
+	if (json == NULL)
+		usage("the result file cannot be written");
+	report(&r, json);
+	fclose(json);
+	return r.load.tally.ops != 0 || (r.load.mode == MODE_IDLE && r.held == r.load.n_peers) ? 0 : 1;
+}
