@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/auth/auth_priv.h"
+
+#include <stdlib.h>
+
+struct guess {
+	struct map_node node;
+	struct list age;
+	uint64_t last_ms;
+	uint32_t failures;
+	uint16_t key_n;
+	char key[];
+};
+
+static str guess_key(const struct map_node *n)
+{
+	const struct guess *u = MAP_OF((uintptr_t)n, struct guess, node);
+	return (str){ u->key, u->key_n };
+}
+
+void guesses_init(struct guesses *g)
+{
+	map_init(&g->by_key, guess_key);
+	list_init(&g->by_age);
+}
+
+static void drop(struct guesses *g, struct guess *u)
+{
+	map_remove(&g->by_key, &u->node);
+	list_remove(&u->age);
+	free(u);
+}
+
+void guesses_fini(struct guesses *g)
+{
+	LIST_EACH(it, &g->by_age)
+		drop(g, LIST_OF(it, struct guess, age));
+	map_fini(&g->by_key);
+}
+
+static struct guess *find(const struct guesses *g, str key)
+{
+	struct map_node *n = map_find(&g->by_key, key);
+	return n != NULL ? MAP_OF(n, struct guess, node) : NULL;
+}
+
+uint32_t guesses_count(struct guesses *g, str key, uint64_t now_ms, uint64_t forget_ms)
+{
+	struct guess *u = find(g, key);
+	if (u == NULL)
+		return 0;
+	if (now_ms - u->last_ms < forget_ms)
+		return u->failures;
+	drop(g, u);
+	return 0;
+}
+
+static struct guess *add(struct guesses *g, str key)
+{
+	if (g->by_key.n >= AUTH_GUESSED_MAX)
+		drop(g, LIST_OF(g->by_age.next, struct guess, age));
+	struct guess *u = calloc(1, sizeof *u + key.n);
+	if (u == NULL)
+		return NULL;
+	memcpy(u->key, key.p, key.n);
+	u->key_n = (uint16_t)key.n;
+	list_init(&u->age);
+	if (failed(map_add(&g->by_key, &u->node))) {
+		free(u);
+		return NULL;
+	}
+	return u;
+}
+
+uint32_t guesses_add(struct guesses *g, str key, uint64_t now_ms)
+{
+	struct guess *u = find(g, key);
+	if (u == NULL)
+		u = add(g, key);
+	if (u == NULL)
+		return 0;
+	list_remove(&u->age);
+	list_add(&g->by_age, &u->age);
+	u->last_ms = now_ms;
+	return ++u->failures;
+}
+
+void guesses_forget(struct guesses *g, str key)
+{
+	struct guess *u = find(g, key);
+	if (u != NULL)
+		drop(g, u);
+}
+
+str guesses_address(const struct addr *a, char out[17])
+{
+	size_t n = a->family == 4 ? 4 : 8;
+	out[0] = (char)a->family;
+	memcpy(out + 1, a->ip, n);
+	return (str){ out, n + 1 };
+}
+
+uint32_t guesses_delay_ms(uint32_t failures)
+{
+	static const uint16_t delays[] = { 0, 0, 0, 125, 250, 500, 1000, 2000 };
+	size_t last = sizeof delays / sizeof delays[0] - 1;
+	return delays[failures < last ? failures : last];
+}
