@@ -51,6 +51,16 @@ void auth_forgive(struct auth *a, str aor)
 	guesses_forget(&a->names, aor);
 }
 
+struct auth_policy auth_policy_of(const struct auth *a)
+{
+	const struct config *c = a->config.config;
+	struct auth_policy p = { .nonce_ms = c->nonce_lifetime * 1000, .max_failures = c->max_failed_sign_ins,
+		.lockout_ms = c->lockout_seconds * 1000 };
+	p.takes[CRYPT_MD5] = c->use_digest_md5;
+	p.takes[CRYPT_SHA256] = c->use_digest_sha256 || !c->use_digest_md5; /* one there must be */
+	return p;
+}
+
 uint64_t auth_unix_ms(const struct auth *a)
 {
 	struct timespec t;
@@ -93,16 +103,17 @@ static err read_names(struct auth *a, struct request *r, struct claim *c)
 
 /* Those for our realm that we could check; MALFORMED: some are not well-formed. Other schemes are as if they were not there
  * (RFC 4475 3.3.7), and so is what has no qop (RFC 8760 2.7) or an algorithm that was not offered. */
-static err read_credentials(const struct request *r, bool md5, struct claim *c)
+static err read_credentials(const struct auth *a, const struct request *r, struct claim *c)
 {
 	const struct sip_msg *m = &r->in->msg;
 	enum sip_hdr_id id = m->method == SIP_METHOD_REGISTER ? SIP_HDR_AUTHORIZATION : SIP_HDR_PROXY_AUTHORIZATION;
+	struct auth_policy policy = auth_policy_of(a);
 	c->has_digest = false;
 	for (const struct sip_hdr *h = sip_hdr_first(m, id); h != NULL && !c->has_digest; h = sip_hdr_next(m, h)) {
 		struct digest *d = &c->digest;
 		TRY(digest_parse(h->value, d, NULL));
 		c->has_digest = d->is_digest && str_eq_case(d->realm, c->realm) && d->hash_known &&
-			(md5 || d->hash != CRYPT_MD5) && str_eq_case(d->qop, STR("auth")) && d->nc_raw.n != 0 && d->cnonce.n != 0;
+			policy.takes[d->hash] && str_eq_case(d->qop, STR("auth")) && d->nc_raw.n != 0 && d->cnonce.n != 0;
 	}
 	return OK;
 }
@@ -155,7 +166,7 @@ static bool is_right(struct auth *a, const struct request *r, const struct claim
 
 /* ---- outcomes ---- */
 
-static err accept(struct auth *a, struct request *r, const struct claim *c, str proven)
+static err admit(struct auth *a, struct request *r, const struct claim *c, str proven)
 {
 	bool is_himself = str_eq(c->from, proven) && (c->to.n == 0 || str_eq(c->to, proven));
 	if (!is_himself)
@@ -204,7 +215,7 @@ static err right(struct auth *a, struct request *r, const struct claim *c, const
 		if (cf->door.on_success != NULL)
 			cf->door.on_success(cf->arg, aor);
 	}
-	return accept(a, r, c, aor);
+	return admit(a, r, c, aor);
 }
 
 static bool is_locked(struct auth *a, const struct user *u, str aor)
@@ -302,9 +313,9 @@ err auth_stage(void *state, struct request *r, enum stage_verdict *v)
 	bool proven = is_proven(a, r, &c);
 	/* REGISTER with credentials renews the proof; elsewhere they add nothing to what we know. */
 	if (proven && method != SIP_METHOD_REGISTER)
-		return accept(a, r, &c, c.from);
-	TRY(read_credentials(r, auth_policy_of(a).md5, &c));
+		return admit(a, r, &c, c.from);
+	TRY(read_credentials(a, r, &c));
 	if (proven && !c.has_digest)
-		return accept(a, r, &c, c.from);
+		return admit(a, r, &c, c.from);
 	return by_credentials(a, r, &c, v);
 }

@@ -52,12 +52,13 @@ static void add_challenge(const struct auth *a, const struct request *r, struct 
 void auth_challenge(struct auth *a, struct request *r, bool stale)
 {
 	unsigned status = r->in->msg.method == SIP_METHOD_REGISTER ? 401 : 407;
-	bool md5 = auth_policy_of(a).md5;
+	struct auth_policy policy = auth_policy_of(a);
+	bool sha256 = policy.takes[CRYPT_SHA256] && !(policy.takes[CRYPT_MD5] && is_md5_only(r));
 	struct sip_out o;
 	request_answer(r, &o, status, STR(""));
-	if (!md5 || !is_md5_only(r))
+	if (sha256)
 		add_challenge(a, r, &o, CRYPT_SHA256, stale); /* the one we prefer comes first (RFC 8760 2.3) */
-	if (md5)
+	if (policy.takes[CRYPT_MD5])
 		add_challenge(a, r, &o, CRYPT_MD5, stale);
 	request_send(r, &o, status);
 	meter_add(a->config.meter, METER_AUTH_CHALLENGED, 1);

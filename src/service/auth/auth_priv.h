@@ -102,7 +102,7 @@ struct auth {
 
 /* What the configuration says, at this moment. */
 struct auth_policy {
-	bool md5;
+	bool takes[CRYPT_HASH_N];
 	uint32_t nonce_ms, max_failures, lockout_ms;
 };
 struct auth_policy auth_policy_of(const struct auth *a);

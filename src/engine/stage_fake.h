@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stage_fake - connections, transactions and answers for the unit tests of services: what a stage does to them is written
+ * down here instead of going anywhere. Include it in one file of a test program; it takes the place of the real functions.
+ */
+#ifndef WITAN_ENGINE_STAGE_FAKE_H
+#define WITAN_ENGINE_STAGE_FAKE_H
+
+#include "engine/stage.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct conn {
+	struct flow flow;
+	struct addr peer;
+	bool secure, trusted, closed;
+	void *user_slot, *keep_slot;
+};
+
+struct txn {
+	const struct txn_client_door *door;
+	void *arg;
+	bool forgotten;
+};
+
+/* What was sent last, and how often. */
+struct fake {
+	unsigned status;          /* of the last answer */
+	unsigned n_answers, n_requests;
+	char answer[16384];       /* the last one, NUL-ended */
+	char request[65536];      /* the last one, NUL-ended */
+	struct flow to;           /* where it went */
+	struct txn *txn;          /* its transaction */
+	struct answers answers;
+};
+
+/* One test program, one of these. */
+static struct fake fake;
+
+static struct conn fake_conn(uint32_t slot, bool secure)
+{
+	struct conn c = { .flow = { .slot = slot, .serial = 1 }, .secure = secure };
+	c.peer = (struct addr){ .ip = { 192, 0, 2, (uint8_t)slot }, .port = 40000, .family = 4 };
+	return c;
+}
+
+/* ---- engine/conn ---- */
+
+struct flow conn_flow(const struct conn *c)
+{
+	return c->flow;
+}
+
+const struct addr *conn_peer(const struct conn *c)
+{
+	return &c->peer;
+}
+
+bool conn_is_secure(const struct conn *c)
+{
+	return c->secure;
+}
+
+void conn_set_trusted(struct conn *c)
+{
+	c->trusted = true;
+}
+
+void **conn_user_slot(struct conn *c)
+{
+	return &c->user_slot;
+}
+
+void conn_close(struct conn *c, const char *why)
+{
+	c->closed = true;
+}
+
+struct inbound *inbound_ref(struct inbound *in)
+{
+	in->refs++;
+	return in;
+}
+
+void inbound_unref(struct inbound *in)
+{
+	if (in == NULL || --in->refs != 0)
+		return;
+	arena_fini(&in->arena);
+	free(in);
+}
+
+/* ---- engine/stage ---- */
+
+void request_answer(struct request *r, struct sip_out *o, unsigned status, str reason)
+{
+	sip_out_reply(o, &r->in->arena, &r->in->msg, status, reason, STR("ours"), r->in->via_params);
+}
+
+static void fake_print(const struct sip_out *o, char *out, size_t size)
+{
+	struct buf b;
+	buf_init(&b, size - 1);
+	ASSERT(!failed(sip_out_print(o, &b)));
+	memcpy(out, b.p, b.n);
+	out[b.n] = '\0';
+	buf_fini(&b);
+}
+
+void request_send(struct request *r, const struct sip_out *o, unsigned status)
+{
+	fake_print(o, fake.answer, sizeof fake.answer);
+	fake.status = status;
+	fake.n_answers++;
+}
+
+void request_reply(struct request *r, unsigned status, str reason)
+{
+	struct sip_out o;
+	request_answer(r, &o, status, reason);
+	request_send(r, &o, status);
+}
+
+/* ---- engine/txn ---- */
+
+err txn_client_open(struct txns *s, const struct flow *to, struct sip_out *o, enum sip_method_index method, str branch_tail,
+	uint64_t request, const struct txn_client_door *door, void *arg, struct txn **out)
+{
+	fake_print(o, fake.request, sizeof fake.request);
+	fake.to = *to;
+	fake.n_requests++;
+	free(fake.txn);
+	fake.txn = calloc(1, sizeof *fake.txn);
+	ASSERT(fake.txn != NULL);
+	*fake.txn = (struct txn){ .door = door, .arg = arg };
+	*out = fake.txn;
+	return OK;
+}
+
+void txn_forget(struct txn *t)
+{
+	t->forgotten = true;
+}
+
+/* ---- requests ---- */
+
+/* A request that came over c, from text whose lines end in \n; the caller drops it with fake_request_free. */
+static struct request *fake_request(struct conn *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static struct request *fake_request(struct conn *c, const char *fmt, ...)
+{
+	char text[16384], *raw;
+	size_t n = 0;
+	va_list ap;
+	va_start(ap, fmt);
+	int len = vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	ASSERT(len > 0 && (size_t)len < sizeof text);
+	struct inbound *in = calloc(1, sizeof *in);
+	ASSERT(in != NULL);
+	arena_init(&in->arena, 262144);
+	raw = arena_alloc(&in->arena, 2 * (size_t)len);
+	for (int i = 0; i < len; i++) {
+		if (text[i] == '\n' && (i == 0 || text[i - 1] != '\r'))
+			raw[n++] = '\r';
+		raw[n++] = text[i];
+	}
+	struct diag d;
+	if (failed(sip_msg_parse(&in->msg, (str){ raw, n }, &in->arena, NULL, &d))) {
+		fprintf(stderr, "%s: %s\n", d.where, d.what);
+		ASSERT(false);
+	}
+	in->flow = c->flow;
+	in->peer = c->peer;
+	in->secure = c->secure;
+	in->via_params = STR("");
+	in->refs = 1;
+	struct request *r = arena_zalloc(&in->arena, sizeof *r);
+	r->in = in;
+	r->conn = c;
+	r->aor = r->target = STR("");
+	r->answers = &fake.answers;
+	return r;
+}
+
+static void fake_request_free(struct request *r)
+{
+	inbound_unref(r->in);
+}
+
+#endif
