@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * stage_fake - connections, transactions and answers for the unit tests of services: what a stage does to them is written
- * down here instead of going anywhere. Include it in one file of a test program; it takes the place of the real functions.
+ * stage_fake - connections, transactions and answers for the unit tests of services: what a stage does to them is
+ * written down here instead of going anywhere. Include it in one file of a test program; it takes the place of the real
+ * functions.
  */
 #ifndef WITAN_ENGINE_STAGE_FAKE_H
 #define WITAN_ENGINE_STAGE_FAKE_H
@@ -27,12 +28,12 @@ struct txn {
 
 /* What was sent last, and how often. */
 struct fake {
-	unsigned status;          /* of the last answer */
+	unsigned status; /* of the last answer */
 	unsigned n_answers, n_requests;
-	char answer[16384];       /* the last one, NUL-ended */
-	char request[65536];      /* the last one, NUL-ended */
-	struct flow to;           /* where it went */
-	struct txn *txn;          /* its transaction */
+	char answer[16384];  /* the last one, NUL-ended */
+	char request[65536]; /* the last one, NUL-ended */
+	struct flow to;      /* where it went */
+	struct txn *txn;     /* its transaction */
 	struct answers answers;
 };
 
@@ -125,8 +126,8 @@ void request_reply(struct request *r, unsigned status, str reason)
 
 /* ---- engine/txn ---- */
 
-err txn_client_open(struct txns *s, const struct flow *to, struct sip_out *o, enum sip_method_index method, str branch_tail,
-	uint64_t request, const struct txn_client_door *door, void *arg, struct txn **out)
+err txn_client_open(struct txns *s, const struct flow *to, struct sip_out *o, enum sip_method_index method,
+	str branch_tail, uint64_t request, const struct txn_client_door *door, void *arg, struct txn **out)
 {
 	fake_print(o, fake.request, sizeof fake.request);
 	fake.to = *to;

@@ -20,18 +20,20 @@
 struct config;
 
 struct auth_door {
-	/* A password was wrong (aor: known or not, at most USER_AOR_MAX bytes). For vault, which counts for all processes. */
+	/* A password was wrong (aor: known or not, at most USER_AOR_MAX bytes). For vault, which counts for all
+	 * processes. */
 	void (*on_failure)(void *arg, str aor, const struct addr *from);
 	/* A password was right and failures had been counted before (ours or vault's): they are forgiven. */
 	void (*on_success)(void *arg, str aor);
-	/* Is u another name of a user: a GRUU (reg_gruu_aor)? Puts his address of record into the arena. NULL: there are none. */
+	/* Is u another name of a user: a GRUU (reg_gruu_aor)? Puts his address of record into the arena. NULL: there
+	 * are none. */
 	bool (*alias)(void *arg, const struct uri *u, struct arena *a, str *aor);
 };
 
 struct auth_config {
-	struct timers *timers;       /* monotonic */
-	uint64_t (*unix_ms)(void);   /* milliseconds since 1970; NULL: the system's clock */
-	struct crypt *crypt;         /* its MAC key need not be shared: a nonce is good for one connection only */
+	struct timers *timers;     /* monotonic */
+	uint64_t (*unix_ms)(void); /* milliseconds since 1970; NULL: the system's clock */
+	struct crypt *crypt;       /* its MAC key need not be shared: a nonce is good for one connection only */
 	const struct users *users;
 	const struct config *config; /* read at each request, so a change holds at once */
 	struct log *log;
@@ -51,8 +53,8 @@ void auth_free(struct auth *a);
  * request of another process, which has been here before). DONE: challenged, refused or dropped. WAIT: the answer to a
  * wrong password is on its way, slowed. Errors: MALFORMED (400), SIP_FORBIDDEN (403).
  *
- * ACK and CANCEL cannot be challenged (RFC 3261 22.1): over a connection on which the sender has proven himself they pass;
- * otherwise ACK is dropped and CANCEL is 403.
+ * ACK and CANCEL cannot be challenged (RFC 3261 22.1): over a connection on which the sender has proven himself they
+ * pass; otherwise ACK is dropped and CANCEL is 403.
  */
 err auth_stage(void *state, struct request *r, enum stage_verdict *v);
 

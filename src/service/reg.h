@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * reg - where is a user? The registrar (RFC 3261 10.3) and location table of the users whose home is this process, with
- * outbound (RFC 5626), GRUUs (RFC 5627), Path (RFC 3327), Service-Route (RFC 3608) and the reg event package (RFC 3680).
- * Every binding hangs on the flow that it came over and ends with it.
+ * outbound (RFC 5626), GRUUs (RFC 5627), Path (RFC 3327), Service-Route (RFC 3608) and the reg event package (RFC
+ * 3680). Every binding hangs on the flow that it came over and ends with it.
  */
 #ifndef WITAN_SERVICE_REG_H
 #define WITAN_SERVICE_REG_H
@@ -20,8 +20,9 @@ struct reg;
 
 struct reg_door {
 	/*
-	 * What is bound for aor over f has changed: `bytes` is all of it, for reg_binding_restore. The front process of f keeps it
-	 * with the connection (conn_keep_slot) in place of what it had for this aor, so that a home that died can be told again.
+	 * What is bound for aor over f has changed: `bytes` is all of it, for reg_binding_restore. The front process of
+	 * f keeps it with the connection (conn_keep_slot) in place of what it had for this aor, so that a home that
+	 * died can be told again.
 	 */
 	void (*on_bound)(void *arg, const struct flow *f, str aor, str bytes);
 	/* Nothing is bound for aor over f any more (not called when the flow itself has gone). */
@@ -29,9 +30,9 @@ struct reg_door {
 };
 
 struct reg_config {
-	struct timers *timers;       /* monotonic */
-	uint64_t (*unix_ms)(void);   /* milliseconds since 1970; NULL: the system's clock */
-	struct crypt *crypt;         /* its MAC key must be the same in all front processes (temporary GRUUs) */
+	struct timers *timers;     /* monotonic */
+	uint64_t (*unix_ms)(void); /* milliseconds since 1970; NULL: the system's clock */
+	struct crypt *crypt;       /* its MAC key must be the same in all front processes (temporary GRUUs) */
 	const struct users *users;
 	const struct config *config; /* read at each request */
 	struct txns *txns;           /* for NOTIFY; NULL: reg_subscribe_stage answers 489 */
@@ -57,13 +58,14 @@ void reg_flow_gone(struct reg *g, const struct flow *f);
 /* ---- for route ---- */
 
 struct reg_target {
-	str uri;             /* the registered Contact URI; becomes the Request-URI */
-	str path;            /* Path values as received, joined by ", ": the route set (RFC 3327 5.4); empty without */
-	str instance;        /* +sip.instance without quotes, "<urn:uuid:...>"; empty without */
+	str uri;      /* the registered Contact URI; becomes the Request-URI */
+	str path;     /* Path values as received, joined by ", ": the route set (RFC 3327 5.4); empty without */
+	str instance; /* +sip.instance without quotes, "<urn:uuid:...>"; empty without */
 	struct flow flow;
 	uint32_t reg_id;     /* 0: not by outbound */
 	uint16_t q;          /* thousandths */
-	bool is_alternative; /* another flow to the instance of the entry before: only to be tried when that flow fails */
+	bool is_alternative; /* another flow to the instance of the entry before: only to be tried when that flow fails
+			      */
 };
 
 /*
@@ -73,7 +75,8 @@ struct reg_target {
 size_t reg_find(struct reg *g, str aor, struct arena *a, struct reg_target *out, size_t max);
 /* The targets of the one instance that a GRUU (public or temporary) names; none: it is not signed in, or not ours. */
 size_t reg_find_gruu(struct reg *g, const struct uri *u, struct arena *a, struct reg_target *out, size_t max);
-/* Is u a GRUU of this deployment? Then aor becomes the address of record it belongs to, in the arena. Needs no binding here. */
+/* Is u a GRUU of this deployment? Then aor becomes the address of record it belongs to, in the arena. Needs no binding
+ * here. */
 bool reg_gruu_aor(const struct reg *g, const struct uri *u, struct arena *a, str *aor);
 /* Is u a SIP or SIPS URI with a domain of the deployment? */
 bool reg_is_ours(const struct reg *g, const struct uri *u);
@@ -82,7 +85,8 @@ bool reg_is_ours(const struct reg *g, const struct uri *u);
 
 /* Everything bound for aor over f, with expiry as wall-clock time; appends nothing when there is nothing. */
 void reg_binding_print(const struct reg *g, const struct flow *f, str aor, struct buf *out);
-/* The way back: what has expired is left out, and what is newer here stays. MALFORMED: not made by reg_binding_print. */
+/* The way back: what has expired is left out, and what is newer here stays. MALFORMED: not made by reg_binding_print.
+ */
 err reg_binding_restore(struct reg *g, const struct flow *f, str aor, str bytes);
 
 size_t reg_count(const struct reg *g); /* bindings */

@@ -10,23 +10,24 @@
 #include "base/map.h"
 #include "base/str.h"
 
-#define USER_AOR_MAX 254   /* bytes of an address of record (uri_aor has the same limit) */
-#define USER_NAME_MAX 256  /* bytes of a display name; longer ones are cut */
+#define USER_AOR_MAX  254 /* bytes of an address of record (uri_aor has the same limit) */
+#define USER_NAME_MAX 256 /* bytes of a display name; longer ones are cut */
 
 struct user {
 	struct map_node node;
 	uint64_t version;      /* of the store, at the last change */
 	uint64_t locked_until; /* milliseconds since 1970; 0: not locked */
 	uint32_t failures;     /* wrong passwords in a row, as vault counts them */
-	uint32_t epoch;        /* grows whenever password, `enabled` or existence change: what was proven before no longer holds */
+	uint32_t epoch; /* grows whenever password, `enabled` or existence change: what was proven before no longer
+			   holds */
 	uint32_t refs;
-	uint32_t seen;         /* the snapshot that named him last */
+	uint32_t seen; /* the snapshot that named him last */
 	uint16_t aor_n, name_n;
-	bool enabled;          /* false also once he is gone */
-	bool has_md5;          /* without it only SHA-256 can be proven */
-	uint8_t ha1_md5[16];   /* MD5(user:domain:password) */
-	uint8_t ha1_sha256[32];/* SHA-256 of the same */
-	char *text;            /* aor, then display name */
+	bool enabled;           /* false also once he is gone */
+	bool has_md5;           /* without it only SHA-256 can be proven */
+	uint8_t ha1_md5[16];    /* MD5(user:domain:password) */
+	uint8_t ha1_sha256[32]; /* SHA-256 of the same */
+	char *text;             /* aor, then display name */
 };
 
 static inline str user_aor(const struct user *u)
@@ -48,17 +49,17 @@ void users_free(struct users *s);
 /* What vault tells of one user. Slices are copied. */
 struct user_row {
 	uint64_t version;
-	str aor;            /* lower case */
+	str aor; /* lower case */
 	str display_name;
 	bool enabled;
-	str ha1_md5;        /* 16 bytes, or empty */
-	str ha1_sha256;     /* 32 bytes */
+	str ha1_md5;    /* 16 bytes, or empty */
+	str ha1_sha256; /* 32 bytes */
 };
 
 /*
- * A snapshot: begin, put for each user, end. Until end everybody who was known stays known; end drops whom the snapshot did
- * not name. A begin without an end (vault died again) followed by another begin is fine. Outside of a snapshot put and
- * remove are single changes.
+ * A snapshot: begin, put for each user, end. Until end everybody who was known stays known; end drops whom the snapshot
+ * did not name. A begin without an end (vault died again) followed by another begin is fine. Outside of a snapshot put
+ * and remove are single changes.
  */
 void users_begin(struct users *s);
 /* Adds or changes. MALFORMED: an empty or over-long aor, or a hash of the wrong size. */

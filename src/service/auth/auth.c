@@ -10,11 +10,11 @@
 
 /* What one request is about. */
 struct claim {
-	str from;          /* address of record that the request is to come from */
-	str to;            /* REGISTER: the one it is about; otherwise empty */
+	str from; /* address of record that the request is to come from */
+	str to;   /* REGISTER: the one it is about; otherwise empty */
 	str realm;
 	struct digest digest;
-	bool has_digest;   /* for our realm, of an algorithm and qop that we take */
+	bool has_digest; /* for our realm, of an algorithm and qop that we take */
 	uint8_t nonce_id[NONCE_ID];
 };
 
@@ -54,7 +54,8 @@ void auth_forgive(struct auth *a, str aor)
 struct auth_policy auth_policy_of(const struct auth *a)
 {
 	const struct config *c = a->config.config;
-	struct auth_policy p = { .nonce_ms = c->nonce_lifetime * 1000, .max_failures = c->max_failed_sign_ins,
+	struct auth_policy p = { .nonce_ms = c->nonce_lifetime * 1000,
+		.max_failures = c->max_failed_sign_ins,
 		.lockout_ms = c->lockout_seconds * 1000 };
 	p.takes[CRYPT_MD5] = c->use_digest_md5;
 	p.takes[CRYPT_SHA256] = c->use_digest_sha256 || !c->use_digest_md5; /* one there must be */
@@ -101,8 +102,8 @@ static err read_names(struct auth *a, struct request *r, struct claim *c)
 
 /* ---- credentials ---- */
 
-/* Those for our realm that we could check; MALFORMED: some are not well-formed. Other schemes are as if they were not there
- * (RFC 4475 3.3.7), and so is what has no qop (RFC 8760 2.7) or an algorithm that was not offered. */
+/* Those for our realm that we could check; MALFORMED: some are not well-formed. Other schemes are as if they were not
+ * there (RFC 4475 3.3.7), and so is what has no qop (RFC 8760 2.7) or an algorithm that was not offered. */
 static err read_credentials(const struct auth *a, const struct request *r, struct claim *c)
 {
 	const struct sip_msg *m = &r->in->msg;
@@ -113,13 +114,14 @@ static err read_credentials(const struct auth *a, const struct request *r, struc
 		struct digest *d = &c->digest;
 		TRY(digest_parse(h->value, d, NULL));
 		c->has_digest = d->is_digest && str_eq_case(d->realm, c->realm) && d->hash_known &&
-			policy.takes[d->hash] && str_eq_case(d->qop, STR("auth")) && d->nc_raw.n != 0 && d->cnonce.n != 0;
+				policy.takes[d->hash] && str_eq_case(d->qop, STR("auth")) && d->nc_raw.n != 0 &&
+				d->cnonce.n != 0;
 	}
 	return OK;
 }
 
-/* The URI that was signed must be the one that is asked for (RFC 7616 3.4.6). Clients differ in what they leave out of it
- * (transport, lr, a default port), so only scheme, user and host count. */
+/* The URI that was signed must be the one that is asked for (RFC 7616 3.4.6). Clients differ in what they leave out of
+ * it (transport, lr, a default port), so only scheme, user and host count. */
 static bool is_same_uri(str signed_uri, const struct sip_msg *m)
 {
 	struct uri u;
@@ -128,7 +130,7 @@ static bool is_same_uri(str signed_uri, const struct sip_msg *m)
 	if (failed(uri_parse(signed_uri, &u, NULL)))
 		return false;
 	return u.kind == m->uri.kind && (u.kind == URI_SIP || u.kind == URI_SIPS) && str_eq(u.user, m->uri.user) &&
-		str_eq_case(u.host, m->uri.host);
+	       str_eq_case(u.host, m->uri.host);
 }
 
 /* "ann" and the realm give "ann@example.test". What is too long is cut: nobody has such a name. */
@@ -255,7 +257,8 @@ static bool is_nonce_good(struct auth *a, const struct request *r, struct claim 
 		return true;
 	meter_add(cf->meter, verdict == NONCE_REPLAYED ? METER_AUTH_REPLAY : METER_AUTH_STALE, 1);
 	if (verdict == NONCE_REPLAYED)
-		LOG(cf->log, AUTH_REPLAY, LOG_REQ(r->in->request), LOG_STR("from", c->from), LOG_INT("count", c->digest.nc));
+		LOG(cf->log, AUTH_REPLAY, LOG_REQ(r->in->request), LOG_STR("from", c->from),
+			LOG_INT("count", c->digest.nc));
 	return false;
 }
 
@@ -277,7 +280,8 @@ static err by_credentials(struct auth *a, struct request *r, struct claim *c, en
 
 /* ---- the stage ---- */
 
-/* ACK and CANCEL cannot be challenged (RFC 3261 22.1); they belong to an INVITE whose sender was, so he must be known here. */
+/* ACK and CANCEL cannot be challenged (RFC 3261 22.1); they belong to an INVITE whose sender was, so he must be known
+ * here. */
 static err unchallengeable(struct auth *a, struct request *r, const struct claim *c, enum stage_verdict *v)
 {
 	struct auth_conn *ac = auth_conn_find(r->conn);

@@ -38,15 +38,16 @@ static bool is_md5_only(const struct request *r)
 	return false;
 }
 
-static void add_challenge(const struct auth *a, const struct request *r, struct sip_out *o, enum crypt_hash h, bool stale)
+static void add_challenge(
+	const struct auth *a, const struct request *r, struct sip_out *o, enum crypt_hash h, bool stale)
 {
 	bool is_register = r->in->msg.method == SIP_METHOD_REGISTER;
 	char nonce[NONCE_TEXT];
 	str realm = auth_realm(a, r);
 	nonce_make(a->config.crypt, &r->in->flow, a->config.timers->now, nonce);
 	sip_out_addf(o, is_register ? SIP_HDR_WWW_AUTHENTICATE : SIP_HDR_PROXY_AUTHENTICATE,
-		"Digest realm=\"%.*s\", nonce=\"%.*s\", algorithm=%.*s, qop=\"auth\"%s", STR_FMT(realm), NONCE_TEXT, nonce,
-		STR_FMT(algorithms[h]), stale ? ", stale=true" : "");
+		"Digest realm=\"%.*s\", nonce=\"%.*s\", algorithm=%.*s, qop=\"auth\"%s", STR_FMT(realm), NONCE_TEXT,
+		nonce, STR_FMT(algorithms[h]), stale ? ", stale=true" : "");
 }
 
 void auth_challenge(struct auth *a, struct request *r, bool stale)
@@ -119,7 +120,7 @@ void auth_answers_close(struct auth *a, struct conn *c)
 	const struct auth_conn *ac = auth_conn_find(c);
 	if (ac == NULL || ac->n_waits == 0)
 		return;
-	LIST_EACH(it, &a->waits) {
+	LIST_EACH (it, &a->waits) {
 		struct wait *w = LIST_OF(it, struct wait, node);
 		if (w->request->conn == c)
 			wait_free(w);

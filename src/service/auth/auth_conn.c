@@ -120,7 +120,8 @@ static struct nonce_use *oldest_nonce(struct auth_conn *ac)
 {
 	struct nonce_use *oldest = &ac->nonces[0];
 	for (size_t i = 1; i < ac->n_nonces; i++)
-		if (memcmp(ac->nonces[i].id, oldest->id, NONCE_ID) < 0) /* an id begins with its moment, high byte first */
+		if (memcmp(ac->nonces[i].id, oldest->id, NONCE_ID) <
+			0) /* an id begins with its moment, high byte first */
 			oldest = &ac->nonces[i];
 	return oldest;
 }

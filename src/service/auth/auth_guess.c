@@ -33,7 +33,7 @@ static void drop(struct guesses *g, struct guess *u)
 
 void guesses_fini(struct guesses *g)
 {
-	LIST_EACH(it, &g->by_age)
+	LIST_EACH (it, &g->by_age)
 		drop(g, LIST_OF(it, struct guess, age));
 	map_fini(&g->by_key);
 }

@@ -2,7 +2,7 @@
 #include "base/enc.h"
 #include "service/auth/auth_priv.h"
 
-#define NONCE_MAC (NONCE_BYTES - NONCE_ID)
+#define NONCE_MAC  (NONCE_BYTES - NONCE_ID)
 #define TIME_BYTES 6
 
 static void nonce_mac(struct crypt *c, const struct flow *f, const uint8_t id[NONCE_ID], uint8_t out[32])

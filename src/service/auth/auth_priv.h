@@ -7,17 +7,17 @@
 #include "service/auth.h"
 #include "wire/digest.h"
 
-#define AUTH_PROOFS_MAX 16      /* users proven at once on one connection */
-#define AUTH_NONCES_MAX 64      /* nonces in use at once on one connection */
-#define AUTH_WAITS_MAX 1024     /* slowed answers of a process */
-#define AUTH_WAITS_CONN_MAX 8   /* slowed answers of one connection */
-#define AUTH_GUESSED_MAX 8192   /* names, and addresses, that failures are remembered of */
+#define AUTH_PROOFS_MAX     16   /* users proven at once on one connection */
+#define AUTH_NONCES_MAX     64   /* nonces in use at once on one connection */
+#define AUTH_WAITS_MAX      1024 /* slowed answers of a process */
+#define AUTH_WAITS_CONN_MAX 8    /* slowed answers of one connection */
+#define AUTH_GUESSED_MAX    8192 /* names, and addresses, that failures are remembered of */
 
 /* ---- nonces (auth_nonce.c) ---- */
 
-#define NONCE_ID 12                    /* bytes: 6 of the moment it was made, 6 of chance */
-#define NONCE_BYTES (NONCE_ID + 12)    /* and its MAC */
-#define NONCE_TEXT 32                  /* characters: base64url of the bytes */
+#define NONCE_ID    12              /* bytes: 6 of the moment it was made, 6 of chance */
+#define NONCE_BYTES (NONCE_ID + 12) /* and its MAC */
+#define NONCE_TEXT  32              /* characters: base64url of the bytes */
 
 /* A nonce that was used, and how: RFC 7616 3.4.5, with a window so that requests may overtake one another. */
 struct nonce_use {
@@ -36,19 +36,20 @@ uint64_t nonce_time(const uint8_t id[NONCE_ID]); /* milliseconds on the clock of
 struct proof {
 	const struct user *user; /* a reference */
 	uint64_t until_ms;
-	uint32_t epoch;          /* user's, when it was proven */
-	uint32_t used;           /* when, in uses of the connection's proofs */
+	uint32_t epoch; /* user's, when it was proven */
+	uint32_t used;  /* when, in uses of the connection's proofs */
 };
 
-/* In conn_user_slot once somebody has proven himself. The first of each list is inline: most connections have one user. */
+/* In conn_user_slot once somebody has proven himself. The first of each list is inline: most connections have one user.
+ */
 struct auth_conn {
-	uint64_t floor_ms;       /* nonces of this age or older that are not in the list have been forgotten */
+	uint64_t floor_ms; /* nonces of this age or older that are not in the list have been forgotten */
 	uint32_t uses;
 	uint8_t n_proofs, n_nonces, nonces_size;
 	uint8_t n_waits;
-	bool is_md5;             /* the client proved somebody by MD5 */
-	struct proof *proofs;    /* &proof, or a list of AUTH_PROOFS_MAX */
-	struct nonce_use *nonces;/* &nonce, or a list of nonces_size */
+	bool is_md5;              /* the client proved somebody by MD5 */
+	struct proof *proofs;     /* &proof, or a list of AUTH_PROOFS_MAX */
+	struct nonce_use *nonces; /* &nonce, or a list of nonces_size */
 	struct proof proof;
 	struct nonce_use nonce;
 };
@@ -63,7 +64,7 @@ const struct proof *auth_conn_proof(struct auth_conn *ac, str aor);
 void auth_conn_prove(struct auth_conn *ac, const struct user *u, uint64_t until_ms);
 
 enum nonce_verdict {
-	NONCE_FRESH,    /* may be used with this count */
+	NONCE_FRESH, /* may be used with this count */
 	NONCE_REPLAYED,
 	NONCE_FORGOTTEN /* so old that its counts are not known any more */
 };
@@ -112,7 +113,8 @@ uint64_t auth_unix_ms(const struct auth *a);
 str auth_realm(const struct auth *a, const struct request *r);
 /* 401 or 407 with a fresh nonce, now. */
 void auth_challenge(struct auth *a, struct request *r, bool stale);
-/* The same after delay_ms; when too many wait already, now, and the connection is closed. Answers STAGE_WAIT or STAGE_DONE. */
+/* The same after delay_ms; when too many wait already, now, and the connection is closed. Answers STAGE_WAIT or
+ * STAGE_DONE. */
 enum stage_verdict auth_challenge_later(struct auth *a, struct request *r, uint32_t delay_ms);
 void auth_answers_close(struct auth *a, struct conn *c);
 

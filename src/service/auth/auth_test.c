@@ -51,8 +51,12 @@ static void put_user(struct bench *b, const char *name, const char *password)
 	snprintf(aor, sizeof aor, "%s@" DOMAIN, name);
 	digest_ha1(b->crypt, CRYPT_MD5, str_of(name), STR(DOMAIN), str_of(password), md5);
 	digest_ha1(b->crypt, CRYPT_SHA256, str_of(name), STR(DOMAIN), str_of(password), sha256);
-	struct user_row row = { .version = 1, .aor = str_of(aor), .display_name = STR(""), .enabled = true,
-		.ha1_md5 = { (char *)md5, 16 }, .ha1_sha256 = { (char *)sha256, 32 } };
+	struct user_row row = { .version = 1,
+		.aor = str_of(aor),
+		.display_name = STR(""),
+		.enabled = true,
+		.ha1_md5 = { (char *)md5, 16 },
+		.ha1_sha256 = { (char *)sha256, 32 } };
 	assert_false(failed(users_put(b->users, &row)));
 }
 
@@ -67,8 +71,14 @@ static int set_up(void **state)
 	assert_false(failed(users_set_domains(b->users, STR(DOMAIN ",other.test"))));
 	put_user(b, "ann", "secret");
 	put_user(b, "bob", "secret2");
-	struct auth_config c = { .timers = &b->timers, .unix_ms = unix_ms, .crypt = b->crypt, .users = b->users,
-		.config = &b->config, .meter = &b->meter, .door = { on_failure, on_success, NULL }, .arg = b };
+	struct auth_config c = { .timers = &b->timers,
+		.unix_ms = unix_ms,
+		.crypt = b->crypt,
+		.users = b->users,
+		.config = &b->config,
+		.meter = &b->meter,
+		.door = { on_failure, on_success, NULL },
+		.arg = b };
 	assert_false(failed(auth_new(&c, &b->auth)));
 	*state = b;
 	return 0;
@@ -90,19 +100,19 @@ static int tear_down(void **state)
 /* What a client knows and sends; zero fields are the usual. */
 struct client {
 	struct conn *conn;
-	const char *method;    /* MESSAGE */
-	const char *from;      /* "ann" of sip:ann@example.test */
-	const char *to;        /* REGISTER: from, others: bob */
+	const char *method; /* MESSAGE */
+	const char *from;   /* "ann" of sip:ann@example.test */
+	const char *to;     /* REGISTER: from, others: bob */
 	const char *username, *password;
 	const char *nonce;
-	unsigned nc;           /* 1 */
+	unsigned nc; /* 1 */
 	bool md5;
-	const char *uri;       /* in the credentials */
-	const char *extra;     /* header lines */
+	const char *uri;   /* in the credentials */
+	const char *extra; /* header lines */
 	bool no_qop;
 };
 
-static const char *or(const char *a, const char *b)
+static const char * or (const char *a, const char *b)
 {
 	return a != NULL ? a : b;
 }
@@ -110,32 +120,38 @@ static const char *or(const char *a, const char *b)
 static void credentials(struct bench *b, const struct client *c, const char *request_uri, char *out, size_t size)
 {
 	enum crypt_hash h = c->md5 ? CRYPT_MD5 : CRYPT_SHA256;
-	const char *user = or(c->username, or(c->from, "ann")), *method = or(c->method, "MESSAGE");
+	const char *user = or (c->username, or (c->from, "ann")), *method = or (c->method, "MESSAGE");
 	char nc[9], response[65] = { 0 };
 	uint8_t ha1[32];
 	snprintf(nc, sizeof nc, "%08x", c->nc != 0 ? c->nc : 1);
-	struct digest d = { .nonce = str_of(c->nonce), .uri = str_of(or(c->uri, request_uri)), .cnonce = STR("abc"),
-		.qop = STR("auth"), .nc_raw = str_of(nc), .hash = h };
-	digest_ha1(b->crypt, h, str_of(user), STR(DOMAIN), str_of(or(c->password, "secret")), ha1);
+	struct digest d = { .nonce = str_of(c->nonce),
+		.uri = str_of(or (c->uri, request_uri)),
+		.cnonce = STR("abc"),
+		.qop = STR("auth"),
+		.nc_raw = str_of(nc),
+		.hash = h };
+	digest_ha1(b->crypt, h, str_of(user), STR(DOMAIN), str_of(or (c->password, "secret")), ha1);
 	digest_response(b->crypt, &d, ha1, str_of(method), response);
-	snprintf(out, size, "%s: Digest username=\"%s\", realm=\"" DOMAIN "\", nonce=\"%s\", uri=\"%s\", response=\"%s\", "
+	snprintf(out, size,
+		"%s: Digest username=\"%s\", realm=\"" DOMAIN "\", nonce=\"%s\", uri=\"%s\", response=\"%s\", "
 		"algorithm=%s, cnonce=\"abc\"%s, nc=%s\n",
-		strcmp(method, "REGISTER") == 0 ? "Authorization" : "Proxy-Authorization", user, c->nonce, or(c->uri, request_uri),
-		response, c->md5 ? "MD5" : "SHA-256", c->no_qop ? "" : ", qop=auth", nc);
+		strcmp(method, "REGISTER") == 0 ? "Authorization" : "Proxy-Authorization", user, c->nonce,
+		or (c->uri, request_uri), response, c->md5 ? "MD5" : "SHA-256", c->no_qop ? "" : ", qop=auth", nc);
 }
 
 static struct request *client_request(struct bench *b, const struct client *c)
 {
-	const char *method = or(c->method, "MESSAGE"), *from = or(c->from, "ann");
+	const char *method = or (c->method, "MESSAGE"), *from = or (c->from, "ann");
 	bool is_register = strcmp(method, "REGISTER") == 0;
-	const char *to = or(c->to, is_register ? from : "bob");
+	const char *to = or (c->to, is_register ? from : "bob");
 	char uri[64], auth[1024] = "";
 	snprintf(uri, sizeof uri, "sip:%s" DOMAIN, is_register ? "" : "bob@");
 	if (c->nonce != NULL)
 		credentials(b, c, uri, auth, sizeof auth);
-	return fake_request(c->conn, "%s %s SIP/2.0\nVia: SIP/2.0/TLS 192.0.2.1;branch=z9hG4bK1\nFrom: <sip:%s@" DOMAIN ">;tag=1\n"
-		"To: <sip:%s@" DOMAIN ">\nCall-ID: 1\nCSeq: 1 %s\nMax-Forwards: 70\n%s%sContent-Length: 0\n\n", method, uri, from, to,
-		method, auth, or(c->extra, ""));
+	return fake_request(c->conn,
+		"%s %s SIP/2.0\nVia: SIP/2.0/TLS 192.0.2.1;branch=z9hG4bK1\nFrom: <sip:%s@" DOMAIN ">;tag=1\n"
+		"To: <sip:%s@" DOMAIN ">\nCall-ID: 1\nCSeq: 1 %s\nMax-Forwards: 70\n%s%sContent-Length: 0\n\n",
+		method, uri, from, to, method, auth, or (c->extra, ""));
 }
 
 struct result {
@@ -182,30 +198,30 @@ static const char *challenge(struct bench *b, struct client c)
 	return last_nonce();
 }
 
-#define RUN(b, ...) run(b, &(struct client){ __VA_ARGS__ })
+#define RUN(b, ...)       run(b, &(struct client){ __VA_ARGS__ })
 #define CHALLENGE(b, ...) challenge(b, (struct client){ __VA_ARGS__ })
 
-#define ASSERT_PASSES(got, name)                          \
-	do {                                                 \
-		struct result got_ = (got);               \
-		assert_false(failed(got_.e));                \
-		assert_int_equal(got_.verdict, STAGE_NEXT);  \
+#define ASSERT_PASSES(got, name)                                \
+	do {                                                    \
+		struct result got_ = (got);                     \
+		assert_false(failed(got_.e));                   \
+		assert_int_equal(got_.verdict, STAGE_NEXT);     \
 		assert_string_equal(got_.aor, name "@" DOMAIN); \
 	} while (0)
 
-#define ASSERT_STATUS(got, code)                          \
-	do {                                                 \
-		struct result got_ = (got);               \
-		assert_false(failed(got_.e));                \
-		assert_int_equal(got_.verdict, STAGE_DONE);  \
-		assert_int_equal(fake.status, code);         \
-		assert_string_equal(got_.aor, "");           \
+#define ASSERT_STATUS(got, code)                            \
+	do {                                                \
+		struct result got_ = (got);                 \
+		assert_false(failed(got_.e));               \
+		assert_int_equal(got_.verdict, STAGE_DONE); \
+		assert_int_equal(fake.status, code);        \
+		assert_string_equal(got_.aor, "");          \
 	} while (0)
 
-#define ASSERT_REFUSED(got, id)                           \
-	do {                                                 \
-		struct result got_ = (got);               \
-		assert_true(err_is(got_.e, ERR_##id));       \
+#define ASSERT_REFUSED(got, id)                        \
+	do {                                           \
+		struct result got_ = (got);            \
+		assert_true(err_is(got_.e, ERR_##id)); \
 	} while (0)
 
 /* ---- challenges ---- */
@@ -250,12 +266,16 @@ static void foreign_credentials_are_none(void **state)
 	struct conn c = fake_conn(1, true);
 	static const char *const extras[] = {
 		"Proxy-Authorization: NoOneKnowsThisScheme opaque-data=here\n",
-		"Proxy-Authorization: Digest username=\"ann\", realm=\"foreign.test\", nonce=\"1\", uri=\"sip:a\", response=\"2\", "
+		"Proxy-Authorization: Digest username=\"ann\", realm=\"foreign.test\", nonce=\"1\", uri=\"sip:a\", "
+		"response=\"2\", "
 		"qop=auth, nc=00000001, cnonce=\"1\"\n",
-		"Proxy-Authorization: Digest username=\"ann\", realm=\"example.test\", nonce=\"1\", uri=\"sip:a\", response=\"2\"\n",
-		"Proxy-Authorization: Digest username=\"ann\", realm=\"example.test\", nonce=\"1\", uri=\"sip:a\", response=\"2\", "
+		"Proxy-Authorization: Digest username=\"ann\", realm=\"example.test\", nonce=\"1\", uri=\"sip:a\", "
+		"response=\"2\"\n",
+		"Proxy-Authorization: Digest username=\"ann\", realm=\"example.test\", nonce=\"1\", uri=\"sip:a\", "
+		"response=\"2\", "
 		"algorithm=SHA-512, qop=auth, nc=00000001, cnonce=\"1\"\n",
-		"Authorization: Digest username=\"ann\", realm=\"example.test\", nonce=\"1\", uri=\"sip:a\", response=\"2\", "
+		"Authorization: Digest username=\"ann\", realm=\"example.test\", nonce=\"1\", uri=\"sip:a\", "
+		"response=\"2\", "
 		"qop=auth, nc=00000001, cnonce=\"1\"\n",
 	};
 	for (size_t i = 0; i < sizeof extras / sizeof extras[0]; i++) {
@@ -305,10 +325,14 @@ static void the_right_realm_is_chosen_among_several(void **state)
 	char auth[1024];
 	struct client client = { .conn = &c, .nonce = nonce };
 	credentials(b, &client, "sip:bob@" DOMAIN, auth, sizeof auth);
-	r = fake_request(&c, "MESSAGE sip:bob@" DOMAIN " SIP/2.0\nVia: SIP/2.0/TLS 192.0.2.1;branch=z9hG4bK1\n"
-		"From: <sip:ann@" DOMAIN ">;tag=1\nTo: <sip:bob@" DOMAIN ">\nCall-ID: 1\nCSeq: 1 MESSAGE\nMax-Forwards: 70\n"
-		"Proxy-Authorization: Digest username=\"x\", realm=\"gateway.test\", nonce=\"1\", uri=\"sip:a\", response=\"2\", "
-		"qop=auth, nc=00000001, cnonce=\"1\"\n%sContent-Length: 0\n\n", auth);
+	r = fake_request(&c,
+		"MESSAGE sip:bob@" DOMAIN " SIP/2.0\nVia: SIP/2.0/TLS 192.0.2.1;branch=z9hG4bK1\n"
+		"From: <sip:ann@" DOMAIN ">;tag=1\nTo: <sip:bob@" DOMAIN
+		">\nCall-ID: 1\nCSeq: 1 MESSAGE\nMax-Forwards: 70\n"
+		"Proxy-Authorization: Digest username=\"x\", realm=\"gateway.test\", nonce=\"1\", uri=\"sip:a\", "
+		"response=\"2\", "
+		"qop=auth, nc=00000001, cnonce=\"1\"\n%sContent-Length: 0\n\n",
+		auth);
 	enum stage_verdict v = STAGE_NEXT;
 	assert_false(failed(auth_stage(b->auth, r, &v)));
 	assert_int_equal(v, STAGE_NEXT);
@@ -385,9 +409,24 @@ static void a_nonce_is_good_once_for_each_count(void **state)
 	struct bench *b = *state;
 	struct conn c = fake_conn(1, false);
 	const char *nonce = CHALLENGE(b, .conn = &c);
-	static const struct { unsigned nc; bool passes; } rows[] = {
-		{ 1, true }, { 1, false }, { 2, true }, { 5, true }, { 4, true }, { 4, false }, { 3, true }, { 100, true },
-		{ 37, true }, { 37, false }, { 36, false }, { 99, true }, { 0xffffffff, true }, { 101, false },
+	static const struct {
+		unsigned nc;
+		bool passes;
+	} rows[] = {
+		{ 1, true },
+		{ 1, false },
+		{ 2, true },
+		{ 5, true },
+		{ 4, true },
+		{ 4, false },
+		{ 3, true },
+		{ 100, true },
+		{ 37, true },
+		{ 37, false },
+		{ 36, false },
+		{ 99, true },
+		{ 0xffffffff, true },
+		{ 101, false },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct result got = RUN(b, .conn = &c, .nonce = nonce, .nc = rows[i].nc);
@@ -445,10 +484,20 @@ static void forgotten_nonces_cannot_be_replayed(void **state)
 static void the_signed_uri_must_be_the_requested_one(void **state)
 {
 	struct bench *b = *state;
-	static const struct { const char *uri; bool passes; } rows[] = {
-		{ "sip:bob@example.test", true }, { "sip:bob@EXAMPLE.test;transport=tls", true }, { "sip:bob@example.test:5061", true },
-		{ "sip:carol@example.test", false }, { "sip:bob@foreign.test", false }, { "sips:bob@example.test", false },
-		{ "sip:example.test", false }, { "tel:+1", false }, { "", false }, { "garbage", false },
+	static const struct {
+		const char *uri;
+		bool passes;
+	} rows[] = {
+		{ "sip:bob@example.test", true },
+		{ "sip:bob@EXAMPLE.test;transport=tls", true },
+		{ "sip:bob@example.test:5061", true },
+		{ "sip:carol@example.test", false },
+		{ "sip:bob@foreign.test", false },
+		{ "sips:bob@example.test", false },
+		{ "sip:example.test", false },
+		{ "tel:+1", false },
+		{ "", false },
+		{ "garbage", false },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct conn c = fake_conn(1, true);
@@ -475,7 +524,8 @@ static void nobody_acts_as_somebody_else(void **state)
 	nonce = CHALLENGE(b, .conn = &c, .method = "REGISTER", .from = "ann", .to = "bob");
 	ASSERT_REFUSED(RUN(b, .conn = &c, .method = "REGISTER", .to = "bob", .nonce = nonce), SIP_FORBIDDEN);
 	nonce = CHALLENGE(b, .conn = &c, .method = "REGISTER", .from = "bob", .to = "ann");
-	ASSERT_REFUSED(RUN(b, .conn = &c, .method = "REGISTER", .from = "bob", .to = "ann", .username = "ann", .nonce = nonce),
+	ASSERT_REFUSED(
+		RUN(b, .conn = &c, .method = "REGISTER", .from = "bob", .to = "ann", .username = "ann", .nonce = nonce),
 		SIP_FORBIDDEN);
 	assert_int_equal(meter_get(&b->meter, METER_AUTH_IMPERSONATION), 3);
 	/* ann is proven: registering bob without credentials is refused at once */
@@ -487,16 +537,20 @@ static void names_must_be_addresses(void **state)
 {
 	struct bench *b = *state;
 	struct conn c = fake_conn(1, true);
-	static const struct { const char *method, *from, *to; enum err_id why; } rows[] = {
+	static const struct {
+		const char *method, *from, *to;
+		enum err_id why;
+	} rows[] = {
 		{ "REGISTER", "<sip:ann@example.test>", "isbn:2983792873", ERR_MALFORMED }, /* RFC 4475 3.3.4 */
 		{ "REGISTER", "<sip:ann@example.test>", "<sip:example.test>", ERR_MALFORMED },
 		{ "REGISTER", "<http://www.example.com>", "<sip:ann@example.test>", ERR_SIP_FORBIDDEN },
 		{ "MESSAGE", "<tel:+15551234>", "<sip:ann@example.test>", ERR_SIP_FORBIDDEN },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		struct request *r = fake_request(&c, "%s sip:example.test SIP/2.0\nVia: SIP/2.0/TLS 192.0.2.1;branch=z9hG4bK1\n"
-			"From: %s;tag=1\nTo: %s\nCall-ID: 1\nCSeq: 1 %s\nMax-Forwards: 70\nContent-Length: 0\n\n", rows[i].method,
-			rows[i].from, rows[i].to, rows[i].method);
+		struct request *r = fake_request(&c,
+			"%s sip:example.test SIP/2.0\nVia: SIP/2.0/TLS 192.0.2.1;branch=z9hG4bK1\n"
+			"From: %s;tag=1\nTo: %s\nCall-ID: 1\nCSeq: 1 %s\nMax-Forwards: 70\nContent-Length: 0\n\n",
+			rows[i].method, rows[i].from, rows[i].to, rows[i].method);
 		enum stage_verdict v = STAGE_NEXT;
 		assert_true(err_is(auth_stage(b->auth, r, &v), rows[i].why));
 		fake_request_free(r);
@@ -638,8 +692,12 @@ static void disabled_users_are_as_unknown(void **state)
 	struct bench *b = *state;
 	struct conn c = fake_conn(1, true);
 	uint8_t hash[32] = { 0 };
-	struct user_row row = { .version = 2, .aor = STR("ann@" DOMAIN), .display_name = STR(""), .enabled = false,
-		.ha1_md5 = STR(""), .ha1_sha256 = { (char *)hash, 32 } };
+	struct user_row row = { .version = 2,
+		.aor = STR("ann@" DOMAIN),
+		.display_name = STR(""),
+		.enabled = false,
+		.ha1_md5 = STR(""),
+		.ha1_sha256 = { (char *)hash, 32 } };
 	digest_ha1(b->crypt, CRYPT_SHA256, STR("ann"), STR(DOMAIN), STR("secret"), hash);
 	assert_false(failed(users_put(b->users, &row)));
 	(void)fail_once(b, &c, "ann", "secret");
@@ -720,16 +778,32 @@ int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		CASE(everybody_is_challenged), CASE(old_clients_are_offered_md5_alone), CASE(foreign_credentials_are_none),
-		CASE(a_right_password_proves), CASE(without_tls_each_request_is_challenged),
-		CASE(the_right_realm_is_chosen_among_several), CASE(a_connection_may_serve_several_users), CASE(a_proof_ends),
-		CASE(servers_and_other_processes_are_not_asked), CASE(a_nonce_is_good_once_for_each_count),
-		CASE(an_old_or_foreign_nonce_is_stale), CASE(forgotten_nonces_cannot_be_replayed),
-		CASE(the_signed_uri_must_be_the_requested_one), CASE(nobody_acts_as_somebody_else), CASE(names_must_be_addresses),
-		CASE(ack_and_cancel_need_a_proof), CASE(known_and_unknown_are_answered_alike), CASE(answers_grow_slower),
-		CASE(guessing_locks), CASE(a_right_password_and_vault_forgive), CASE(vault_locks),
-		CASE(disabled_users_are_as_unknown), CASE(slowed_answers_are_bounded), CASE(an_address_that_guesses_is_slowed),
-		CASE(failures_are_remembered_of_a_bounded_number), CASE(an_idle_connection_costs_little),
+		CASE(everybody_is_challenged),
+		CASE(old_clients_are_offered_md5_alone),
+		CASE(foreign_credentials_are_none),
+		CASE(a_right_password_proves),
+		CASE(without_tls_each_request_is_challenged),
+		CASE(the_right_realm_is_chosen_among_several),
+		CASE(a_connection_may_serve_several_users),
+		CASE(a_proof_ends),
+		CASE(servers_and_other_processes_are_not_asked),
+		CASE(a_nonce_is_good_once_for_each_count),
+		CASE(an_old_or_foreign_nonce_is_stale),
+		CASE(forgotten_nonces_cannot_be_replayed),
+		CASE(the_signed_uri_must_be_the_requested_one),
+		CASE(nobody_acts_as_somebody_else),
+		CASE(names_must_be_addresses),
+		CASE(ack_and_cancel_need_a_proof),
+		CASE(known_and_unknown_are_answered_alike),
+		CASE(answers_grow_slower),
+		CASE(guessing_locks),
+		CASE(a_right_password_and_vault_forgive),
+		CASE(vault_locks),
+		CASE(disabled_users_are_as_unknown),
+		CASE(slowed_answers_are_bounded),
+		CASE(an_address_that_guesses_is_slowed),
+		CASE(failures_are_remembered_of_a_bounded_number),
+		CASE(an_idle_connection_costs_little),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,7 @@
 
 struct users {
 	struct map by_aor;
-	uint32_t snapshot;   /* number of the last one that was begun */
+	uint32_t snapshot; /* number of the last one that was begun */
 	bool is_snapshot;
 	char domains[DOMAINS_MAX];
 	size_t domains_n;
@@ -107,15 +107,15 @@ static struct user *find(const struct users *s, str aor)
 static bool is_valid(const struct user_row *row)
 {
 	return row->aor.n != 0 && row->aor.n <= USER_AOR_MAX && (row->ha1_md5.n == 0 || row->ha1_md5.n == 16) &&
-		row->ha1_sha256.n == 32;
+	       row->ha1_sha256.n == 32;
 }
 
 /* A change that ends what was proven before: password, or whether he may sign in. */
 static bool is_same_proof(const struct user *u, const struct user_row *row)
 {
 	return u->enabled == row->enabled && u->has_md5 == (row->ha1_md5.n != 0) &&
-		crypt_equal(u->ha1_sha256, row->ha1_sha256.p, sizeof u->ha1_sha256) &&
-		(!u->has_md5 || crypt_equal(u->ha1_md5, row->ha1_md5.p, sizeof u->ha1_md5));
+	       crypt_equal(u->ha1_sha256, row->ha1_sha256.p, sizeof u->ha1_sha256) &&
+	       (!u->has_md5 || crypt_equal(u->ha1_md5, row->ha1_md5.p, sizeof u->ha1_md5));
 }
 
 static void set_proof(struct user *u, const struct user_row *row)

@@ -12,8 +12,12 @@ static const char other_hash[32] = "X123456789abcdef0123456789abcde";
 
 static struct user_row row_of(const char *aor)
 {
-	return (struct user_row){ .version = 1, .aor = str_of(aor), .display_name = STR("Ann"), .enabled = true,
-		.ha1_md5 = { hash, 16 }, .ha1_sha256 = { hash, 32 } };
+	return (struct user_row){ .version = 1,
+		.aor = str_of(aor),
+		.display_name = STR("Ann"),
+		.enabled = true,
+		.ha1_md5 = { hash, 16 },
+		.ha1_sha256 = { hash, 32 } };
 }
 
 static struct users *users_of(const char *const *aors)
@@ -27,7 +31,7 @@ static struct users *users_of(const char *const *aors)
 	return s;
 }
 
-#define USERS(...) users_of((const char *const[]){ __VA_ARGS__ __VA_OPT__(,) NULL })
+#define USERS(...) users_of((const char *const[]){ __VA_ARGS__ __VA_OPT__(, ) NULL })
 
 static void finds_by_aor(void **state)
 {
