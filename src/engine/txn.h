@@ -36,13 +36,15 @@ err txns_new(const struct txns_config *config, struct txns **out);
 void txns_free(struct txns *s);
 void txns_set_max(struct txns *s, uint32_t max);
 size_t txns_count(const struct txns *s);
-/* The connection has ended: client transactions over it fail with SIP_FLOW_FAILED (in a later call of the timers). */
+/* The connection has ended: client transactions over it fail with SIP_FLOW_FAILED (in a later call of the timers); INVITEs that
+ * came over it and have no answer are cancelled, so that nothing rings for somebody who is gone. */
 void txns_flow_gone(struct txns *s, const struct flow *f);
 
 /* ---- server (17.2) ---- */
 
 struct txn_server_door {
-	/* CANCEL came for this INVITE, which has no final answer yet (the CANCEL itself has been answered, 9.2). May be NULL. */
+	/* CANCEL came for this INVITE, which has no final answer yet (the CANCEL itself has been answered, 9.2), or its sender's
+	 * connection has ended. May be NULL. */
 	void (*on_cancel)(void *arg, struct txn *t);
 	/* The transaction is over; t is freed after the call. May be NULL. */
 	void (*on_end)(void *arg, struct txn *t);
@@ -61,6 +63,8 @@ void txn_server_on(struct txn *t, const struct txn_server_door *door, void *arg)
 void txn_reply(struct txn *t, const struct sip_out *o, unsigned status);
 /* Sends bytes as they are (a response relayed upstream), with its status. */
 void txn_reply_bytes(struct txn *t, str bytes, unsigned status);
+/* Ends it without an answer: a non-INVITE whose time is over (RFC 4320 4.1: no 408). */
+void txn_drop(struct txn *t);
 struct inbound *txn_inbound(const struct txn *t);
 bool txn_is_answered(const struct txn *t); /* a final answer was sent */
 

@@ -224,6 +224,10 @@ void sip_out_new(struct sip_out *o, struct arena *a, str start);
 void sip_out_reply(struct sip_out *o, struct arena *a, const struct sip_msg *m, unsigned status, str reason, str to_tag,
 	str via_params);
 
+/* The top Via row becomes `via` (the received message's) with via_params in place of what it said of received and rport
+ * (RFC 3261 18.2.1, RFC 3581 4); empty via_params: nothing changes. */
+void sip_out_complete_via(struct sip_out *o, const struct sip_via *via, str via_params);
+
 /* value must live as long as o (copy it into the arena if in doubt). */
 void sip_out_add(struct sip_out *o, enum sip_hdr_id id, str value);
 void sip_out_add_other(struct sip_out *o, str name, str value);

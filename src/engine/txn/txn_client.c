@@ -306,11 +306,21 @@ err txn_response(struct txns *s, struct inbound *in)
 	return OK;
 }
 
+static void sender_gone(struct txn *t)
+{
+	if (!txn_is_answered(t) && t->server_door != NULL && t->server_door->on_cancel != NULL)
+		t->server_door->on_cancel(t->arg, t);
+}
+
 void txns_flow_gone(struct txns *s, const struct flow *f)
 {
 	LIST_EACH(n, &s->flows[f->slot % FLOW_LISTS]) {
 		struct txn *t = LIST_OF(n, struct txn, by_flow);
-		if (flow_eq(&t->flow, f) && t->state <= TXN_PROCEEDING)
+		if (!flow_eq(&t->flow, f) || t->state > TXN_PROCEEDING)
+			continue;
+		if (t->kind == TXN_SERVER_INVITE)
+			sender_gone(t);
+		else
 			fail_soon(t, ERR(SIP_FLOW_FAILED));
 	}
 }

@@ -135,8 +135,10 @@ err txn_server_open(struct txns *s, struct inbound *in, struct txn **out)
 		return ERR(NO_MEMORY);
 	}
 	t->keyed = true;
-	if (is_invite)
+	if (is_invite) {
+		list_add(&s->flows[t->flow.slot % FLOW_LISTS], &t->by_flow);
 		txn_timer(t, &t->again, TRYING_AFTER, send_trying);
+	}
 	*out = t;
 	return OK;
 }
@@ -169,6 +171,11 @@ static void no_ack(void *arg)
 {
 	struct txn *t = arg;
 	meter_add(t->set->c.meter, METER_TXN_TIMEOUT, 1);
+	txn_end(t);
+}
+
+void txn_drop(struct txn *t)
+{
 	txn_end(t);
 }
 

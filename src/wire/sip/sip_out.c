@@ -279,8 +279,13 @@ void sip_out_reply(struct sip_out *o, struct arena *a, const struct sip_msg *m, 
 		else
 			add_received(o, h);
 	}
-	if (via_params.n != 0 && m->via.host.n != 0)
-		sip_out_replace_top(o, SIP_HDR_VIA, reply_via(o, &m->via, via_params));
+	sip_out_complete_via(o, &m->via, via_params);
+}
+
+void sip_out_complete_via(struct sip_out *o, const struct sip_via *via, str via_params)
+{
+	if (via_params.n != 0 && via->host.n != 0)
+		sip_out_replace_top(o, SIP_HDR_VIA, reply_via(o, via, via_params));
 }
 
 /* ---- printing ---- */

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * route - where does a request go? The stateful forking proxy of RFC 3261 16 with RFC 5393 (loops), RFC 5626 (flows
+ * instead of addresses: nothing is ever dialled to a client), RFC 3327 (Path), RFC 5627 (GRUUs) and RFC 3325 (identity).
+ *
+ * Dialogs stay on the flows they began on: our Record-Route names both flows, sealed by a MAC.
+ */
+#ifndef WITAN_SERVICE_ROUTE_H
+#define WITAN_SERVICE_ROUTE_H
+
+#include "base/crypt.h"
+#include "base/log.h"
+#include "base/meter.h"
+#include "engine/stage.h"
+#include "service/reg.h"
+#include "service/user.h"
+
+struct route;
+
+struct route_config {
+	struct crypt *crypt;         /* its MAC key must be the same in all front processes */
+	const struct users *users;
+	struct reg *reg;
+	struct txns *txns;
+	str fqdn;                    /* must outlive route, like the users' domains */
+	uint16_t port_tls, port_tcp; /* 0: no such listener */
+	uint16_t front, n_fronts;
+	uint64_t home_k0, home_k1;   /* the same in all front processes: who is at home where */
+	err (*send)(void *arg, const struct flow *to, uint64_t request, str bytes);
+	bool (*is_secure)(void *arg, const struct flow *f);
+	void *arg;
+	struct log *log;
+	struct meter *meter;
+};
+
+err route_new(const struct route_config *config, struct route **out);
+void route_free(struct route *s);
+
+/* The process that an address of record is at home in. */
+uint16_t route_home_of(const struct route *s, str aor);
+/*
+ * Looks at Route and Request-URI: sets r->target and answers the process that must deal with the request: the home of its
+ * target, or this one for what needs no home (dialogs, requests to the server itself, what will be refused).
+ * MALFORMED: a GRUU or an address that cannot be read.
+ */
+err route_home(struct route *s, struct request *r, uint16_t *front);
+
+/* The stage for everything that no earlier stage took, and for ACK (RFC 3261 16.3 to 16.11). */
+err route_stage(void *state, struct request *r, enum stage_verdict *v);
+
+#endif

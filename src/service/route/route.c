@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The checks of RFC 3261 16.3 and the choice of targets (16.5). */
+#include "service/route/route_priv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+err route_new(const struct route_config *config, struct route **out)
+{
+	struct route *s = calloc(1, sizeof *s);
+	ENSURE(s != NULL, NO_MEMORY);
+	s->c = *config;
+	*out = s;
+	return OK;
+}
+
+void route_free(struct route *s)
+{
+	free(s);
+}
+
+/* 16.3 step 5: no extension is understood that a proxy would have to act on. */
+static err check_proxy_require(struct request *r, enum stage_verdict *v)
+{
+	struct sip_walk w = { 0 };
+	struct sip_out o;
+	str token;
+	if (sip_hdr_first(&r->in->msg, SIP_HDR_PROXY_REQUIRE) == NULL)
+		return OK;
+	request_answer(r, &o, 420, STR(""));
+	while (sip_walk_next(&r->in->msg, SIP_HDR_PROXY_REQUIRE, &w, &token))
+		sip_out_add(&o, SIP_HDR_UNSUPPORTED, token);
+	request_send(r, &o, 420);
+	*v = STAGE_DONE;
+	return OK;
+}
+
+static err check(struct route *s, struct request *r, enum stage_verdict *v)
+{
+	const struct sip_msg *m = &r->in->msg;
+	if (m->has_max_forwards && m->max_forwards == 0) {
+		meter_add(s->c.meter, METER_ROUTE_LOOPS, 1);
+		return ERR(SIP_HOPS);
+	}
+	if (route_is_loop(s, r)) {
+		meter_add(s->c.meter, METER_ROUTE_LOOPS, 1);
+		return ERR(SIP_LOOP);
+	}
+	return check_proxy_require(r, v);
+}
+
+/* A request to the server itself, outside of any dialog. */
+static err serve(struct request *r)
+{
+	struct sip_out o;
+	if (r->in->msg.method != SIP_METHOD_OPTIONS)
+		return ERR(SIP_NOT_FOUND);
+	request_answer(r, &o, 200, STR(""));
+	sip_out_add(&o, SIP_HDR_ALLOW, STR("INVITE, ACK, BYE, CANCEL, REGISTER, OPTIONS, MESSAGE, SUBSCRIBE, NOTIFY, INFO, PRACK, UPDATE, REFER"));
+	sip_out_add(&o, SIP_HDR_ACCEPT, STR("*/*"));
+	sip_out_add(&o, SIP_HDR_SUPPORTED, STR("path, outbound, gruu"));
+	sip_out_add(&o, SIP_HDR_ALLOW_EVENTS, STR("reg"));
+	request_send(r, &o, 200);
+	return OK;
+}
+
+/* The other side of a dialog, by the flow that our Record-Route remembers. */
+static err to_flow(struct route *s, struct request *r, const struct route_way *w)
+{
+	const struct reg_target target = { .uri = w->request_uri, .flow = w->flow };
+	return route_fork(s, r, w, &target, 1);
+}
+
+static err to_user(struct route *s, struct request *r, const struct route_way *w)
+{
+	struct reg_target *targets = arena_alloc(&r->in->arena, ROUTE_TARGETS * sizeof *targets);
+	ENSURE(targets != NULL, CEILING);
+	const struct user *u = user_find(s->c.users, r->target);
+	ENSURE(u != NULL && u->enabled, SIP_NOT_FOUND);
+	size_t n = w->is_gruu ? reg_find_gruu(s->c.reg, &w->uri, &r->in->arena, targets, ROUTE_TARGETS)
+			      : reg_find(s->c.reg, r->target, &r->in->arena, targets, ROUTE_TARGETS);
+	if (w->uri.kind == URI_SIPS) { /* 16.5 and 26.2.2: TLS on every hop */
+		size_t kept = 0;
+		for (size_t i = 0; i < n; i++)
+			if (s->c.is_secure(s->c.arg, &targets[i].flow))
+				targets[kept++] = targets[i];
+		n = kept;
+	}
+	if (n == 0) {
+		meter_add(s->c.meter, METER_ROUTE_OFFLINE, 1);
+		return ERR(SIP_UNAVAILABLE);
+	}
+	return route_fork(s, r, w, targets, n);
+}
+
+/* The ACK for a 2xx has no transaction (13.2.2.4): it goes by the flow of its dialog, or nowhere. */
+static err pass_ack(struct route *s, struct request *r, const struct route_way *w)
+{
+	struct sip_out o;
+	struct buf b DEFER(buf_fini);
+	char tail[ROUTE_TAIL], via[512];
+	if (!w->by_token || (r->in->msg.has_max_forwards && r->in->msg.max_forwards == 0))
+		return OK;
+	const struct route_hop hop = { .request_uri = w->request_uri, .flow = w->flow };
+	TRY(route_copy(s, r, w, &hop, &r->in->arena, &o));
+	bool secure = s->c.is_secure(s->c.arg, &w->flow);
+	route_loop_hash(s, r, tail);
+	int n = snprintf(via, sizeof via, "SIP/2.0/%s %.*s:%u;branch=z9hG4bKa%.*s", secure ? "TLS" : "TCP", STR_FMT(s->c.fqdn),
+		secure ? s->c.port_tls : s->c.port_tcp, ROUTE_TAIL, tail);
+	sip_out_add_top(&o, SIP_HDR_VIA, (str){ via, (size_t)n });
+	buf_init(&b, 1u << 20);
+	TRY(sip_out_print(&o, &b));
+	return s->c.send(s->c.arg, &w->flow, r->in->request, buf_str(&b));
+}
+
+static err choose(struct route *s, struct request *r)
+{
+	struct route_way w;
+	str target;
+	TRY(route_way(s, r, &w, &target));
+	if (r->in->msg.method == SIP_METHOD_ACK) {
+		(void)failed(pass_ack(s, r, &w)); /* nobody is told: an ACK is never answered */
+		return OK;
+	}
+	if (w.by_token)
+		return to_flow(s, r, &w);
+	if (w.is_server)
+		return serve(r);
+	ENSURE(!w.is_foreign, SIP_FORBIDDEN);
+	ENSURE(target.n != 0, SIP_NOT_FOUND);
+	r->target = target;
+	return to_user(s, r, &w);
+}
+
+err route_stage(void *state, struct request *r, enum stage_verdict *v)
+{
+	struct route *s = state;
+	if (r->in->msg.method == SIP_METHOD_ACK) {
+		*v = STAGE_DONE;
+		return choose(s, r);
+	}
+	TRY(check(s, r, v));
+	if (*v != STAGE_NEXT)
+		return OK;
+	*v = STAGE_WAIT;
+	return choose(s, r);
+}

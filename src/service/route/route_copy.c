@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The request as it goes on (RFC 3261 16.6). */
+#include "service/route/route_priv.h"
+
+#include <stdio.h>
+
+static str format_u32(struct arena *a, uint32_t v)
+{
+	char *p = arena_alloc(a, 12);
+	return p != NULL ? (str){ p, (size_t)snprintf(p, 12, "%u", v) } : STR("");
+}
+
+static err start_line(const struct request *r, str request_uri, struct arena *a, str *out)
+{
+	str method = r->in->msg.method_name;
+	size_t n = method.n + request_uri.n + sizeof "  SIP/2.0";
+	char *p = arena_alloc(a, n);
+	ENSURE(p != NULL, CEILING);
+	*out = (str){ p, (size_t)snprintf(p, n, "%.*s %.*s SIP/2.0", STR_FMT(method), STR_FMT(request_uri)) };
+	return OK;
+}
+
+static void hop_count(const struct request *r, struct arena *a, struct sip_out *o)
+{
+	const struct sip_msg *m = &r->in->msg;
+	sip_out_set(o, SIP_HDR_MAX_FORWARDS, m->has_max_forwards ? format_u32(a, m->max_forwards - 1u) : STR("70"));
+}
+
+/* Requests that begin a dialog, or may (RFC 6665 4.1: NOTIFY); what is inside one is not asked again. */
+static bool wants_record_route(const struct sip_msg *m)
+{
+	const uint32_t methods = SIP_INVITE | SIP_SUBSCRIBE | SIP_REFER | SIP_NOTIFY;
+	return m->to_tag.n == 0 && (methods & 1u << m->method) != 0;
+}
+
+static void record(const struct route *s, bool secure, const char token[ROUTE_TOKEN_SIZE], struct arena *a, struct sip_out *o)
+{
+	size_t room = s->c.fqdn.n + ROUTE_TOKEN_SIZE + 64;
+	char *p = arena_alloc(a, room);
+	if (p == NULL) {
+		o->failed = true;
+		return;
+	}
+	int n = snprintf(p, room, "<sip:%.*s@%.*s:%u;transport=%s;lr>", ROUTE_TOKEN_SIZE, token, STR_FMT(s->c.fqdn),
+		secure ? s->c.port_tls : s->c.port_tcp, secure ? "tls" : "tcp");
+	sip_out_add_top(o, SIP_HDR_RECORD_ROUTE, (str){ p, (size_t)n });
+}
+
+/* Twice where the transport changes, so that each side finds the one it can reach (RFC 5658). */
+static void record_route(const struct route *s, const struct request *r, const struct flow *to, struct arena *a, struct sip_out *o)
+{
+	char token[ROUTE_TOKEN_SIZE];
+	bool to_secure = s->c.is_secure(s->c.arg, to);
+	route_token_print(s, &r->in->flow, to, r->in->msg.from_tag, token);
+	record(s, r->in->secure, token, a, o);
+	if (to_secure != r->in->secure)
+		record(s, to_secure, token, a, o);
+}
+
+static bool wants_privacy(const struct sip_msg *m)
+{
+	str rest = sip_hdr_value(m, SIP_HDR_PRIVACY);
+	while (rest.n != 0)
+		if (str_eq_case(str_trim(str_split(rest, ';', &rest)), STR("id")))
+			return true;
+	return false;
+}
+
+/* RFC 3325 4 and 5: what a client asserts is worth nothing; what we have proven is written by us. A server of ours is believed. */
+static void identity(const struct request *r, struct arena *a, struct sip_out *o)
+{
+	bool hide = wants_privacy(&r->in->msg);
+	sip_out_remove(o, SIP_HDR_P_PREFERRED_IDENTITY);
+	if (r->is_peer && !hide)
+		return;
+	sip_out_remove(o, SIP_HDR_P_ASSERTED_IDENTITY);
+	if (r->aor.n == 0 || hide)
+		return;
+	char *p = arena_alloc(a, r->aor.n + 8);
+	if (p == NULL) {
+		o->failed = true;
+		return;
+	}
+	int n = snprintf(p, r->aor.n + 8, "<sip:%.*s>", STR_FMT(r->aor));
+	sip_out_add(o, SIP_HDR_P_ASSERTED_IDENTITY, (str){ p, (size_t)n });
+}
+
+err route_copy(const struct route *s, const struct request *r, const struct route_way *w, const struct route_hop *hop,
+	struct arena *a, struct sip_out *o)
+{
+	const struct sip_msg *m = &r->in->msg;
+	str start;
+	TRY(start_line(r, hop->request_uri, a, &start));
+	sip_out_from(o, a, m, start);
+	for (unsigned i = 0; i < w->own_routes; i++)
+		sip_out_remove_top(o, SIP_HDR_ROUTE);
+	if (hop->path.n != 0)
+		sip_out_add_top(o, SIP_HDR_ROUTE, hop->path);
+	hop_count(r, a, o);
+	if (hop->breadth != 0)
+		sip_out_set(o, SIP_HDR_MAX_BREADTH, format_u32(a, hop->breadth));
+	identity(r, a, o);
+	/* credentials are for us alone (22.3) */
+	sip_out_remove(o, SIP_HDR_PROXY_AUTHORIZATION);
+	sip_out_remove(o, SIP_HDR_AUTHORIZATION);
+	if (wants_record_route(m))
+		record_route(s, r, &hop->flow, a, o);
+	sip_out_complete_via(o, &m->via, r->in->via_params);
+	return o->failed ? ERR(CEILING) : OK;
+}
+
+static str response_start(const struct sip_msg *m)
+{
+	return str_trim(str_cut(m->raw, 0, str_find_char(m->raw, '\n')));
+}
+
+err route_relay(struct txn *server, struct inbound *in, str start)
+{
+	struct sip_out o;
+	struct buf b DEFER(buf_fini);
+	buf_init(&b, 1u << 20);
+	sip_out_from(&o, &in->arena, &in->msg, start.n != 0 ? start : response_start(&in->msg));
+	sip_out_remove_top(&o, SIP_HDR_VIA);
+	sip_out_remove(&o, SIP_HDR_P_ASSERTED_IDENTITY);
+	TRY(sip_out_print(&o, &b));
+	txn_reply_bytes(server, buf_str(&b), in->msg.status);
+	return OK;
+}
