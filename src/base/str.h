@@ -56,6 +56,9 @@ static inline char char_lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
 }
 
+/* Bytes of the UTF-8 character that s begins with (RFC 3629 4); 0 if it begins with none. */
+size_t str_utf8_length(str s);
+
 /* Copies at most size - 1 bytes and a NUL into dst; false if s did not fit. */
 bool str_to_z(str s, char *dst, size_t size);
 

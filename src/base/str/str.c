@@ -79,6 +79,24 @@ bool str_to_u32(str s, uint32_t *out)
 	return true;
 }
 
+size_t str_utf8_length(str s)
+{
+	const unsigned char *p = (const unsigned char *)s.p;
+	if (s.n == 0 || p[0] < 0x80)
+		return s.n != 0;
+	size_t n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+	if (p[0] < 0xc2 || p[0] > 0xf4 || s.n < n)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	/* overlong forms, surrogates, past U+10FFFF */
+	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
+		(p[0] == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return n;
+}
+
 bool str_to_z(str s, char *dst, size_t size)
 {
 	size_t n = s.n < size ? s.n : size - 1;

@@ -69,22 +69,6 @@ static const char *find_odd(const char *p, const char *end)
 	return p;
 }
 
-/* The bytes of a UTF-8 sequence (RFC 3629 4); 0 if it is none. */
-static size_t utf8_length(const unsigned char *p, size_t left)
-{
-	size_t n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-	if (p[0] < 0xc2 || p[0] > 0xf4 || left < n)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f))
-		return 0;
-	if ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return n;
-}
-
 /* Steps over one odd character of a line: UTF-8, HTAB, a fold, or a control that a backslash makes part of a quoted
  * string. 0: it may not stand there. */
 static size_t odd_length(const char *from, const char *at, const char *end)
@@ -92,7 +76,7 @@ static size_t odd_length(const char *from, const char *at, const char *end)
 	const unsigned char *p = (const unsigned char *)at;
 	size_t left = (size_t)(end - at);
 	if (p[0] >= 0x80)
-		return utf8_length(p, left);
+		return str_utf8_length((str){ at, left });
 	if (p[0] == '\t')
 		return 1;
 	if (p[0] == '\r')
