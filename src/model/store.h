@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store - what must survive: users, settings that differ from their defaults, locks of accounts. One process has it open.
+ *
+ * Changes are grouped: store_begin/store_end around each command, one store_commit for all commands of a loop turn, and
+ * only then is any of them acknowledged. What store_commit has answered OK for is on the disk. After a failure (full disk,
+ * unreadable file) the group is gone as a whole, and the next use tries again from the file, so that the store comes back
+ * without a restart. STORE_FAILED and STORE_RECOVERED are each written once a failure.
+ */
+#ifndef WITAN_MODEL_STORE_H
+#define WITAN_MODEL_STORE_H
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/meter.h"
+#include "base/str.h"
+
+#define STORE_AOR_MAX 254  /* bytes of an address of record */
+#define STORE_NAME_MAX 256 /* bytes of a display name */
+
+struct store;
+
+struct store_config {
+	const char *path; /* the file; its directory must be writable. Copied. */
+	struct log *log;  /* NULL: none */
+	struct meter *meter;
+};
+
+/*
+ * Opens or makes the file and brings it to this version's schema. CORRUPT: not a store, or damaged; REFUSED: written by a
+ * newer version; DISK_FULL; BUSY: another process has it open; SYSTEM. d may be NULL.
+ */
+err store_open(const struct store_config *config, struct store **out, struct diag *d);
+/* Writes the journal back; an open group is dropped. NULL is allowed. */
+void store_close(struct store *s);
+
+/* ---- groups of changes ---- */
+
+/* Begins one command's changes; not nested. */
+err store_begin(struct store *s);
+/* Ends them: keeps them in the group, or takes them all back. */
+err store_end(struct store *s, bool keep);
+/* Writes the group to the disk. OK also without changes. After an error nothing of the group holds. */
+err store_commit(struct store *s);
+/* Tries whether the store works again after a failure; cheap when it did not fail. */
+err store_retry(struct store *s);
+/* Did the last use fail because of disk or file? */
+bool store_is_failed(const struct store *s);
+/* Writes the journal back into the file, so that replaced secrets do not stay in it. Not inside a group. */
+err store_tidy(struct store *s);
+
+/* The number of the last change in this group or before; grows with each change. */
+uint64_t store_version(const struct store *s);
+
+/* ---- users ---- */
+
+struct store_user {
+	str aor;          /* "ann@example.test", lower case; at most STORE_AOR_MAX bytes */
+	str display_name; /* at most STORE_NAME_MAX bytes */
+	bool enabled;
+	str ha1_md5;      /* 16 bytes, or empty */
+	str ha1_sha256;   /* 32 bytes */
+	uint64_t created, changed; /* seconds since 1970; set by the store */
+	uint64_t version;          /* of the last change; set by the store */
+};
+
+enum { STORE_USER_NAME = 1, STORE_USER_ENABLED = 2, STORE_USER_SECRET = 4 }; /* which members store_user_set takes */
+
+/* Each of the three: *version (may be NULL) becomes the number of the change. MALFORMED: a member over its bounds. */
+err store_user_add(struct store *s, const struct store_user *u, uint64_t *version); /* EXISTS */
+err store_user_set(struct store *s, const struct store_user *u, unsigned fields, uint64_t *version); /* ABSENT */
+err store_user_remove(struct store *s, str aor, uint64_t *version); /* ABSENT; his lock goes too */
+/* Calls fn once; slices live until it returns, and it must not use the store. ABSENT. */
+err store_user_find(struct store *s, str aor, void (*fn)(void *arg, const struct store_user *u), void *arg);
+/* The same for all users in the order of their addresses. */
+err store_users_each(struct store *s, void (*fn)(void *arg, const struct store_user *u), void *arg);
+err store_users_count(struct store *s, uint64_t *n);
+
+/* ---- settings and locks ---- */
+
+err store_setting_set(struct store *s, str object, str property, str value);
+err store_settings_each(struct store *s, void (*fn)(void *arg, str object, str property, str value), void *arg);
+
+/* Wrong passwords in a row, and the moment (milliseconds since 1970) until which the user is locked. ABSENT: no such user. */
+err store_lock_set(struct store *s, str aor, uint32_t failures, uint64_t until_ms);
+err store_lock_remove(struct store *s, str aor); /* OK also without one */
+err store_locks_each(struct store *s, void (*fn)(void *arg, str aor, uint32_t failures, uint64_t until_ms), void *arg);
+
+#endif
