@@ -20,6 +20,54 @@ enum witan_exit { WITAN_DONE = 0, WITAN_REFUSED = 1, WITAN_USAGE = 2 };
 /* Any cmdlet that the running server answers (over DIR/run/control.sock). */
 int cmdlet_main(int argc, char **argv, const char *dir);
 
+/* ---- options ---- */
+
+enum witan_option_kind {
+	WITAN_FLAG,   /* bool */
+	WITAN_TEXT,   /* const char * */
+	WITAN_TEXTS,  /* struct witan_texts: may stand several times, or separate values by commas */
+	WITAN_NUMBER, /* uint32_t, from 1 to most */
+};
+
+#define WITAN_TEXTS_MAX 100
+struct witan_texts {
+	str p[WITAN_TEXTS_MAX];
+	size_t n;
+};
+
+struct witan_option {
+	const char *name; /* with its dashes; those of cmdlets ("-Type") are compared without regard to case */
+	enum witan_option_kind kind;
+	void *to;          /* left alone when the option is not there */
+	const char *value; /* "FILE"; NULL for a flag */
+	const char *help;
+	uint32_t most; /* of a number */
+};
+
+/* Reads all of argv[1..] by the rows, which end with a NULL name. True: go on; false: end with *status, --help or a mistake was
+ * answered. `usage` is the text after the command's name, and a line of what it does. */
+bool witan_options(int argc, char **argv, const char *usage, const struct witan_option *rows, int *status);
+
+/* ---- the deployment's files ---- */
+
+struct topo;
+struct topo_host;
+struct arena;
+struct cert_pair;
+
+/* Opens the directory; -1 with d. */
+int deploy_open(const char *dir, struct diag *d);
+/* Its topology and the server it is for. */
+err deploy_read(const char *dir, struct arena *a, struct topo *t, struct topo_host *host, struct diag *d);
+/* keys/default-<16 digits of spki>.key, then certs/default.pem: whoever sees the certificate finds its key. The key belongs to the
+ * owner of keys/. */
+err deploy_write_pair(int dirfd, const struct cert_pair *pair, struct diag *d);
+/* certs/witan.crl */
+struct cert_ca;
+err deploy_write_crl(int dirfd, const struct cert_ca *ca, struct diag *d);
+
+/* ---- ends ---- */
+
 /* Writes "witan COMMAND: place: reason" and the remedy, and answers the exit status for e. */
 int witan_fail(const char *command, err e, const struct diag *d);
 /* A mistake in the command line: says what, points to --help, answers WITAN_USAGE. */
