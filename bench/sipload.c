@@ -330,6 +330,9 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (failed(crypt_new(&r.load.crypt)) || !net_init(&r.load.net, r.host, r.port, r.addresses, r.ca, r.tls12))
 		usage("OpenSSL refuses the settings");
+	/* Call-IDs and branches must differ from those of a run a moment ago */
+	crypt_random(&r.load.serial, sizeof r.load.serial);
+	r.load.serial = r.load.serial >> 32 << 28;
 	make_peers(&r.load);
 	raise_limit(r.load.n_peers + 64);
 	measure(&r);
