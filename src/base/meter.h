@@ -27,7 +27,7 @@ struct meter_def {
 extern const struct meter_def meter_defs[METER_N];
 
 struct meter {
-	_Atomic uint64_t v[METER_N];
+	uint64_t v[METER_N]; /* read and written by the two functions below alone */
 };
 
 /* One writer: a load and a store, no locked instruction. m may be NULL (a unit test). */

@@ -172,7 +172,7 @@ static SSL_CTX *new_ctx(const SSL_METHOD *method)
 	SSL_CTX_set_verify_depth(c, CHAIN_MAX);
 	SSL_CTX_set_cert_verify_callback(c, on_peer_chain, NULL);
 	if (SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION) && SSL_CTX_set_ciphersuites(c, SUITES_13) &&
-	    SSL_CTX_set_cipher_list(c, SUITES_12) && SSL_CTX_set1_groups_list(c, "X25519:P-256:P-384"))
+	    SSL_CTX_set_cipher_list(c, SUITES_12) && SSL_CTX_set1_groups_list(c, (char[]){ "X25519:P-256:P-384" }))
 		return c;
 	SSL_CTX_free(c);
 	return NULL;

@@ -99,7 +99,7 @@ void sip_out_add_top(struct sip_out *o, enum sip_hdr_id id, str value)
 }
 
 /* printf into the arena; p is NULL when it is full. */
-static str format(struct arena *a, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static str format(struct arena *a, const char *fmt, va_list ap)
 {
 	va_list again;
 	va_copy(again, ap);
