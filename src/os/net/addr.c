@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "net_priv.h"
+#include "os/net/net_priv.h"
 
 #include <arpa/inet.h>
 

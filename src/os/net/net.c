@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "net_priv.h"
+#include "os/net/net_priv.h"
 
 socklen_t net_sockaddr(const struct addr *a, struct sockaddr_storage *out)
 {

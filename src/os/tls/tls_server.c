@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tls_priv.h"
+#include "os/tls/tls_priv.h"
 
 #include <limits.h>
 #include <openssl/err.h>

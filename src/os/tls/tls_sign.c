@@ -5,7 +5,7 @@
  * OpenSSL's export to a provider fails by design, and its legacy path calls the method.
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
-#include "tls_priv.h"
+#include "os/tls/tls_priv.h"
 
 #include <openssl/async.h>
 #include <openssl/ec.h>
