@@ -34,7 +34,7 @@ struct cert_plan {
 	bool exportable;
 	bool public_ca;
 	str crl_url;
-	const char *listeners; /* that present it, for people: "5061/tcp, 444/tcp" */
+	struct topo_names listeners; /* that present it: "5061/tcp" */
 };
 
 struct cert_plans {

@@ -146,7 +146,10 @@ static err compose(struct init *in)
 
 static err parse(struct init *in, const char *file)
 {
-	TRY(topo_parse(&in->topo, &in->arena, buf_str(&in->text), file, &in->diag));
+	err e = topo_parse(&in->topo, &in->arena, buf_str(&in->text), file != NULL ? file : "the options", &in->diag);
+	if (failed(e) && file == NULL) /* nobody has seen the lines of this document */
+		(void)snprintf(in->diag.where, sizeof in->diag.where, "the options");
+	TRY(e);
 	TRY(topo_find_host(&in->topo, STR(""), &in->host, &in->diag));
 	str fqdn;
 	if (in->fqdn == NULL)
@@ -193,7 +196,7 @@ static err make_topology(struct init *in)
 		TRY(parse(in, in->topology));
 	} else {
 		TRY(compose(in));
-		TRY(parse(in, "the options"));
+		TRY(parse(in, NULL));
 		if (in->organization == NULL)
 			in->topo.organization = in->topo.sip_domains.p[0];
 	}
@@ -203,7 +206,7 @@ static err make_topology(struct init *in)
 	buf_reset(&in->text);
 	topo_print(&in->topo, &in->text);
 	ENSURE(!in->text.failed, CEILING);
-	return parse(in, "the options"); /* the rules see what the options changed */
+	return parse(in, NULL); /* the rules see what the options changed */
 }
 
 /* ---- the directory ---- */
@@ -291,7 +294,6 @@ static err open_new(struct init *in)
 
 static err make_places(struct init *in)
 {
-	TRY(open_new(in));
 	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
 		const char *path = places[i].path;
 		if (mkdirat(in->dirfd, path, 0700) != 0 || fchmodat(in->dirfd, path, places[i].mode, 0) != 0)
@@ -356,8 +358,9 @@ static const struct {
 	err (*make)(struct init *in);
 } steps[] = {
 	{ "reading the topology", make_topology },
+	{ "making the directory", open_new }, /* before the users: a place that cannot be written to changes nothing */
 	{ "making system users", add_users },
-	{ "making directories", make_places },
+	{ "making what is in it", make_places },
 	{ "making the certificate authority", make_ca },
 	{ "issuing the server's certificate", make_certificate },
 	{ "finishing", publish },

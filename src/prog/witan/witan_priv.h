@@ -54,16 +54,22 @@ struct topo;
 struct topo_host;
 struct arena;
 struct cert_pair;
+struct cert_ca;
 
 /* Opens the directory; -1 with d. */
 int deploy_open(const char *dir, struct diag *d);
 /* Its topology and the server it is for. */
 err deploy_read(const char *dir, struct arena *a, struct topo *t, struct topo_host *host, struct diag *d);
+/* The CA with its key, for issuing. */
+err deploy_read_ca(int dirfd, struct cert_ca **out, struct diag *d);
+/* Removes the server's keys but these two (hexadecimal, 16 digits; empty: none), answers how many. */
+unsigned deploy_drop_keys(int dirfd, str keep, str keep_too);
+/* Asks the running server to read its files again. ABSENT with d: none is running. */
+err deploy_reload(int dirfd, struct diag *d);
 /* keys/default-<16 digits of spki>.key, then certs/default.pem: whoever sees the certificate finds its key. The key belongs to the
  * owner of keys/. */
 err deploy_write_pair(int dirfd, const struct cert_pair *pair, struct diag *d);
 /* certs/witan.crl */
-struct cert_ca;
 err deploy_write_crl(int dirfd, const struct cert_ca *ca, struct diag *d);
 
 /* ---- ends ---- */

@@ -6,6 +6,7 @@
 #define NAMES_MAX     256 /* in one certificate */
 #define NAME_OCTETS   253
 #define SOURCES_MAX   12
+#define PORTS_MAX     4
 
 struct planning {
 	const struct topo *topo;
@@ -65,14 +66,16 @@ static const struct row {
 		const char *rule;
 	} names[SOURCES_MAX];
 	bool exportable, public_ca, client_auth;
-	const char *listeners;
+	size_t ports[PORTS_MAX]; /* offsets in struct topo_ports, each + 1; 0 ends */
 } rows[] = {
 #define ROLE(name)         (1u << TOPO_##name)
 #define NAME(source, rule) { source, rule },
+#define LISTENER(port)     offsetof(struct topo_ports, port) + 1,
 #define PLAN(usage, roles, ...) { usage, roles, __VA_ARGS__ },
 #include "service/cert/cert_plan.def"
 #undef ROLE
 #undef NAME
+#undef LISTENER
 #undef PLAN
 };
 
@@ -110,13 +113,29 @@ static err set_crl_url(struct planning *p)
 	return OK;
 }
 
+static err set_listeners(struct planning *p, const struct row *row)
+{
+	p->plan->listeners = (struct topo_names){ arena_alloc(p->arena, PORTS_MAX * sizeof(str)), 0 };
+	ENSURE(p->plan->listeners.p != NULL, CEILING);
+	for (size_t i = 0; i < PORTS_MAX && row->ports[i] != 0; i++) {
+		uint32_t port;
+		char z[16];
+		memcpy(&port, (const char *)&p->host.pool->ports + row->ports[i] - 1, sizeof port);
+		(void)snprintf(z, sizeof z, "%u/tcp", port);
+		str s = arena_copy(p->arena, str_of(z));
+		ENSURE(s.p != NULL, CEILING);
+		p->plan->listeners.p[p->plan->listeners.n++] = s;
+	}
+	return OK;
+}
+
 static err plan_row(const struct row *row, const struct topo *t, const struct topo_host *host, struct arena *a, struct cert_plan *out,
 	struct diag *d)
 {
 	struct planning p = { .topo = t, .host = *host, .arena = a, .diag = d, .plan = out };
 	*out = (struct cert_plan){ .usage = row->usage, .host = host->server->fqdn, .pool = host->pool->pool,
 		.key = (enum topo_key_type)t->certificates.key, .client_auth = row->client_auth, .exportable = row->exportable,
-		.public_ca = row->public_ca, .listeners = row->listeners };
+		.public_ca = row->public_ca };
 	out->san.p = arena_alloc(a, NAMES_MAX * sizeof *out->san.p);
 	ENSURE(out->san.p != NULL, CEILING);
 	for (size_t i = 0; i < SOURCES_MAX && row->names[i].add != NULL; i++) {
@@ -125,6 +144,7 @@ static err plan_row(const struct row *row, const struct topo *t, const struct to
 	}
 	ASSERT(out->san.n > 0);
 	out->cn = out->san.p[0].name;
+	TRY(set_listeners(&p, row));
 	return set_crl_url(&p);
 }
 
