@@ -21,7 +21,7 @@
 struct flow {
 	uint32_t slot, serial;
 	uint16_t front;
-	uint16_t pad; /* 0 */
+	uint16_t is_plain; /* 1: no TLS; not part of the name */
 };
 
 static inline bool flow_eq(const struct flow *a, const struct flow *b)
@@ -49,6 +49,9 @@ void inbound_unref(struct inbound *in);
 /* Copies bytes and parses them (a message passed on by another process). On error *out is NULL unless the message is
  * answerable. */
 err inbound_new(str bytes, const struct sip_limits *limits, struct inbound **out, struct diag *d);
+
+/* Where it came from, for a message that did not come through a connection of this process; also makes via_params. */
+void inbound_set_source(struct inbound *in, const struct flow *flow, const struct addr *peer, bool secure, uint64_t request);
 
 struct conns; /* all connections of a process */
 struct conn;
@@ -106,6 +109,7 @@ const struct addr *conn_peer(const struct conn *c);
 bool conn_is_secure(const struct conn *c);
 /* Somebody has proven who he is over it: the short time limit is lifted. */
 void conn_set_trusted(struct conn *c);
+bool conn_is_trusted(const struct conn *c);
 /* One pointer for the service that knows who uses the connection; it frees what it put there in on_close. */
 void **conn_user_slot(struct conn *c);
 /* A second one for the front process: what other processes asked it to keep with this connection. */

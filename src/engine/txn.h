@@ -27,8 +27,6 @@ struct txns_config {
 	bool reliable;      /* false: tests of the timers that a stream does not need (A, E, G, I, J, K) */
 	/* Sends one whole message. An error is a transport error (17.1.4). */
 	err (*send)(void *arg, const struct flow *to, uint64_t request, str bytes);
-	/* Is the flow TLS? For the transport in our Via. */
-	bool (*is_secure)(void *arg, const struct flow *to);
 	void *arg;
 };
 
@@ -39,6 +37,9 @@ size_t txns_count(const struct txns *s);
 /* The connection has ended: client transactions over it fail with SIP_FLOW_FAILED (in a later call of the timers); INVITEs that
  * came over it and have no answer are cancelled, so that nothing rings for somebody who is gone. */
 void txns_flow_gone(struct txns *s, const struct flow *f);
+
+/* The same for every connection of another front process. */
+void txns_front_gone(struct txns *s, uint16_t front);
 
 /* ---- server (17.2) ---- */
 

@@ -55,6 +55,9 @@ err reg_subscribe_stage(void *state, struct request *r, enum stage_verdict *v);
 /* The connection has ended: everything bound over it is removed. */
 void reg_flow_gone(struct reg *g, const struct flow *f);
 
+/* The same for every connection of another front process. */
+void reg_front_gone(struct reg *g, uint16_t front);
+
 /* ---- for route ---- */
 
 struct reg_target {

@@ -27,7 +27,6 @@ struct route_config {
 	uint16_t front, n_fronts;
 	uint64_t home_k0, home_k1;   /* the same in all front processes: who is at home where */
 	err (*send)(void *arg, const struct flow *to, uint64_t request, str bytes);
-	bool (*is_secure)(void *arg, const struct flow *f);
 	void *arg;
 	struct log *log;
 	struct meter *meter;

@@ -52,21 +52,27 @@ err inbound_new(str bytes, const struct sip_limits *limits, struct inbound **out
 	return e;
 }
 
-static void fill(struct conn *c, struct inbound *in)
+void inbound_set_source(struct inbound *in, const struct flow *flow, const struct addr *peer, bool secure, uint64_t request)
 {
-	struct conns *s = c->set;
 	char host[ADDR_TEXT];
-	in->flow = conn_flow(c);
-	in->peer = c->peer;
-	in->secure = c->secure;
-	in->request = s->next_request += 0x9e3779b97f4a7c15u; /* spreads; never the same twice in a process */
-	char *p = arena_alloc(&in->arena, ADDR_TEXT + 32);
+	in->flow = *flow;
+	in->peer = *peer;
+	in->secure = secure;
+	in->request = request;
+	char *p = in->msg.is_request ? arena_alloc(&in->arena, ADDR_TEXT + 32) : NULL;
 	if (p == NULL)
 		return;
-	int n = snprintf(p, ADDR_TEXT + 32, ";received=%s", addr_print(&c->peer, host));
+	int n = snprintf(p, ADDR_TEXT + 32, ";received=%s", addr_print(peer, host));
 	if (in->msg.via.has_rport)
-		n += snprintf(p + n, 32, ";rport=%u", c->peer.port);
+		n += snprintf(p + n, 32, ";rport=%u", peer->port);
 	in->via_params = (str){ p, (size_t)n };
+}
+
+static void fill(struct conn *c, struct inbound *in)
+{
+	struct flow f = conn_flow(c);
+	/* spreads over all 64 bits; never the same twice in a process */
+	inbound_set_source(in, &f, &c->peer, c->secure, c->set->next_request += 0x9e3779b97f4a7c15u);
 }
 
 static void answer(struct conn *c, struct inbound *in, err why, const struct diag *d)

@@ -214,7 +214,8 @@ void conn_close(struct conn *c, const char *why)
 
 struct flow conn_flow(const struct conn *c)
 {
-	return (struct flow){ .slot = c->slot, .serial = c->serial, .front = c->set->c.front };
+	return (struct flow){ .slot = c->slot, .serial = c->serial, .front = c->set->c.front,
+		.is_plain = c->secure ? 0 : 1 };
 }
 
 const struct addr *conn_peer(const struct conn *c)
@@ -238,6 +239,11 @@ void conn_set_trusted(struct conn *c)
 		return;
 	c->trusted = true;
 	conn_deadline(c, LATE_IDLE, c->set->c.limits.idle_ms);
+}
+
+bool conn_is_trusted(const struct conn *c)
+{
+	return c->trusted;
 }
 
 void **conn_user_slot(struct conn *c)

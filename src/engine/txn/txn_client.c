@@ -95,7 +95,7 @@ static str make_via(struct txn *t, struct arena *a, str tail)
 	if (p == NULL)
 		return STR("");
 	int n = snprintf(p, room, "SIP/2.0/%s %.*s:%u;branch=" BRANCH_PREFIX "%04x%08x%08x%s%.*s",
-		c->is_secure(c->arg, &t->flow) ? "TLS" : "TCP", STR_FMT(c->via_host), c->via_port, c->front, t->slot, t->serial,
+		t->flow.is_plain ? "TCP" : "TLS", STR_FMT(c->via_host), c->via_port, c->front, t->slot, t->serial,
 		tail.n != 0 ? "." : "", STR_FMT(tail));
 	return (str){ p, (size_t)n };
 }
@@ -312,15 +312,31 @@ static void sender_gone(struct txn *t)
 		t->server_door->on_cancel(t->arg, t);
 }
 
+static void flow_gone(struct txn *t)
+{
+	if (t->state > TXN_PROCEEDING)
+		return;
+	if (t->kind == TXN_SERVER_INVITE)
+		sender_gone(t);
+	else
+		fail_soon(t, ERR(SIP_FLOW_FAILED));
+}
+
 void txns_flow_gone(struct txns *s, const struct flow *f)
 {
 	LIST_EACH(n, &s->flows[f->slot % FLOW_LISTS]) {
 		struct txn *t = LIST_OF(n, struct txn, by_flow);
-		if (!flow_eq(&t->flow, f) || t->state > TXN_PROCEEDING)
-			continue;
-		if (t->kind == TXN_SERVER_INVITE)
-			sender_gone(t);
-		else
-			fail_soon(t, ERR(SIP_FLOW_FAILED));
+		if (flow_eq(&t->flow, f))
+			flow_gone(t);
 	}
+}
+
+void txns_front_gone(struct txns *s, uint16_t front)
+{
+	for (size_t i = 0; i < FLOW_LISTS; i++)
+		LIST_EACH(n, &s->flows[i]) {
+			struct txn *t = LIST_OF(n, struct txn, by_flow);
+			if (t->flow.front == front)
+				flow_gone(t);
+		}
 }

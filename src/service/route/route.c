@@ -82,7 +82,7 @@ static err to_user(struct route *s, struct request *r, const struct route_way *w
 	if (w->uri.kind == URI_SIPS) { /* 16.5 and 26.2.2: TLS on every hop */
 		size_t kept = 0;
 		for (size_t i = 0; i < n; i++)
-			if (s->c.is_secure(s->c.arg, &targets[i].flow))
+			if (!targets[i].flow.is_plain)
 				targets[kept++] = targets[i];
 		n = kept;
 	}
@@ -103,7 +103,7 @@ static err pass_ack(struct route *s, struct request *r, const struct route_way *
 		return OK;
 	const struct route_hop hop = { .request_uri = w->request_uri, .flow = w->flow };
 	TRY(route_copy(s, r, w, &hop, &r->in->arena, &o));
-	bool secure = s->c.is_secure(s->c.arg, &w->flow);
+	bool secure = !w->flow.is_plain;
 	route_loop_hash(s, r, tail);
 	int n = snprintf(via, sizeof via, "SIP/2.0/%s %.*s:%u;branch=z9hG4bKa%.*s", secure ? "TLS" : "TCP", STR_FMT(s->c.fqdn),
 		secure ? s->c.port_tls : s->c.port_tcp, ROUTE_TAIL, tail);

@@ -50,7 +50,7 @@ static void record(const struct route *s, bool secure, const char token[ROUTE_TO
 static void record_route(const struct route *s, const struct request *r, const struct flow *to, struct arena *a, struct sip_out *o)
 {
 	char token[ROUTE_TOKEN_SIZE];
-	bool to_secure = s->c.is_secure(s->c.arg, to);
+	bool to_secure = !to->is_plain;
 	route_token_print(s, &r->in->flow, to, r->in->msg.from_tag, token);
 	record(s, r->in->secure, token, a, o);
 	if (to_secure != r->in->secure)

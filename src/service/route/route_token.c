@@ -17,7 +17,7 @@ static void put(uint8_t *p, const struct flow *f)
 		p[4 + i] = (uint8_t)(f->serial >> (8 * i));
 	}
 	p[8] = (uint8_t)f->front;
-	p[9] = (uint8_t)(f->front >> 8);
+	p[9] = (uint8_t)(f->front >> 8 & 0x7f) | (f->is_plain ? 0x80 : 0);
 }
 
 static void get(const uint8_t *p, struct flow *f)
@@ -27,7 +27,8 @@ static void get(const uint8_t *p, struct flow *f)
 		f->slot |= (uint32_t)p[i] << (8 * i);
 		f->serial |= (uint32_t)p[4 + i] << (8 * i);
 	}
-	f->front = (uint16_t)(p[8] | p[9] << 8);
+	f->front = (uint16_t)(p[8] | (p[9] & 0x7f) << 8);
+	f->is_plain = p[9] >> 7;
 }
 
 static void seal(const struct route *s, const uint8_t sealed[SEALED], uint8_t mac[32])

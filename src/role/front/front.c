@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The front process: its rooms, the table that a request walks, and its life. */
+#include "role/front/front_priv.h"
+
+#include <stdlib.h>
+
+#define QUIET_MS 20 /* how often a draining process looks whether it is done */
+
+/* ---- the way of a request ---- */
+
+/* Takes a request to the process its target is at home in, and gives it a transaction there. */
+static err home_stage(void *state, struct request *r, enum stage_verdict *v)
+{
+	struct front *f = state;
+	uint16_t home;
+	TRY(route_home(f->route, r, &home));
+	*v = STAGE_DONE;
+	if (home != f->skel->index && r->conn != NULL)
+		return front_bus_pass(f, home, r);
+	err e = txn_server_match(f->txns, r->in);
+	if (err_is(e, ERR_EXISTS))
+		return OK;
+	if (err_is(e, ERR_BUSY))
+		LOG(&f->skel->log, LIMIT_REACHED, LOG_Z("limit", "MaxTransactions"), LOG_INT("value", f->config.max_transactions),
+			LOG_REQ(r->in->request));
+	if (!err_is(e, ERR_ABSENT))
+		return e;
+	if (r->in->msg.method == SIP_METHOD_CANCEL)
+		return ERR(SIP_NO_TXN);
+	if (r->in->msg.method == SIP_METHOD_ACK) {
+		*v = request_is_our_tag(r) ? STAGE_DONE : STAGE_NEXT;
+		return OK;
+	}
+	TRY(txn_server_open(f->txns, r->in, &r->txn));
+	*v = STAGE_NEXT;
+	return OK;
+}
+
+/* Presence has no room yet: the client is told so, instead of its own devices being asked. */
+static err publish_stage(void *state, struct request *r, enum stage_verdict *v)
+{
+	struct sip_out o;
+	(void)state;
+	*v = STAGE_DONE;
+	request_answer(r, &o, 489, STR(""));
+	sip_out_add(&o, SIP_HDR_ALLOW_EVENTS, STR("reg"));
+	request_send(r, &o, 489);
+	return OK;
+}
+
+const struct stage front_stages[] = {
+	{ "auth", auth_stage, SIP_ANY },           /* who is it? (only over connections of this process) */
+	{ "home", home_stage, SIP_ANY },           /* the process that knows the target, and the transaction */
+	{ "register", reg_stage, SIP_REGISTER },
+	{ "reg-event", reg_subscribe_stage, SIP_SUBSCRIBE },
+	{ "publish", publish_stage, SIP_PUBLISH },
+	{ "route", route_stage, SIP_ANY & ~(SIP_REGISTER | SIP_CANCEL) },
+	{ 0 },
+};
+
+void front_handle(struct front *f, struct inbound *in, struct conn *c, str aor, bool is_peer, size_t from)
+{
+	struct request *r = arena_zalloc(&in->arena, sizeof *r);
+	if (r == NULL)
+		return;
+	r->in = in;
+	r->conn = c;
+	r->aor = aor;
+	r->is_peer = is_peer;
+	r->answers = &f->answers;
+	stage_run(front_stages, f->states, from, r);
+}
+
+static void on_message(void *arg, struct conn *c, struct inbound *in)
+{
+	struct front *f = arg;
+	uint16_t owner;
+	if (f->n_traces != 0)
+		front_trace(f, conn_peer(c), in->request, false, in->msg.raw);
+	if (in->msg.is_request) {
+		front_handle(f, in, c, STR(""), false, 0);
+		return;
+	}
+	/* 16.7 step 1: an answer that nobody waits for is dropped */
+	if (!txn_branch_front(in->msg.via.branch, &owner) || !conn_is_trusted(c))
+		return;
+	if (owner == f->skel->index)
+		(void)failed(txn_response(f->txns, in));
+	else
+		front_bus_response(f, owner, in);
+}
+
+static void on_close(void *arg, struct conn *c)
+{
+	struct front *f = arg;
+	struct flow flow = conn_flow(c);
+	auth_conn_closed(f->auth, c);
+	front_bus_flow_gone(f, c);
+	reg_flow_gone(f->reg, &flow);
+	txns_flow_gone(f->txns, &flow);
+}
+
+err front_send(void *arg, const struct flow *to, uint64_t request, str bytes)
+{
+	struct front *f = arg;
+	if (to->front != f->skel->index)
+		return front_bus_write(f, to, request, bytes);
+	if (f->n_traces != 0) {
+		struct conn *c = conn_find(f->conns, to);
+		if (c != NULL)
+			front_trace(f, conn_peer(c), request, true, bytes);
+	}
+	return conn_send(f->conns, to, bytes);
+}
+
+static bool gruu_alias(void *arg, const struct uri *u, struct arena *a, str *aor)
+{
+	struct front *f = arg;
+	return reg_gruu_aor(f->reg, u, a, aor);
+}
+
+/* ---- life ---- */
+
+void front_apply_config(struct front *f)
+{
+	const struct config *c = &f->config;
+	const struct conn_limits limits = {
+		.sip = { .message = c->max_message_bytes, .header = c->max_message_bytes, .body = c->max_body_bytes,
+			.fields = (uint16_t)c->max_header_fields },
+		.total = c->max_connections,
+		.per_address = c->max_connections_per_address,
+		.handshakes = c->max_handshakes,
+		.handshake_ms = c->handshake_seconds * 1000,
+		.unauthenticated_ms = c->unauthenticated_seconds * 1000,
+		.message_ms = c->stalled_seconds * 1000,
+		.idle_ms = c->idle_seconds * 1000,
+		.queue = c->max_queue_bytes,
+	};
+	conns_set_limits(f->conns, &limits);
+	txns_set_max(f->txns, c->max_transactions);
+}
+
+void front_check_ready(struct front *f)
+{
+	if (f->ready || !f->has_snapshot || !f->has_certificate)
+		return;
+	f->ready = true;
+	skel_ready(f->skel);
+}
+
+static err make_engine(struct front *f)
+{
+	struct skel *s = f->skel;
+	TRY(conns_new(&(struct conns_config){ .loop = s->loop, .log = &s->log, .meter = s->meter, .front = (uint16_t)s->index,
+			      .door = { on_message, on_close }, .arg = f },
+		&f->conns));
+	return txns_new(&(struct txns_config){ .timers = loop_timers(s->loop), .log = &s->log, .meter = s->meter,
+				.front = (uint16_t)s->index, .via_host = f->fqdn, .via_port = f->port_tls, .reliable = true,
+				.send = front_send, .arg = f },
+		&f->txns);
+}
+
+static err make_services(struct front *f)
+{
+	struct skel *s = f->skel;
+	uint64_t home[2];
+	memcpy(home, s->shared_key, sizeof home);
+	TRY(users_new(&f->users));
+	TRY(users_set_domains(f->users, str_of(s->domains)));
+	TRY(auth_new(&(struct auth_config){ .timers = loop_timers(s->loop), .crypt = f->crypt, .users = f->users,
+			     .config = &f->config, .log = &s->log, .meter = s->meter,
+			     .door = { front_tell_failure, front_tell_success, gruu_alias }, .arg = f },
+		&f->auth));
+	TRY(reg_new(&(struct reg_config){ .timers = loop_timers(s->loop), .crypt = f->crypt, .users = f->users,
+			    .config = &f->config, .txns = f->txns, .fqdn = f->fqdn, .port_tls = f->port_tls,
+			    .port_tcp = f->port_tcp, .log = &s->log, .meter = s->meter,
+			    .door = { front_bus_keep, front_bus_forget }, .arg = f },
+		&f->reg));
+	return route_new(&(struct route_config){ .crypt = f->crypt, .users = f->users, .reg = f->reg, .txns = f->txns,
+				 .fqdn = f->fqdn, .port_tls = f->port_tls, .port_tcp = f->port_tcp,
+				 .front = (uint16_t)s->index, .n_fronts = (uint16_t)s->n_fronts, .home_k0 = home[0],
+				 .home_k1 = home[1], .send = front_send, .arg = f,
+				 .log = &s->log, .meter = s->meter },
+		&f->route);
+}
+
+static err front_open(struct skel *s, struct diag *d)
+{
+	struct front *f = calloc(1, sizeof *f);
+	ENSURE(f != NULL, NO_MEMORY);
+	if (s->n_fronts > FRONT_MAX)
+		return diag_fail(d, ERR(CEILING), "topology: front-processes", "ask for fewer", "%u front processes, at most %d", s->n_fronts, FRONT_MAX);
+	s->state = f;
+	f->skel = s;
+	f->fqdn = str_of(s->fqdn);
+	list_init(&f->signs);
+	for (uint16_t i = 0; i < FRONT_MAX; i++)
+		f->peers[i] = (struct front_peer){ .front = f, .index = i };
+	config_default(&f->config);
+	TRY(crypt_new(&f->crypt));
+	crypt_mac_key(f->crypt, (str){ (const char *)s->shared_key, sizeof s->shared_key });
+	memcpy(&f->answers.tag_k0, s->shared_key + 16, 8);
+	memcpy(&f->answers.tag_k1, s->shared_key + 24, 8);
+	f->answers.send = front_send;
+	f->answers.arg = f;
+	f->answers.log = &s->log;
+	return OK;
+}
+
+static void take_channel(struct front *f, str role, unsigned index, int fd)
+{
+	err e = OK;
+	if (str_eq(role, STR("vault")))
+		e = front_vault_open(f, fd);
+	else if (str_eq(role, STR("keeper")))
+		e = front_keeper_open(f, fd);
+	else
+		e = front_bus_open(f, index, fd);
+	if (failed(e))
+		LOG(&f->skel->log, SERVER_REFUSED, LOG_Z("what", "a channel could not be opened"), LOG_STR("to", role), LOG_ERR(e));
+}
+
+static void take_listener(struct front *f, str transport, unsigned port, int fd)
+{
+	if (failed(conns_listen(f->conns, fd, str_eq(transport, STR("tls")))))
+		LOG(&f->skel->log, LISTENER_FAILED, LOG_STR("transport", transport), LOG_INT("port", port));
+}
+
+/* The rooms need the ports and the counters, which master tells between open and start. */
+static err front_start(struct skel *s, struct diag *d)
+{
+	struct front *f = s->state;
+	(void)d;
+	f->answers.meter = s->meter;
+	TRY(make_engine(f));
+	TRY(make_services(f));
+	front_apply_config(f);
+	void *const states[FRONT_STAGES] = { f->auth, f, f->reg, f->reg, f, f->route };
+	memcpy(f->states, states, sizeof states);
+	f->has_rooms = true;
+	for (unsigned i = 0; i < f->n_early; i++) {
+		struct front_early *e = &f->early[i];
+		if (e->is_listener)
+			take_listener(f, str_of(e->role), e->number, e->fd);
+		else
+			take_channel(f, str_of(e->role), e->number, e->fd);
+	}
+	f->n_early = 0;
+	return OK;
+}
+
+static void keep_for_start(struct front *f, str role, unsigned number, int fd, bool is_listener)
+{
+	if (f->n_early == sizeof f->early / sizeof f->early[0]) {
+		net_close(fd);
+		return;
+	}
+	struct front_early *e = &f->early[f->n_early++];
+	*e = (struct front_early){ .number = number, .fd = fd, .is_listener = is_listener };
+	(void)str_to_z(role, e->role, sizeof e->role);
+}
+
+static void on_channel(struct skel *s, str role, unsigned index, int fd)
+{
+	struct front *f = s->state;
+	if (f->has_rooms)
+		take_channel(f, role, index, fd);
+	else
+		keep_for_start(f, role, index, fd, false);
+}
+
+static void on_listener(struct skel *s, str transport, unsigned port, int fd)
+{
+	struct front *f = s->state;
+	if (str_eq(transport, STR("tls")))
+		f->port_tls = (uint16_t)port;
+	else
+		f->port_tcp = (uint16_t)port;
+	if (f->has_rooms)
+		take_listener(f, transport, port, fd);
+	else
+		keep_for_start(f, transport, port, fd, true);
+}
+
+static void drain_end(struct front *f)
+{
+	conns_free(f->conns);
+	f->conns = NULL;
+	skel_exit(f->skel, 0);
+}
+
+static void drain_look(void *arg)
+{
+	struct front *f = arg;
+	if (txns_count(f->txns) != 0 && loop_now(f->skel->loop) < f->drain_until &&
+		!failed(timer_set(loop_timers(f->skel->loop), &f->drain_timer, QUIET_MS, drain_look, f)))
+		return;
+	drain_end(f);
+}
+
+static void front_drain(struct skel *s, uint32_t ms)
+{
+	struct front *f = s->state;
+	if (f->draining)
+		return;
+	f->draining = true;
+	f->drain_until = loop_now(s->loop) + ms;
+	conns_stop_listening(f->conns);
+	drain_look(f);
+}
+
+const struct role role_front = {
+	.name = "front",
+	.jail = &jail_front,
+	.open = front_open,
+	.start = front_start,
+	.on_channel = on_channel,
+	.on_listener = on_listener,
+	.drain = front_drain,
+};

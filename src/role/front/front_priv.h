@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WITAN_ROLE_FRONT_PRIV_H
+#define WITAN_ROLE_FRONT_PRIV_H
+
+#include "base/crypt.h"
+#include "engine/conn.h"
+#include "engine/stage.h"
+#include "engine/txn.h"
+#include "model/config.h"
+#include "role/front.h"
+#include "service/auth.h"
+#include "service/reg.h"
+#include "service/route.h"
+#include "service/user.h"
+
+#define FRONT_MAX    64 /* front processes of one server */
+#define FRONT_STAGES 8
+#define FRONT_TRACES 16
+
+/* A channel to another front process. */
+struct front_peer {
+	struct front *front;
+	struct ipc *ipc; /* NULL: it is not there now */
+	uint16_t index;
+};
+
+/* A descriptor that came before the rooms were there. */
+struct front_early {
+	char role[16];   /* of a channel, or the transport of a listener */
+	unsigned number; /* index, or port */
+	int fd;
+	bool is_listener;
+};
+
+/* What somebody wants to see: the messages of one user, or of one address. */
+struct front_trace {
+	uint32_t id;
+	bool on, by_address;
+	char text[256]; /* address of record, or address */
+};
+
+struct front {
+	struct skel *skel;
+	struct crypt *crypt;  /* keyed with what all front processes share */
+	struct config config;
+	struct conns *conns;
+	struct txns *txns;
+	struct users *users;
+	struct auth *auth;
+	struct reg *reg;
+	struct route *route;
+	struct answers answers;
+	void *states[FRONT_STAGES];
+	struct ipc *vault, *keeper;
+	bool has_rooms, has_certificate, has_snapshot, ready, draining;
+	struct front_peer peers[FRONT_MAX];
+	struct front_early early[FRONT_MAX + 8];
+	unsigned n_early;
+	struct list signs;    /* asked and not answered */
+	uint64_t next_sign;
+	size_t n_signs;
+	uint16_t port_tls, port_tcp;
+	str fqdn;
+	struct timer drain_timer;
+	uint64_t drain_until;
+	struct front_trace traces[FRONT_TRACES];
+	unsigned n_traces;
+};
+
+/* front.c */
+extern const struct stage front_stages[];
+#define FRONT_STAGE_HOME 1 /* where a request of another front process begins */
+void front_handle(struct front *f, struct inbound *in, struct conn *c, str aor, bool is_peer, size_t from);
+err front_send(void *arg, const struct flow *to, uint64_t request, str bytes);
+void front_apply_config(struct front *f);
+void front_check_ready(struct front *f);
+
+/* front_vault.c */
+err front_vault_open(struct front *f, int fd);
+void front_tell_failure(void *arg, str aor, const struct addr *from);
+void front_tell_success(void *arg, str aor);
+
+/* front_keeper.c */
+err front_keeper_open(struct front *f, int fd);
+struct tls_signer front_signer(struct front *f);
+
+/* front_bus.c */
+err front_bus_open(struct front *f, unsigned index, int fd);
+err front_bus_pass(struct front *f, uint16_t to, const struct request *r);
+void front_bus_response(struct front *f, uint16_t to, struct inbound *in);
+err front_bus_write(struct front *f, const struct flow *to, uint64_t request, str bytes);
+void front_bus_flow_gone(struct front *f, struct conn *c);
+void front_bus_keep(void *arg, const struct flow *flow, str aor, str bytes);
+void front_bus_forget(void *arg, const struct flow *flow, str aor);
+
+/* front_trace.c */
+void front_trace_set(struct front *f, uint32_t id, str filter, bool on);
+void front_trace(struct front *f, const struct addr *peer, uint64_t request, bool outgoing, str bytes);
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What vault tells: settings, certificates, users, locks, traces; and what it is told: who failed to prove himself. */
+#include "role/front/front_priv.h"
+
+static err on_setting(struct front *f, str body)
+{
+	struct ipc_setting m;
+	struct diag d = { 0 };
+	TRY(ipc_setting_parse(&m, body));
+	/* a property that a newer vault knows and we do not is no reason to stop */
+	if (failed(config_set(&f->config, m.object, m.property, m.value, &d)))
+		LOG(&f->skel->log, REQUEST_FAILED, LOG_STR("setting", m.property), LOG_Z("why", d.what));
+	if (f->has_snapshot)
+		front_apply_config(f);
+	return OK;
+}
+
+static err on_user(struct front *f, str body)
+{
+	struct ipc_user m;
+	TRY(ipc_user_parse(&m, body));
+	return users_put(f->users, &(const struct user_row){ .version = m.version, .aor = m.aor, .display_name = m.display_name,
+					    .enabled = m.enabled != 0, .ha1_md5 = m.ha1_md5, .ha1_sha256 = m.ha1_sha256 });
+}
+
+static err on_user_gone(struct front *f, str body)
+{
+	struct ipc_user_gone m;
+	TRY(ipc_user_gone_parse(&m, body));
+	users_remove(f->users, m.aor);
+	return OK;
+}
+
+static err on_lock(struct front *f, str body)
+{
+	struct ipc_lock m;
+	TRY(ipc_lock_parse(&m, body));
+	users_lock(f->users, m.aor, m.failures, m.until_ms);
+	if (m.failures == 0)
+		auth_forgive(f->auth, m.aor);
+	return OK;
+}
+
+static err on_snapshot_end(struct front *f, str body)
+{
+	struct ipc_snapshot_end m;
+	TRY(ipc_snapshot_end_parse(&m, body));
+	users_end(f->users);
+	f->has_snapshot = true;
+	front_apply_config(f);
+	front_check_ready(f);
+	return OK;
+}
+
+/* A certificate that cannot be used leaves the one before in its place. */
+static err on_certificate(struct front *f, str body)
+{
+	struct ipc_certificate m;
+	struct diag d = { 0 };
+	struct tls_server *tls;
+	TRY(ipc_certificate_parse(&m, body));
+	ENSURE(m.ticket_keys.n == 80, MALFORMED);
+	err e = tls_server_new(&(const struct tls_config){ .chain_pem = m.chain_pem, .ca_pem = m.ca_pem,
+				       .ticket_keys = m.ticket_keys.p, .signer = front_signer(f) },
+		f->skel->loop, &tls, &d);
+	if (failed(e)) {
+		LOG(&f->skel->log, SERVER_REFUSED, LOG_Z("where", d.where), LOG_Z("what", d.what), LOG_Z("remedy", d.remedy));
+		return OK;
+	}
+	LOG(&f->skel->log, TLS_CERTIFICATE, LOG_STR("usage", m.usage), LOG_INT("expires", tls_server_expires(tls)));
+	conns_set_tls(f->conns, tls);
+	tls_server_unref(tls);
+	f->has_certificate = true;
+	front_check_ready(f);
+	return OK;
+}
+
+static err on_trace_set(struct front *f, str body)
+{
+	struct ipc_trace_set m;
+	TRY(ipc_trace_set_parse(&m, body));
+	front_trace_set(f, m.id, m.filter, m.on != 0);
+	return OK;
+}
+
+static err (*const readers[IPC_N])(struct front *f, str body) = {
+	[IPC_SETTING] = on_setting,
+	[IPC_USER] = on_user,
+	[IPC_USER_GONE] = on_user_gone,
+	[IPC_LOCK] = on_lock,
+	[IPC_SNAPSHOT_END] = on_snapshot_end,
+	[IPC_CERTIFICATE] = on_certificate,
+	[IPC_TRACE_SET] = on_trace_set,
+};
+
+static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body, int fd)
+{
+	(void)from;
+	(void)fd;
+	ENSURE(readers[type] != NULL, MALFORMED);
+	return readers[type](arg, body);
+}
+
+/* Without vault everything goes on with what is known, until it is back. */
+static void on_close(void *arg, struct ipc *from)
+{
+	struct front *f = arg;
+	if (f->vault != from)
+		return;
+	f->vault = NULL;
+	f->n_traces = 0; /* whoever looked has lost his line */
+}
+
+static const struct ipc_door door = { on_message, on_close };
+
+err front_vault_open(struct front *f, int fd)
+{
+	if (f->vault != NULL)
+		ipc_close(f->vault);
+	f->vault = NULL;
+	TRY(ipc_open(f->skel->loop, fd, &door, f, &f->vault));
+	users_begin(f->users);
+	return OK;
+}
+
+void front_tell_failure(void *arg, str aor, const struct addr *from)
+{
+	struct front *f = arg;
+	char text[ADDR_TEXT];
+	if (f->vault != NULL)
+		(void)failed(ipc_send_auth_failed(f->vault,
+			&(const struct ipc_auth_failed){ .aor = aor, .address = str_of(addr_print(from, text)) }, -1));
+}
+
+void front_tell_success(void *arg, str aor)
+{
+	struct front *f = arg;
+	if (f->vault != NULL)
+		(void)failed(ipc_send_auth_ok(f->vault, &(const struct ipc_auth_ok){ .aor = aor }, -1));
+}
