@@ -104,6 +104,7 @@ enum step { STEP_DOWN, STEP_REGISTER, STEP_READY, STEP_MESSAGE, STEP_INVITE, STE
 struct peer {
 	struct link link;
 	unsigned user;
+	unsigned turn;      /* register: which of his users comes next */
 	struct peer *other; /* whom he writes to or calls; NULL: he is the called one, or there are no pairs */
 	enum step step;
 	struct auth www, proxy;
@@ -128,6 +129,7 @@ struct load {
 	enum mode mode;
 	const char *domain, *prefix, *password;
 	unsigned n, users; /* connections, users to rotate over */
+	unsigned spread;   /* register: users that take turns on one connection */
 	unsigned body;     /* bytes of a MESSAGE */
 	bool only_md5, outbound, verbose;
 	struct peer *peers;

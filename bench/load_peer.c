@@ -213,10 +213,14 @@ void peer_begin(struct load *l, struct peer *p)
 		new_serial(l, p);
 		(l->mode == MODE_MESSAGE ? send_message : send_invite)(l, p);
 	} else {
-		if (l->mode == MODE_REGISTER)
-			auth_drop(&p->www);
 		p->cseq++;
 		p->tries = 0;
+		if (l->mode == MODE_REGISTER) {
+			/* the next user of this connection, who knows no nonce yet */
+			auth_drop(&p->www);
+			p->user = (unsigned)(p - l->peers) + (unsigned)l->n_peers * (p->turn++ % l->spread);
+			new_serial(l, p);
+		}
 		send_register(l, p);
 	}
 	if (!link_flush(&l->net, &p->link, p))

@@ -21,6 +21,8 @@ static const char usage_text[] =
 	"options:\n"
 	"  -H HOST    IPv4 address [127.0.0.1]     -p PORT   [5061]\n"
 	"  -n N       connections; message, call: pairs; connreg: at once [100]\n"
+	"  -R N       register: users that take turns on each connection, so that a server that trusts a connection\n"
+	"             once its user is proven challenges each operation all the same [20]\n"
 	"  -U N       users to rotate through in connreg [1000]\n"
 	"  -d SEC     measured time [5]            -w SEC    before it [1]\n"
 	"  -D DOMAIN  [bench.test]                 -u PREFIX users are PREFIX0, PREFIX1, ... [u]\n"
@@ -99,6 +101,9 @@ static void take_option(struct run *r, int option, const char *arg)
 	case 'n':
 		l->n = number(arg);
 		break;
+	case 'R':
+		l->spread = number(arg);
+		break;
 	case 'U':
 		l->users = number(arg);
 		break;
@@ -158,7 +163,7 @@ static void make_peers(struct load *l)
 	bool pairs = l->mode == MODE_MESSAGE || l->mode == MODE_CALL;
 	l->n_peers = pairs ? 2 * (size_t)l->n : l->n;
 	l->peers = calloc(l->n_peers, sizeof *l->peers);
-	if (l->peers == NULL || l->n_peers == 0)
+	if (l->peers == NULL || l->n_peers == 0 || l->users == 0 || l->spread == 0)
 		usage("no connections to make");
 	for (size_t i = 0; i < l->n_peers; i++) {
 		l->peers[i].user = (unsigned)i;
@@ -322,8 +327,9 @@ int main(int argc, char **argv)
 			.password = "secret",
 			.n = 100,
 			.users = 1000,
+			.spread = 20,
 			.body = 100 } };
-	for (int c; (c = getopt(argc, argv, "m:H:p:n:U:d:w:D:u:P:a:A:B:25oS:l:j:v")) != -1;)
+	for (int c; (c = getopt(argc, argv, "m:H:p:n:U:R:d:w:D:u:P:a:A:B:25oS:l:j:v")) != -1;)
 		take_option(&r, c, optarg);
 	if (r.load.mode == MODE_N || optind != argc)
 		usage("-m MODE is needed");
