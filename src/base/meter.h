@@ -26,9 +26,16 @@ struct meter_def {
 
 extern const struct meter_def meter_defs[METER_N];
 
+#define METER_PAGE 4096u
+
+/* As large as a page, so that an array of them can be made of pages of many owners. */
 struct meter {
-	uint64_t v[METER_N]; /* read and written by the two functions below alone */
+	union {
+		uint64_t v[METER_N]; /* read and written by the two functions below alone */
+		char page[METER_PAGE];
+	};
 };
+_Static_assert(sizeof(struct meter) == METER_PAGE, "the counters have outgrown their page");
 
 /* One writer: a load and a store, no locked instruction. m may be NULL (a unit test). */
 static inline void meter_add(struct meter *m, enum meter_id id, int64_t by)

@@ -37,18 +37,19 @@ struct skel {
 	struct loop *loop;
 	struct log log;
 	struct meter *meter;       /* this process's page */
-	struct meter *meters;      /* all pages (vault reads them) */
+	struct meter *meters;      /* all pages, [0] is master's; vault alone sees their content, the others only their own */
 	unsigned n_meters;
 	struct ipc *master;
 	int dir;                   /* descriptor of the deployment directory; valid in role->open only */
 	unsigned index, n_fronts;
+	char room[4096];           /* what the path of a file in the jail's room begins with: room + "/witan.db" */
 	char fqdn[256];            /* this server's name */
 	char domains[2048];        /* SIP domains, comma-separated, the default first */
 	uint8_t shared_key[32];    /* the same in all processes of this start of the server, of nobody else */
 	void *state;               /* the role's own */
 };
 
-/* Runs a role until it ends; answers the exit status. */
+/* Runs a role until it ends; answers the exit status. The words of argv are --role NAME --index N --dir D. */
 int skel_main(const struct role *role, int argc, char **argv);
 /* Tells master that the role serves (once; role->start may be too early for it). */
 void skel_ready(struct skel *s);

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "role/keeper.h"
+
+#include "base/list.h"
+#include "role/keeper/keeper_priv.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct peer {
+	struct list node;
+	struct keeper *keeper;
+	struct ipc *channel;
+	unsigned index; /* of the front */
+};
+
+struct keeper {
+	struct skel *skel;
+	struct crypt *crypt;
+	struct keys keys;
+	struct list peers;
+	int dir; /* keys/, opened before the jail */
+};
+
+static err keeper_open(struct skel *s, struct diag *d)
+{
+	struct keeper *k = calloc(1, sizeof *k);
+	ENSURE(k != NULL, NO_MEMORY);
+	k->skel = s;
+	list_init(&k->peers);
+	s->state = k;
+	TRY(crypt_new(&k->crypt));
+	k->dir = openat(s->dir, "keys", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (k->dir < 0)
+		return diag_fail(d, ERR(ABSENT), "keys/", "make the deployment directory with `witan init`", "cannot open the directory");
+	TRY(keys_read(&k->keys, k->dir, k->crypt, d));
+	LOG(&s->log, KEYS_READ, LOG_INT("keys", k->keys.n));
+	return OK;
+}
+
+static err keeper_start(struct skel *s, struct diag *d)
+{
+	skel_ready(s);
+	return OK;
+}
+
+/* Bad files change nothing: the keys that are in use stay. */
+static void keeper_reload(struct skel *s)
+{
+	struct keeper *k = s->state;
+	struct keys fresh;
+	struct diag d = { 0 };
+	err e = keys_read(&fresh, k->dir, k->crypt, &d);
+	if (failed(e)) {
+		LOG(&s->log, KEYS_FAILED, LOG_ERR(e), LOG_Z("where", d.where), LOG_Z("reason", d.what), LOG_Z("remedy", d.remedy));
+		return;
+	}
+	keys_fini(&k->keys);
+	k->keys = fresh;
+	LOG(&s->log, KEYS_READ, LOG_INT("keys", k->keys.n));
+}
+
+/* ---- fronts ---- */
+
+static err sign(struct keeper *k, const struct ipc_sign *m, uint8_t out[SIGNATURE_MAX], size_t *n)
+{
+	const struct key *key = keys_find(&k->keys, m->key);
+	ENSURE(key != NULL, ABSENT);
+	return key_sign(key, m->kind, m->input, out, n);
+}
+
+static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body, int fd)
+{
+	struct peer *p = arg;
+	struct skel *s = p->keeper->skel;
+	struct ipc_sign m;
+	uint8_t out[SIGNATURE_MAX];
+	size_t n = 0;
+	ENSURE(type == IPC_SIGN, MALFORMED);
+	TRY(ipc_sign_parse(&m, body));
+	err e = sign(p->keeper, &m, out, &n);
+	if (failed(e)) {
+		n = 0;
+		LOG(&s->log, SIGN_REFUSED, LOG_ERR(e), LOG_INT("front", p->index), LOG_INT("kind", m.kind), LOG_INT("bytes", m.input.n));
+	} else {
+		meter_add(s->meter, METER_TLS_SIGNED, 1);
+	}
+	return ipc_send_signed(from, &(struct ipc_signed){ .id = m.id, .signature = { (const char *)out, n } }, -1);
+}
+
+static void peer_remove(struct peer *p)
+{
+	list_remove(&p->node);
+	free(p);
+}
+
+static void on_close(void *arg, struct ipc *from)
+{
+	peer_remove(arg);
+}
+
+static const struct ipc_door front_door = { on_message, on_close };
+
+static void forget(struct keeper *k, unsigned index)
+{
+	LIST_EACH(it, &k->peers) {
+		struct peer *p = LIST_OF(it, struct peer, node);
+		if (p->index != index)
+			continue;
+		ipc_close(p->channel);
+		peer_remove(p);
+	}
+}
+
+static void keeper_on_channel(struct skel *s, str role, unsigned index, int fd)
+{
+	struct keeper *k = s->state;
+	struct peer *p = str_eq(role, STR("front")) ? calloc(1, sizeof *p) : NULL;
+	if (p == NULL) {
+		(void)close(fd);
+		return;
+	}
+	forget(k, index);
+	*p = (struct peer){ .keeper = k, .index = index };
+	if (failed(ipc_open(s->loop, fd, &front_door, p, &p->channel)))
+		free(p);
+	else
+		list_add(&k->peers, &p->node);
+}
+
+static const struct jail jail = {
+	.user = "witan-keeper",
+	.room = "keys",
+	.may = JAIL_READ | JAIL_LOCK_MEMORY,
+	.n_files = 256,
+};
+
+const struct role role_keeper = {
+	.name = "keeper",
+	.jail = &jail,
+	.open = keeper_open,
+	.start = keeper_start,
+	.on_channel = keeper_on_channel,
+	.on_reload = keeper_reload,
+};
