@@ -26,6 +26,9 @@ const char *addr_print_host(const struct addr *a, char out[ADDR_TEXT]);
 /* A listening socket: SO_REUSEADDR, backlog as given. SYSTEM with the reason in d. Family 0 listens on all addresses of
  * both families (IPv4 alone where the host has no IPv6). */
 err net_listen(const struct addr *a, int backlog, int *fd, struct diag *d);
+/* n listening sockets on the same address, among which the system spreads the connections evenly (SO_REUSEPORT). Each has a
+ * queue of its own that lasts as long as anybody has the socket open. Port 0: one free port for all of them. */
+err net_listen_group(const struct addr *a, int backlog, int *fds, unsigned n, struct diag *d);
 /* One waiting connection, TCP_NODELAY set. ABSENT: none is waiting. BUSY: no descriptor or memory left (EMFILE, ENFILE, ENOBUFS, ENOMEM). */
 err net_accept(int listener, int *fd, struct addr *peer);
 /* Begins to connect; done when writable, then net_connected. */

@@ -47,7 +47,7 @@ static void set_nodelay(int fd)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
 }
 
-static int listen_on(const struct addr *a, int backlog)
+static int listen_on(const struct addr *a, int backlog, bool shared)
 {
 	struct sockaddr_storage sa;
 	socklen_t n = net_sockaddr(a, &sa);
@@ -57,6 +57,8 @@ static int listen_on(const struct addr *a, int backlog)
 	bool is_fine = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int)) == 0;
 	if (is_fine && sa.ss_family == AF_INET6)
 		is_fine = setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){ a->family == 6 }, sizeof(int)) == 0;
+	if (is_fine && shared)
+		is_fine = setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &(int){ 1 }, sizeof(int)) == 0;
 	if (is_fine && bind(fd, (const struct sockaddr *)&sa, n) == 0 && listen(fd, backlog) == 0)
 		return fd;
 	int reason = errno;
@@ -82,17 +84,49 @@ static const char *listen_remedy(int reason)
 	return "";
 }
 
-err net_listen(const struct addr *a, int backlog, int *fd, struct diag *d)
+static int listen_somewhere(const struct addr *a, int backlog, bool shared)
 {
-	*fd = listen_on(a, backlog);
-	if (*fd < 0 && a->family == 0 && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL))
-		*fd = listen_on(&(struct addr){ .family = 4, .port = a->port }, backlog);
-	if (*fd >= 0)
-		return OK;
+	int fd = listen_on(a, backlog, shared);
+	if (fd < 0 && a->family == 0 && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL))
+		fd = listen_on(&(struct addr){ .family = 4, .port = a->port }, backlog, shared);
+	return fd;
+}
+
+static err listen_failed(const struct addr *a, struct diag *d)
+{
 	int reason = errno;
 	char host[ADDR_TEXT], where[ADDR_TEXT + 16];
 	snprintf(where, sizeof(where), "%s:%u", a->family == 0 ? "*" : addr_print_host(a, host), (unsigned)a->port);
 	return diag_fail(d, ERR(SYSTEM), where, listen_remedy(reason), "cannot listen: %s", strerror(reason));
+}
+
+err net_listen(const struct addr *a, int backlog, int *fd, struct diag *d)
+{
+	*fd = listen_somewhere(a, backlog, false);
+	return *fd >= 0 ? OK : listen_failed(a, d);
+}
+
+err net_listen_group(const struct addr *a, int backlog, int *fds, unsigned n, struct diag *d)
+{
+	/* a stranger of the same user who shares the port too would get a part of the connections: without sharing he is noticed */
+	int alone = -1;
+	TRY(net_listen(a, backlog, &alone, d));
+	struct addr bound = *a;
+	err e = a->port == 0 ? net_local(alone, &bound) : OK;
+	bound.family = a->family;
+	memcpy(bound.ip, a->ip, sizeof(bound.ip));
+	close(alone);
+	TRY(e);
+	for (unsigned i = 0; i < n; i++) {
+		fds[i] = listen_somewhere(&bound, backlog, true);
+		if (fds[i] >= 0)
+			continue;
+		e = listen_failed(&bound, d);
+		while (i-- != 0)
+			close(fds[i]);
+		return e;
+	}
+	return OK;
 }
 
 static bool is_exhausted(int reason)

@@ -159,10 +159,41 @@ static void no_descriptors(void **state)
 	net_close(fd);
 }
 
+/* Connections go to all sockets of a group; the address is refused to others, and to a second group. */
+static void groups(void **state)
+{
+	enum { N = 4, CLIENTS = 64 };
+	int fds[N], more[N], clients[CLIENTS], fd;
+	unsigned got[N] = { 0 }, all = 0;
+	struct addr a, peer;
+	struct diag d = { 0 };
+	assert_false(failed(addr_parse(STR("127.0.0.1"), 0, &a)));
+	assert_false(failed(net_listen_group(&a, CLIENTS, fds, N, &d)));
+	assert_false(failed(net_local(fds[0], &a)));
+	assert_true(err_is(net_listen_group(&a, 1, more, N, &d), ERR_SYSTEM));
+	assert_true(err_is(net_listen(&a, 1, &fd, &d), ERR_SYSTEM));
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		assert_false(failed(net_connect(&a, &clients[i])));
+		assert_true(is_ready(clients[i], POLLOUT));
+	}
+	for (unsigned i = 0; i < N; i++)
+		for (; !failed(net_accept(fds[i], &fd, &peer)); net_close(fd))
+			got[i]++;
+	for (unsigned i = 0; i < N; i++) {
+		assert_true(got[i] != 0);
+		all += got[i];
+		net_close(fds[i]);
+	}
+	assert_int_equal(all, CLIENTS);
+	for (unsigned i = 0; i < CLIENTS; i++)
+		net_close(clients[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses), cmocka_unit_test(streams), cmocka_unit_test(refusals), cmocka_unit_test(no_descriptors),
+		cmocka_unit_test(groups),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

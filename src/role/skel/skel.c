@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -225,6 +226,7 @@ static bool read_words(const struct role *role, int argc, char **argv)
 int skel_main(const struct role *role, int argc, char **argv)
 {
 	struct skel *s = &run.skel;
+	char name[16]; /* as ps and top show it */
 	s->role = role;
 	s->dir = -1;
 	if (!read_words(role, argc, argv)) {
@@ -236,6 +238,8 @@ int skel_main(const struct role *role, int argc, char **argv)
 	(void)signal(SIGTERM, SIG_IGN);
 	(void)signal(SIGHUP, SIG_IGN);
 	(void)umask(077);
+	(void)snprintf(name, sizeof name, "witan-%s", role->name);
+	(void)prctl(PR_SET_NAME, name);
 	(void)fcntl(MASTER_FD, F_SETFD, FD_CLOEXEC);
 	log_init(&s->log, LOG_FD, role->name, s->index);
 	err e = loop_new(&s->loop);

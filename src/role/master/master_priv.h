@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WITAN_ROLE_MASTER_PRIV_H
+#define WITAN_ROLE_MASTER_PRIV_H
+
+#include "role/master.h"
+
+#include <limits.h>
+#include <sys/types.h>
+
+enum {
+	FRONTS_MAX = 64,
+	CHILDREN_MAX = FRONTS_MAX + 8,
+	LISTEN_BACKLOG = 4096,
+	START_MS = 30000,     /* until every process must have said READY */
+	DRAIN_MS = 5000,      /* what processes are given to finish */
+	DRAIN_GRACE_MS = 500, /* and a little more, before they are killed */
+	BACKOFF_FIRST_MS = 100,
+	BACKOFF_MAX_MS = 5000,
+	LIFE_MS = 10000, /* a process that lived so long is started again at once */
+};
+
+/* ---- plan.c: what the topology document means for this server ---- */
+
+struct plan {
+	char fqdn[256];
+	char domains[2048]; /* comma-separated, the default first */
+	uint16_t sip_tls, sip_tcp; /* 0: no such listener */
+	unsigned n_fronts;
+};
+
+/* Reads topology.yaml of the current directory. */
+err plan_read(struct plan *p, struct diag *d);
+
+/* ---- lock.c: one server in a directory ---- */
+
+/* Enters the directory, opens run/witand.pid there and locks it. EXISTS: a server is running. full: its path. */
+err lock_take(const char *dir, char full[PATH_MAX], int *fd, struct diag *d);
+void lock_release(int fd);
+/* The number of the process that has the lock in the current directory; 0: nobody. */
+pid_t lock_owner(void);
+
+/* ---- port.c: listening sockets, kept for the life of the server, so that no connection is lost with a process ---- */
+
+enum { PORT_TLS, PORT_TCP, PORT_N };
+
+struct ports {
+	int fds[PORT_N][FRONTS_MAX]; /* -1: none */
+	int control;
+};
+
+extern const char *const port_transports[PORT_N];
+uint16_t port_number(const struct plan *p, unsigned port);
+
+void ports_init(struct ports *p);
+err ports_open(struct ports *p, const struct plan *plan, struct diag *d);
+void ports_close(struct ports *p);
+
+/* ---- notify.c: the service manager, where there is one (sd_notify(3)) ---- */
+
+struct notify {
+	char path[108]; /* empty: there is none */
+	unsigned watchdog_ms; /* 0: not asked for */
+};
+
+/* Reads the environment, and takes it out so that nobody else speaks for the server. */
+void notify_init(struct notify *n);
+/* "READY=1" */
+void notify_tell(const struct notify *n, const char *state);
+
+/* ---- back-off ---- */
+
+/* Milliseconds to wait before a process is started that lived this long; *wait is remembered between its deaths. */
+unsigned backoff_next(unsigned *wait, uint64_t lived_ms);
+
+/* ---- the processes ---- */
+
+struct master;
+
+struct child {
+	struct master *master;
+	const struct role *role;
+	unsigned index, slot; /* slot: of its page of counters */
+	pid_t pid;            /* 0: it does not run */
+	struct ipc *channel;  /* NULL: none */
+	bool is_ready, is_refused;
+	uint64_t since; /* when it was started */
+	unsigned wait;  /* of backoff_next */
+	struct timer again;
+};
+
+enum phase { STARTING, SERVING, DRAINING_FRONTS, DRAINING_REST };
+
+struct master {
+	struct loop *loop;
+	struct log log;
+	struct plan plan;
+	struct ports ports;
+	struct notify notify;
+	enum phase phase;
+	int status; /* to exit with */
+	char dir[PATH_MAX];
+	int lock, exe;
+	uint8_t shared_key[32];
+	unsigned n_children;
+	struct child children[CHILDREN_MAX];
+	struct meter *pages[CHILDREN_MAX + 1]; /* [0]: master's own */
+	int page_fds[CHILDREN_MAX + 1];
+	struct timer deadline, watchdog;
+};
+
+static inline bool is_front(const struct role *r)
+{
+	return strcmp(r->name, "front") == 0;
+}
+
+/* children.c */
+err children_init(struct master *m, const struct role *const *roles, struct diag *d);
+void children_start(struct master *m);
+void children_reap(struct master *m);
+void children_kill(struct master *m);
+void children_drain(struct master *m, bool fronts);
+void children_reload(struct master *m);
+/* Of the fronts or of the others, how many run. */
+unsigned children_count(const struct master *m, bool fronts);
+bool children_are_ready(const struct master *m);
+
+/* spawn.c: a new process with its end of a channel as descriptor 3; answers our end. */
+err spawn(const struct master *m, const struct role *role, unsigned index, pid_t *pid, int *fd);
+
+/* master.c, told by children.c */
+void master_on_ready(struct master *m);
+void master_on_gone(struct master *m);
+void master_on_refused(struct master *m, const struct child *c, const struct ipc_refused *why);
+
+#endif
