@@ -31,7 +31,7 @@ extern const struct meter_def meter_defs[METER_N];
 /* As large as a page, so that an array of them can be made of pages of many owners. */
 struct meter {
 	union {
-		uint64_t v[METER_N]; /* read and written by the two functions below alone */
+		uint64_t v[METER_N]; /* read and written by atomic access alone */
 		char page[METER_PAGE];
 	};
 };

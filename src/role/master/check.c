@@ -5,8 +5,10 @@
 #include "os/file.h"
 #include "os/net.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <pwd.h>
@@ -16,7 +18,7 @@
 #include <unistd.h>
 
 #define CERTIFICATE "certs/default.pem"
-#define KEY         "keys/default.key"
+#define KEYS        "keys/"
 #define STORE       "store/witan.db"
 
 enum { PEM_FILE_MAX = 1 << 20 };
@@ -43,20 +45,12 @@ static int no_passphrase(char *buf, int size, int rwflag, void *arg)
 	return -1;
 }
 
-static err read_pem(const char *path, BIO **out, struct buf *b, struct diag *d)
-{
-	TRY(file_read(AT_FDCWD, path, PEM_FILE_MAX, b, d));
-	*out = BIO_new_mem_buf(b->p, (int)b->n);
-	ENSURE(*out != NULL, NO_MEMORY);
-	return OK;
-}
-
 static err read_certificate(X509 **out, struct diag *d)
 {
 	struct buf b DEFER(buf_fini) = { 0 };
-	BIO *bio = NULL;
-	TRY(read_pem(CERTIFICATE, &bio, &b, d));
-	*out = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL);
+	TRY(file_read(AT_FDCWD, CERTIFICATE, PEM_FILE_MAX, &b, d));
+	BIO *bio = BIO_new_mem_buf(b.p, (int)b.n);
+	*out = bio != NULL ? PEM_read_bio_X509(bio, NULL, no_passphrase, NULL) : NULL;
 	BIO_free(bio);
 	if (*out == NULL)
 		return diag_fail(d, ERR(MALFORMED), CERTIFICATE, "put the server's certificate there, the issuers after it, as PEM",
@@ -64,18 +58,17 @@ static err read_certificate(X509 **out, struct diag *d)
 	return OK;
 }
 
-static err read_key(EVP_PKEY **out, struct diag *d)
+/* NULL if the file is not a private key. */
+static EVP_PKEY *read_key(int dir, const char *name, struct diag *d)
 {
 	struct buf b DEFER(buf_fini) = { 0 };
-	BIO *bio = NULL;
-	TRY(read_pem(KEY, &bio, &b, d));
-	*out = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+	if (failed(file_read(dir, name, PEM_FILE_MAX, &b, d)))
+		return NULL;
+	BIO *bio = BIO_new_mem_buf(b.p, (int)b.n);
+	EVP_PKEY *key = bio != NULL ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
 	BIO_free(bio);
 	OPENSSL_cleanse(b.p, b.size);
-	if (*out == NULL)
-		return diag_fail(d, ERR(MALFORMED), KEY, "write the key as PEM without a passphrase: openssl pkey -in OLD -out NEW",
-			"the file is not a private key that can be read");
-	return OK;
+	return key;
 }
 
 static err judge_certificate(const struct check *c, X509 *x, struct diag *d)
@@ -99,21 +92,50 @@ static err check_certificate(struct check *c, struct diag *d)
 	return e;
 }
 
+static bool is_key_file(const char *name)
+{
+	size_t n = strlen(name);
+	return name[0] != '.' && n > 4 && strcmp(name + n - 4, ".key") == 0;
+}
+
+/* One of them must be the certificate's, none may be read by others. */
+static err look_through_keys(DIR *keys, X509 *x, struct diag *d)
+{
+	bool is_there = false;
+	for (struct dirent *file = readdir(keys); file != NULL; file = readdir(keys)) {
+		char where[64];
+		struct stat s;
+		if (!is_key_file(file->d_name) || fstatat(dirfd(keys), file->d_name, &s, 0) != 0)
+			continue;
+		(void)snprintf(where, sizeof where, KEYS "%.50s", file->d_name);
+		if ((s.st_mode & 077) != 0)
+			return diag_fail(d, ERR(REFUSED), where, "chmod 0400 it", "others than its owner may read the key (mode %04o)",
+				(unsigned)s.st_mode & 07777);
+		EVP_PKEY *key = read_key(dirfd(keys), file->d_name, d);
+		is_there = is_there || (key != NULL && X509_check_private_key(x, key) == 1);
+		EVP_PKEY_free(key);
+		if (key == NULL)
+			return diag_fail(d, ERR(MALFORMED), where, "write the key as PEM without a passphrase: openssl pkey -in OLD -out NEW",
+				"the file is not a private key that can be read");
+	}
+	ERR_clear_error();
+	if (is_there)
+		return OK;
+	return diag_fail(d, ERR(ABSENT), KEYS, "put the certificate and its key (*.key) there together", "none of the keys is that of %s",
+		CERTIFICATE);
+}
+
 static err check_key(struct check *c, struct diag *d)
 {
 	X509 *x = NULL;
-	EVP_PKEY *key = NULL;
-	struct stat s;
-	err e = read_key(&key, d);
-	if (!failed(e))
-		e = read_certificate(&x, d);
-	if (!failed(e) && X509_check_private_key(x, key) != 1)
-		e = diag_fail(d, ERR(REFUSED), KEY, "put the certificate and its key there together", "the key is not that of %s", CERTIFICATE);
-	else if (!failed(e) && stat(KEY, &s) == 0 && (s.st_mode & 077) != 0)
-		e = diag_fail(d, ERR(REFUSED), KEY, "chmod 0400 " KEY, "others than its owner may read the key (mode %04o)",
-			(unsigned)s.st_mode & 07777);
+	TRY(read_certificate(&x, d));
+	DIR *keys = opendir(KEYS);
+	err e = keys != NULL ? look_through_keys(keys, x, d)
+			     : diag_fail(d, ERR(SYSTEM), KEYS, "start as root or as the owner of the directory",
+				       "cannot read the directory: %s", strerror(errno));
+	if (keys != NULL)
+		(void)closedir(keys);
 	X509_free(x);
-	EVP_PKEY_free(key);
 	return e;
 }
 

@@ -39,7 +39,7 @@ static void clear_gauges(struct meter *page)
 {
 	for (unsigned i = 0; i < METER_N; i++)
 		if (meter_defs[i].kind == METER_GAUGE)
-			page->v[i] = 0;
+			__atomic_store_n(&page->v[i], 0, __ATOMIC_RELAXED);
 }
 
 /* ---- what a new process is told ---- */

@@ -65,8 +65,8 @@ void lock_release(int fd)
 {
 	if (fd < 0)
 		return;
-	if (ftruncate(fd, 0) != 0)
-		(void)pwrite(fd, "0\n", 2, 0);
+	bool is_cut = ftruncate(fd, 0) == 0; /* the lock counts, not the number */
+	(void)is_cut;
 	(void)close(fd);
 }
 
