@@ -49,6 +49,13 @@ static err set_u32(const struct value *v, uint32_t n)
 
 /* ---- texts ---- */
 
+/* Also the line ends of Unicode and the C1 controls (U+0080 to U+009F). */
+static bool is_control(str s, size_t i)
+{
+	unsigned char c = (unsigned char)s.p[i], d = i + 1 < s.n ? (unsigned char)s.p[i + 1] : 0, e = i + 2 < s.n ? (unsigned char)s.p[i + 2] : 0;
+	return c < 0x20 || c == 0x7f || (c == 0xc2 && d < 0xa0) || (c == 0xe2 && d == 0x80 && (e == 0xa8 || e == 0xa9));
+}
+
 static err read_text(const struct value *v)
 {
 	TRY(want_text(v));
@@ -56,7 +63,7 @@ static err read_text(const struct value *v)
 	if (v->key->most != 0 && s.n > v->key->most)
 		return REFUSE(v, "shorten it", "\"%s\" has %zu octets; at most %u are allowed", v->key->name, s.n, v->key->most);
 	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
+		if (is_control(s, i))
 			return REFUSE(v, "write it in one line of printable characters", "\"%s\" holds a control character", v->key->name);
 	return set_str(v, s);
 }

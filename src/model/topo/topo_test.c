@@ -224,6 +224,8 @@ static const struct {
 	{ "organization: [E]\n", "t.yaml:1:15", "\"organization\" takes a single value, not a list" },
 	{ "organization:\n", "t.yaml:1:14", "\"organization\" has no value" },
 	{ "organization: \"a\\tb\"\n", "t.yaml:1:15", "\"organization\" holds a control character" },
+	{ "organization: \"a\\Nb\"\n", "t.yaml:1:15", "\"organization\" holds a control character" },
+	{ "organization: \"a\\Lb\"\n", "t.yaml:1:15", "\"organization\" holds a control character" },
 	{ "sip-domains: e.com\n", "t.yaml:1:14", "\"sip-domains\" takes a list, not a single value" },
 	{ "sip-domains: []\n", "t.yaml:1:14", "\"sip-domains\" is an empty list" },
 	{ "sip-domains: [e.com, E.com]\n", "t.yaml:1:22", "\"e.com\" stands twice in \"sip-domains\"" },
