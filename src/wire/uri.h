@@ -24,7 +24,7 @@ struct uri {
 
 /*
  * Reads all of s. SIP and SIPS by the whole grammar; any other scheme only as far as scheme, opaque part and parameters.
- * MALFORMED with the reason in d (NULL allowed). Slices point into s. Pure.
+ * A parameter may be there once, and 32 of them. MALFORMED with the reason in d (NULL allowed). Slices point into s. Pure.
  */
 err uri_parse(str s, struct uri *out, struct diag *d);
 

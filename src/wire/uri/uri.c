@@ -5,7 +5,8 @@
 #include "base/scan.h"
 #include "wire/uri/uri_priv.h"
 
-#define SEE_URI "see RFC 3261 25.1"
+#define SEE_URI    "see RFC 3261 19.1.1, 25.1"
+#define PARAMS_MAX 32 /* of one URI: their names are compared with one another */
 
 
 static err refuse(struct diag *d, const char *what, str s)
@@ -69,13 +70,20 @@ static bool read_hostport(struct scan *in, struct uri *u)
 	return true;
 }
 
-/* in stands behind the first ';' */
+/* in stands behind the first ';'. No name may be there twice (RFC 3261 19.1.1): readers would disagree on what counts. */
 static bool read_params(struct scan *in, struct uri *u)
 {
 	const char *from = in->p;
+	str names[PARAMS_MAX];
+	unsigned n = 0;
 	do {
-		if (take(in, URI_CHAR_PARAM).n == 0)
+		str name = take(in, URI_CHAR_PARAM);
+		if (name.n == 0 || n == PARAMS_MAX)
 			return false;
+		for (unsigned i = 0; i < n; i++)
+			if (uri_equal_text(names[i], name, true))
+				return false;
+		names[n++] = name;
 		if (scan_char(in, '=') && take(in, URI_CHAR_PARAM).n == 0)
 			return false;
 	} while (scan_char(in, ';'));

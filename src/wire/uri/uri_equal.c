@@ -32,7 +32,7 @@ static int lower(int c)
 	return c >= 'A' && c <= 'Z' ? c + 32 : c;
 }
 
-static bool equal_text(str a, str b, bool ignore_case)
+bool uri_equal_text(str a, str b, bool ignore_case)
 {
 	for (;;) {
 		int x = uri_next_char(&a), y = uri_next_char(&b);
@@ -57,12 +57,23 @@ static bool equal_host(str a, str b)
 	return str_eq_case(a, b);
 }
 
-/* Finds "name=value" in a list that sep separates; names are compared unescaped, without case. */
-static bool find_pair(str list, char sep, str name, str *value)
+/* Finds a parameter; names are compared unescaped, without case. */
+static bool find_param(str params, str name, str *value)
 {
-	while (list.n != 0) {
-		str n = str_split(str_split(list, sep, &list), '=', value);
-		if (equal_text(n, name, true))
+	while (params.n != 0) {
+		str n = str_split(str_split(params, ';', &params), '=', value);
+		if (uri_equal_text(n, name, true))
+			return true;
+	}
+	return false;
+}
+
+/* A header may be there more than once, so name and value are looked for together. */
+static bool has_header(str headers, str name, str value)
+{
+	while (headers.n != 0) {
+		str v, n = str_split(str_split(headers, '&', &headers), '=', &v);
+		if (uri_equal_text(n, name, true) && uri_equal_text(v, value, false))
 			return true;
 	}
 	return false;
@@ -73,7 +84,7 @@ static bool is_strict_param(str name)
 {
 	static const char *const strict[] = { "user", "ttl", "method", "maddr", "transport" };
 	for (size_t i = 0; i < sizeof strict / sizeof strict[0]; i++)
-		if (equal_text(name, str_of(strict[i]), true))
+		if (uri_equal_text(name, str_of(strict[i]), true))
 			return true;
 	return false;
 }
@@ -83,10 +94,10 @@ static bool params_within(str a, str b)
 {
 	while (a.n != 0) {
 		str value, other, name = str_split(str_split(a, ';', &a), '=', &value);
-		if (!find_pair(b, ';', name, &other)) {
+		if (!find_param(b, name, &other)) {
 			if (is_strict_param(name))
 				return false;
-		} else if (!equal_text(value, other, true)) {
+		} else if (!uri_equal_text(value, other, true)) {
 			return false;
 		}
 	}
@@ -96,8 +107,8 @@ static bool params_within(str a, str b)
 static bool headers_within(str a, str b)
 {
 	while (a.n != 0) {
-		str value, other, name = str_split(str_split(a, '&', &a), '=', &value);
-		if (!find_pair(b, '&', name, &other) || !equal_text(value, other, false))
+		str value, name = str_split(str_split(a, '&', &a), '=', &value);
+		if (!has_header(b, name, value))
 			return false;
 	}
 	return true;
@@ -109,8 +120,8 @@ bool uri_equal(const struct uri *a, const struct uri *b)
 		return false;
 	if (a->kind != URI_SIP && a->kind != URI_SIPS)
 		return str_eq(a->raw, b->raw);
-	return a->has_user == b->has_user && equal_text(a->user, b->user, false) && a->port == b->port &&
-	       equal_text(a->password, b->password, false) && equal_host(a->host, b->host) &&
+	return a->has_user == b->has_user && uri_equal_text(a->user, b->user, false) && a->port == b->port &&
+	       uri_equal_text(a->password, b->password, false) && equal_host(a->host, b->host) &&
 	       params_within(a->params, b->params) && params_within(b->params, a->params) &&
 	       headers_within(a->headers, b->headers) && headers_within(b->headers, a->headers);
 }

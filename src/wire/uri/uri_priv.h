@@ -41,6 +41,8 @@ static inline bool uri_some(struct scan *s, unsigned set, str *out)
  * 19.1.4), so it comes with URI_ESCAPED. -1 at the end; the escapes must have been checked. */
 #define URI_ESCAPED 0x100
 int uri_next_char(str *rest);
+/* Are two pieces of text the same but for the way they are escaped? */
+bool uri_equal_text(str a, str b, bool ignore_case);
 /* The value of one hexadecimal digit; -1 for any other character. */
 int uri_hex_digit(char c);
 

@@ -80,7 +80,7 @@ static void test_grammar(void **state)
 		"sip:[1:2:3:4:5:6:7:8:9]", "sip:[1:2:3:4:5:6:7::8]", "sip:[12345::]", "sip:[::1", "sip:[::1]x", "sip:[::g]",
 		"sip:[1:2:3:4:5:6:7:]", "sip:[::1.2.3]", "sip:[::1.2.3.4:5]", "sip:[fe80::1%25eth0]", "sip:2001:db8::10",
 		"<sip:a@b>", " sip:a@b", "sip:a@b ", "1sip:a@b", "sip:a\"@b", "sip:\xc3\xa4@b", "sip:a_b.c", "tel:", "tel:<", "x y:z",
-		"sip:a@b:+5", "sip:a@b\r\n" };
+		"sip:a@b:+5", "sip:a@b\r\n", "sip:a@b;lr;LR", "sip:a@b;maddr=c;x;%6daddr=d" };
 	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
 		if (!is_good(good[i]))
 			fail_msg("%s is refused", good[i]);
@@ -138,6 +138,7 @@ static void test_equal(void **state)
 		{ "sip:bob@[2001:db8::9:1]", "sip:bob@[2001:db8::9:01]" },
 		{ "sip:bob@[2001:DB8::9:1]", "sip:bob@[2001:db8:0:0:0:0:9:1]" },
 		{ "sip:bob@[::ffff:192.0.2.128]", "sip:bob@[::ffff:c000:280]" },
+		{ "sip:a@b?h=1&h=2", "sip:a@b?H=2&h=1" },
 		{ "tel:+1", "tel:+1" },
 	};
 	static const char *const other[][2] = {
