@@ -45,8 +45,10 @@ err loop_new(struct loop **out)
 	return OK;
 }
 
+/* libuv runs timers before it polls and may then sleep without any: one is always left, so that it never sleeps for ever. */
 static void on_wakeup(uv_timer_t *t)
 {
+	uv_timer_start(t, on_wakeup, 1, 0);
 }
 
 static bool is_deferred(const struct loop_task *t)
@@ -71,11 +73,10 @@ static void run_tasks(struct loop *l)
 
 static void turn(struct loop *l)
 {
-	bool is_waiting = list_is_empty(&l->tasks);
-	if (is_waiting) {
-		uint64_t ms = timers_next(&l->timers);
+	uint64_t ms = timers_next(&l->timers);
+	bool is_waiting = ms != 0 && list_is_empty(&l->tasks);
+	if (is_waiting)
 		uv_timer_start(&l->wakeup, on_wakeup, ms < IDLE_MS ? ms : IDLE_MS, 0);
-	}
 	uv_run(&l->uv, is_waiting ? UV_RUN_ONCE : UV_RUN_NOWAIT);
 	timers_run(&l->timers, uv_now(&l->uv));
 	run_tasks(l);
