@@ -24,6 +24,19 @@ err topo_refuse(struct topo_reader *r, err e, struct topo_at at, const char *rem
 	return diag_fail(r->diag, e, where, remedy, "%s", what);
 }
 
+err topo_warn(struct topo_reader *r, struct topo_at at, str name, const char *remedy, const char *what)
+{
+	struct topo_warning *w = arena_zalloc(r->arena, sizeof *w);
+	ENSURE(w != NULL, CEILING);
+	struct diag *before = r->diag;
+	r->diag = &w->diag;
+	(void)topo_refuse(r, ERR(REFUSED), at, remedy, "\"%.*s\" %s", STR_FMT(str_cut(name, 0, 120)), what);
+	r->diag = before;
+	*r->warnings_end = w;
+	r->warnings_end = &w->next;
+	return OK;
+}
+
 struct topo_at topo_use_at(const struct topo_reader *r, str name)
 {
 	for (const struct topo_use *u = r->uses; u != NULL; u = u->next)
@@ -39,12 +52,13 @@ err topo_parse(struct topo *t, struct arena *a, str text, const char *file, stru
 	if (d != NULL)
 		*d = (struct diag){ .line = 0 };
 	r.uses_end = &r.uses;
-	r.warnings_end = &t->warnings;
+	r.warnings_end = &r.warnings;
 	err e = topo_yaml_read(&r, text, &root);
 	if (!failed(e))
 		e = topo_decode(&r, root, t);
 	if (!failed(e))
 		e = topo_check(&r);
+	t->warnings = r.warnings;
 	if (failed(e) && d != NULL && d->what[0] == '\0')
 		return topo_refuse(&r, e, (struct topo_at){ 0, 0 }, "", "%s", e.def->text);
 	return e;

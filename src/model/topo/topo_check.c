@@ -24,19 +24,6 @@ static bool has_web(const struct topo_pool *pool)
 	return is_front(pool) || pool->role == TOPO_DIRECTOR;
 }
 
-static err warn(struct topo_reader *r, str name, const char *remedy, const char *what)
-{
-	struct topo_warning *w = arena_zalloc(r->arena, sizeof *w);
-	ENSURE(w != NULL, CEILING);
-	struct diag *before = r->diag;
-	r->diag = &w->diag;
-	(void)topo_refuse(r, ERR(REFUSED), topo_use_at(r, name), remedy, "\"%.*s\" %s", STR_FMT(str_cut(name, 0, 120)), what);
-	r->diag = before;
-	*r->warnings_end = w;
-	r->warnings_end = &w->next;
-	return OK;
-}
-
 static err refuse_name(struct topo_reader *r, str name, const char *remedy, const char *what)
 {
 	return topo_refuse(r, ERR(REFUSED), topo_use_at(r, name), remedy, "\"%.*s\" %s", STR_FMT(str_cut(name, 0, 120)), what);
@@ -260,7 +247,7 @@ static err check_edge(struct topo_reader *r, struct topo_site *site, struct topo
 		if (!has_domain(r->topo, *domain))
 			return refuse_name(r, *domain, "name SIP domains of this topology", "is not a SIP domain");
 	if (!is_in_domain(x->access, r->topo->sip_domains.p[0]))
-		return warn(r, x->access, "choose sip. or access. and the default SIP domain", "is an access name outside the default SIP domain");
+		return topo_warn(r, topo_use_at(r, x->access), x->access, "choose sip. or access. and the default SIP domain", "is an access name outside the default SIP domain");
 	return OK;
 }
 

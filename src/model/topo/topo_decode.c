@@ -112,7 +112,7 @@ static err read_dns(const struct value *v, unsigned least_labels, unsigned most_
 	for (size_t i = 0; i < out->n; i++)
 		labels += out->p[i] == '.';
 	if (labels < least_labels)
-		return REFUSE(v, "write the fully qualified name", "\"%.*s\" is not a full name: it has no domain", STR_FMT(*out));
+		TRY(topo_warn(v->r, v->node->at, *out, "write the fully qualified name", "has no domain: only this machine may know it"));
 	if (labels > most_labels)
 		return REFUSE(v, "write the first label alone", "\"%s\" is one label, without a dot", v->key->name);
 	if (v->key->common && out->n > 64)

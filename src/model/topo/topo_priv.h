@@ -26,7 +26,7 @@ struct topo_reader {
 	struct diag *diag;
 	struct topo *topo;
 	struct topo_use *uses, **uses_end; /* every name in the document, in its order */
-	struct topo_warning **warnings_end;
+	struct topo_warning *warnings, **warnings_end;
 	unsigned n_nodes;
 };
 
@@ -35,6 +35,9 @@ err topo_yaml_read(struct topo_reader *r, str text, struct topo_node **out);
 /* Fills the reader's diag with a place in the document and answers e. */
 err topo_refuse(struct topo_reader *r, err e, struct topo_at at, const char *remedy, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
+
+/* Keeps a warning for topo->warnings. */
+err topo_warn(struct topo_reader *r, struct topo_at at, str name, const char *remedy, const char *what);
 
 /* ---- rows ---- */
 
@@ -45,7 +48,7 @@ enum topo_kind {
 	TOPO_KIND_ADDRESS, /* str: IPv4 or IPv6 */
 	TOPO_KIND_LABEL,   /* str: one label of a DNS name */
 	TOPO_KIND_DOMAIN,  /* str: a DNS name */
-	TOPO_KIND_NAME,    /* str: a DNS name of at least two labels */
+	TOPO_KIND_NAME,    /* str: a DNS name; a warning if it has no domain */
 	TOPO_KIND_DOMAINS, /* struct topo_names */
 	TOPO_KIND_NAMES,   /* struct topo_names */
 	TOPO_KIND_WORD,    /* uint32_t: index into words */

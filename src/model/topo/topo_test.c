@@ -237,7 +237,6 @@ static const struct {
 	{ "certificates: {crl-url: 'https://a/b'}\n", "t.yaml:1:25", "\"crl-url\" is not an http URL" },
 	{ "certificates: {crl-url: 'http://a/b c'}\n", "t.yaml:1:25", "\"crl-url\" holds a character" },
 	{ SITE("{pool: se.i.ad, role: edgy}"), "t.yaml:4:49", "\"role\" cannot be \"edgy\"; did you mean \"edge\"?" },
-	{ SITE("{pool: se, role: standard-edition}"), "t.yaml:4:34", "\"se\" is not a full name" },
 	{ SITE("{pool: '*.i.ad', role: standard-edition}"), "t.yaml:4:34", "a wildcard is not allowed here" },
 	{ SITE("{pool: se.i.ad, role: standard-edition, ports: {sip-tls: 65536}}"), "t.yaml:4:84", "\"sip-tls\" takes a number from 1 to 65535" },
 	{ SITE("{pool: se.i.ad, role: standard-edition, ports: {sip-tls: '5061'}}"), "t.yaml:4:84", "\"sip-tls\" takes a number" },
@@ -316,6 +315,14 @@ static void warns_of_foreign_access_name(void **state)
 	assert_null(topo.warnings->next);
 }
 
+static void warns_of_names_without_domain(void **state)
+{
+	assert_false(failed(parse(SITE("{pool: localhost, role: standard-edition}"))));
+	assert_non_null(topo.warnings);
+	assert_string_equal(topo.warnings->diag.where, "t.yaml:4:34");
+	assert_string_equal(topo.warnings->diag.what, "\"localhost\" has no domain: only this machine may know it");
+}
+
 static void survives_every_cut(void **state)
 {
 	char text[8192];
@@ -374,6 +381,7 @@ int main(void)
 		TEST(refuses_with_place_and_remedy),
 		TEST(refuses_what_is_too_large),
 		TEST(warns_of_foreign_access_name),
+		TEST(warns_of_names_without_domain),
 		TEST(survives_every_cut),
 		TEST(survives_every_failing_allocation),
 		TEST(says_why_a_file_cannot_be_read),

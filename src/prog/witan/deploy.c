@@ -37,6 +37,12 @@ err deploy_read(const char *dir, struct arena *a, struct topo *t, struct topo_ho
 	return topo_find_host(t, STR(""), host, d);
 }
 
+void witan_warn(const struct topo *t)
+{
+	for (const struct topo_warning *w = t->warnings; w != NULL; w = w->next)
+		(void)fprintf(stderr, "warning: %s: %s\n  remedy: %s\n", w->diag.where, w->diag.what, w->diag.remedy);
+}
+
 err deploy_read_ca(int dirfd, struct cert_ca **out, struct diag *d)
 {
 	struct buf cert, key;

@@ -134,8 +134,7 @@ static err compose(struct init *in)
 	TRY(check_name(in, "--fqdn", str_of(in->fqdn != NULL ? in->fqdn : fqdn_text), &fqdn));
 	(void)str_split(fqdn, '.', &rest);
 	if (rest.n == 0)
-		return diag_fail(&in->diag, ERR(REFUSED), "--fqdn", "give the full name, for example uc01.example.com", "\"%.*s\" has no domain",
-			STR_FMT(fqdn));
+		rest = in->sip_domains.p[0];
 	buf_add(&in->text, STR("organization: X\nsip-domains: ["));
 	for (size_t i = 0; i < in->sip_domains.n; i++)
 		buf_printf(&in->text, "\"%.*s\",", STR_FMT(in->sip_domains.p[i]));
@@ -146,7 +145,7 @@ static err compose(struct init *in)
 
 static err parse(struct init *in, const char *file)
 {
-	err e = topo_parse(&in->topo, &in->arena, buf_str(&in->text), file != NULL ? file : "the options", &in->diag);
+	err e = topo_parse(&in->topo, &in->arena, buf_str(&in->text), file != NULL ? file : "topology.yaml", &in->diag);
 	if (failed(e) && file == NULL) /* nobody has seen the lines of this document */
 		(void)snprintf(in->diag.where, sizeof in->diag.where, "the options");
 	TRY(e);
@@ -201,12 +200,14 @@ static err make_topology(struct init *in)
 			in->topo.organization = in->topo.sip_domains.p[0];
 	}
 	TRY(override(in, &changed));
-	if (in->topology != NULL && !changed)
-		return OK;
-	buf_reset(&in->text);
-	topo_print(&in->topo, &in->text);
-	ENSURE(!in->text.failed, CEILING);
-	return parse(in, NULL); /* the rules see what the options changed */
+	if (in->topology == NULL || changed) {
+		buf_reset(&in->text);
+		topo_print(&in->topo, &in->text);
+		ENSURE(!in->text.failed, CEILING);
+		TRY(parse(in, NULL)); /* the rules see what the options changed */
+	}
+	witan_warn(&in->topo);
+	return OK;
 }
 
 /* ---- the directory ---- */

@@ -79,8 +79,7 @@ static const struct {
 static err show(struct plan *p, size_t subject, const char *path)
 {
 	TRY(topo_read(&p->topo, &p->arena, path, &p->diag));
-	for (const struct topo_warning *w = p->topo.warnings; w != NULL; w = w->next)
-		(void)fprintf(stderr, "warning: %s: %s\n  remedy: %s\n", w->diag.where, w->diag.what, w->diag.remedy);
+	witan_warn(&p->topo);
 	return subjects[subject].show(p);
 }
 

@@ -60,6 +60,8 @@ struct cert_ca;
 int deploy_open(const char *dir, struct diag *d);
 /* Its topology and the server it is for. */
 err deploy_read(const char *dir, struct arena *a, struct topo *t, struct topo_host *host, struct diag *d);
+/* What the topology's reader found odd, on standard error. */
+void witan_warn(const struct topo *t);
 /* The CA with its key, for issuing. */
 err deploy_read_ca(int dirfd, struct cert_ca **out, struct diag *d);
 /* Removes the server's keys but these two (hexadecimal, 16 digits; empty: none), answers how many. */
