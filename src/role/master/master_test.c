@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The parts of master that need no other process. */
+#include "role/master/master_priv.h"
+
+#include "os/net.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char top[] = "/tmp/master_test.XXXXXX";
+static int home;
+
+static int setup(void **state)
+{
+	home = open(".", O_RDONLY | O_DIRECTORY);
+	return mkdtemp(top) == NULL || home < 0;
+}
+
+static int teardown(void **state)
+{
+	char command[64];
+	snprintf(command, sizeof command, "rm -rf %s", top);
+	return fchdir(home) | system(command);
+}
+
+static void put(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void back_off(void **state)
+{
+	static const unsigned want[] = { 0, 100, 200, 400, 800, 1600, 3200, 5000, 5000 };
+	unsigned wait = 0;
+	for (size_t i = 0; i < sizeof want / sizeof want[0]; i++)
+		assert_int_equal(backoff_next(&wait, 50), want[i]);
+	/* after a life that was long enough it begins anew */
+	assert_int_equal(backoff_next(&wait, LIFE_MS), 0);
+	assert_int_equal(backoff_next(&wait, LIFE_MS - 1), 100);
+}
+
+static void one_server_in_a_directory(void **state)
+{
+	char full[PATH_MAX], pid[32];
+	struct diag d = { 0 };
+	int fd, status;
+	assert_true(err_is(lock_take("/nowhere/at/all", full, &fd, &d), ERR_ABSENT));
+	assert_true(err_is(lock_take(top, full, &fd, &d), ERR_ABSENT));
+	assert_non_null(strstr(d.what, "topology.yaml"));
+	assert_int_equal(fchdir(home), 0);
+	assert_int_equal(chdir(top), 0);
+	put("topology.yaml", "");
+	assert_false(failed(lock_take(top, full, &fd, &d)));
+	snprintf(pid, sizeof pid, "process %d", (int)getpid());
+	pid_t child = fork();
+	if (child == 0) {
+		(void)close(fd); /* as it is in every process of the server */
+		_exit(err_is(lock_take(full, full, &fd, &d), ERR_EXISTS) && strstr(d.what, pid) != NULL && lock_owner() == getppid() ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	lock_release(fd);
+	assert_int_equal(lock_owner(), 0);
+	assert_false(failed(lock_take(top, full, &fd, &d)));
+	lock_release(fd);
+}
+
+#define TOPOLOGY(ports)                                                                                                        \
+	"organization: Example\nsip-domains: [example.test, Example.ORG]\ninternal-domain: example.test\n"                     \
+	"sites: [{name: Main, pools: [{pool: uc.example.test, role: standard-edition, web: {external: web.example.test}" ports \
+	"}]}]\n"
+
+static void plans(void **state)
+{
+	struct plan p;
+	struct diag d = { 0 };
+	assert_int_equal(chdir(top), 0);
+	put("topology.yaml", TOPOLOGY(""));
+	assert_false(failed(plan_read(&p, &d)));
+	assert_string_equal(p.fqdn, "uc.example.test");
+	assert_string_equal(p.domains, "example.test,example.org");
+	assert_int_equal(p.sip_tls, 5061);
+	assert_int_equal(p.sip_tcp, 0);
+	assert_int_equal(p.n_fronts, 1);
+	put("topology.yaml", TOPOLOGY(", front-processes: 4, ports: {sip-tls: 15061, sip-tcp: 15060}"));
+	assert_false(failed(plan_read(&p, &d)));
+	assert_int_equal(port_number(&p, PORT_TLS), 15061);
+	assert_int_equal(port_number(&p, PORT_TCP), 15060);
+	assert_int_equal(p.n_fronts, 4);
+	put("topology.yaml", "organization: [\n");
+	assert_true(failed(plan_read(&p, &d)));
+	assert_non_null(strstr(d.where, "topology.yaml"));
+	assert_int_equal(unlink("topology.yaml"), 0);
+	assert_true(failed(plan_read(&p, &d)));
+}
+
+/* The ports are opened anew as soon as they were closed, and a stranger's port is refused with his place and a remedy. */
+static void ports(void **state)
+{
+	struct ports p;
+	struct diag d = { 0 };
+	struct addr a = { 0 };
+	struct stat s;
+	int fd;
+	assert_int_equal(chdir(top), 0);
+	(void)mkdir("run", 0755);
+	assert_false(failed(net_listen(&a, 1, &fd, &d)));
+	assert_false(failed(net_local(fd, &a)));
+	struct plan plan = { .sip_tls = a.port, .n_fronts = 3 };
+	ports_init(&p);
+	assert_true(err_is(ports_open(&p, &plan, &d), ERR_SYSTEM));
+	assert_true(d.remedy[0] != '\0');
+	ports_close(&p);
+	net_close(fd);
+	for (int i = 0; i < 2; i++) {
+		assert_false(failed(ports_open(&p, &plan, &d)));
+		assert_true(p.fds[PORT_TLS][0] >= 0 && p.fds[PORT_TLS][2] >= 0 && p.fds[PORT_TLS][3] < 0 && p.fds[PORT_TCP][0] < 0);
+		assert_int_equal(stat("run/control.sock", &s), 0);
+		assert_int_equal(s.st_mode & 0777, 0660);
+		ports_close(&p);
+		assert_int_not_equal(stat("run/control.sock", &s), 0);
+	}
+}
+
+static void service_manager(void **state)
+{
+	struct notify n;
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	char got[64] = "", pid[16];
+	assert_int_equal(unsetenv("NOTIFY_SOCKET"), 0);
+	notify_init(&n);
+	notify_tell(&n, "READY=1"); /* nobody is there: nothing happens */
+	assert_int_equal(n.watchdog_ms, 0);
+
+	snprintf(a.sun_path, sizeof a.sun_path, "%s/notify", top);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+	snprintf(pid, sizeof pid, "%d", (int)getpid());
+	setenv("NOTIFY_SOCKET", a.sun_path, 1);
+	setenv("WATCHDOG_USEC", "30000000", 1);
+	setenv("WATCHDOG_PID", pid, 1);
+	notify_init(&n);
+	assert_int_equal(n.watchdog_ms, 15000);
+	assert_null(getenv("NOTIFY_SOCKET"));
+	assert_null(getenv("WATCHDOG_USEC"));
+	notify_tell(&n, "READY=1");
+	assert_int_equal(recv(fd, got, sizeof got - 1, 0), 7);
+	assert_string_equal(got, "READY=1");
+	setenv("WATCHDOG_USEC", "30000000", 1);
+	setenv("WATCHDOG_PID", "1", 1); /* meant for another */
+	notify_init(&n);
+	assert_int_equal(n.watchdog_ms, 0);
+	close(fd);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(back_off), cmocka_unit_test(one_server_in_a_directory), cmocka_unit_test(plans),
+		cmocka_unit_test(ports),    cmocka_unit_test(service_manager),
+	};
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
