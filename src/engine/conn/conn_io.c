@@ -83,6 +83,10 @@ static void read_all(struct conn *c)
 		if (!more)
 			return;
 	}
+	if (c->state != CONN_UP || c->tls == NULL)
+		return;
+	c->hungry = true;
+	conn_mark_dirty(c);
 }
 
 static void connected(struct conn *c)
@@ -171,11 +175,18 @@ void conn_flush(struct conn *c)
 void conn_flush_all(void *arg)
 {
 	struct conns *s = arg;
-	while (!list_is_empty(&s->dirty)) {
-		struct conn *c = LIST_OF(s->dirty.next, struct conn, node);
+	struct list now;
+	list_add_before(&s->dirty, &now); /* what gets dirty meanwhile waits for the next turn */
+	list_remove(&s->dirty);
+	while (!list_is_empty(&now)) {
+		struct conn *c = LIST_OF(now.next, struct conn, node);
 		list_remove(&c->node);
 		c->dirty = false;
 		conn_flush(c);
+		if (c->state == CONN_UP && c->hungry) {
+			c->hungry = false;
+			read_all(c);
+		}
 	}
 }
 

@@ -39,6 +39,7 @@ struct conn {
 	uint8_t late;          /* enum conn_late */
 	bool secure, trusted, dirty;
 	bool half_ping;        /* one CRLF of a ping has come */
+	bool hungry;           /* more was decrypted than one turn may take: read on in the next, the descriptor will not say so */
 	struct watch watch;
 };
 
