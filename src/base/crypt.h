@@ -23,6 +23,14 @@ void crypt_mac(struct crypt *c, const str *parts, size_t n_parts, uint8_t out[32
 /* Sets the key (up to 64 bytes) that crypt_mac uses from now on; drawn at random by crypt_new. */
 void crypt_mac_key(struct crypt *c, str key);
 
+#define CRYPT_SEAL 28 /* bytes that a sealed text is longer than the plain one: nonce and tag */
+
+/* Encrypts and authenticates (AES-256-GCM, random nonce) by a key derived from the one of crypt_mac_key: plain.n +
+ * CRYPT_SEAL bytes. A few thousand million texts may be sealed by one key (NIST SP 800-38D 8.3). */
+err crypt_seal(struct crypt *c, str plain, uint8_t *out);
+/* The way back: sealed.n - CRYPT_SEAL bytes. REFUSED: not sealed by this key, or changed since. */
+err crypt_unseal(struct crypt *c, str sealed, uint8_t *out);
+
 /* From the system's generator; does not fail. */
 void crypt_random(void *out, size_t n);
 /* Takes the same time wherever a and b differ. */

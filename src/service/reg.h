@@ -57,8 +57,12 @@ void reg_flow_gone(struct reg *g, const struct flow *f);
 
 /* The same for every connection of another front process. */
 void reg_front_gone(struct reg *g, uint16_t front);
+/* aor has been removed or disabled: nothing is bound for it any more. */
+void reg_user_gone(struct reg *g, str aor);
 
 /* ---- for route ---- */
+
+#define REG_TARGETS_MAX 256 /* so many can one user have: 64 devices (config.def) with 4 flows each */
 
 struct reg_target {
 	str uri;      /* the registered Contact URI; becomes the Request-URI */

@@ -6,11 +6,16 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-#define MAC_BLOCK 64 /* bytes of one SHA-256 block (RFC 2104 2) */
+#define SEAL_NONCE 12
+#define SEAL_TAG   (CRYPT_SEAL - SEAL_NONCE)
+#define MAC_BLOCK  64 /* bytes of one SHA-256 block (RFC 2104 2) */
 
 struct crypt {
 	EVP_MD *md[CRYPT_HASH_N];
 	EVP_MD_CTX *ctx;
+	EVP_CIPHER *aead;
+	EVP_CIPHER_CTX *seal;
+	uint8_t seal_key[32];
 	EVP_MD_CTX *inner, *outer; /* HMAC states after the padded key, copied for every use */
 };
 
@@ -33,6 +38,7 @@ void crypt_mac_key(struct crypt *c, str key)
 		ASSERT(EVP_DigestUpdate(ctx, pad, sizeof pad) == 1);
 	}
 	crypt_wipe(pad, sizeof pad);
+	crypt_mac(c, &STR("seal"), 1, c->seal_key);
 }
 
 err crypt_new(struct crypt **out)
@@ -41,10 +47,13 @@ err crypt_new(struct crypt **out)
 	ENSURE(c != NULL, NO_MEMORY);
 	c->md[CRYPT_MD5] = EVP_MD_fetch(NULL, "MD5", NULL);
 	c->md[CRYPT_SHA256] = EVP_MD_fetch(NULL, "SHA256", NULL);
+	c->aead = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
 	c->ctx = EVP_MD_CTX_new();
+	c->seal = EVP_CIPHER_CTX_new();
 	c->inner = EVP_MD_CTX_new();
 	c->outer = EVP_MD_CTX_new();
-	if (c->md[CRYPT_MD5] == NULL || c->md[CRYPT_SHA256] == NULL || c->ctx == NULL || c->inner == NULL || c->outer == NULL) {
+	if (c->md[CRYPT_MD5] == NULL || c->md[CRYPT_SHA256] == NULL || c->ctx == NULL || c->inner == NULL ||
+		c->outer == NULL || c->aead == NULL || c->seal == NULL) {
 		crypt_free(c);
 		return ERR(NO_MEMORY);
 	}
@@ -62,6 +71,9 @@ void crypt_free(struct crypt *c)
 		return;
 	for (size_t i = 0; i < CRYPT_HASH_N; i++)
 		EVP_MD_free(c->md[i]);
+	EVP_CIPHER_free(c->aead);
+	EVP_CIPHER_CTX_free(c->seal);
+	crypt_wipe(c->seal_key, sizeof c->seal_key);
 	EVP_MD_CTX_free(c->ctx);
 	EVP_MD_CTX_free(c->inner);
 	EVP_MD_CTX_free(c->outer);
@@ -85,6 +97,35 @@ void crypt_mac(struct crypt *c, const str *parts, size_t n_parts, uint8_t out[32
 	ASSERT(EVP_MD_CTX_copy_ex(c->ctx, c->outer) == 1);
 	ASSERT(EVP_DigestUpdate(c->ctx, out, 32) == 1);
 	ASSERT(EVP_DigestFinal_ex(c->ctx, out, NULL) == 1);
+}
+
+err crypt_seal(struct crypt *c, str plain, uint8_t *out)
+{
+	int n = 0;
+	uint8_t *text = out + SEAL_NONCE, *tag = text + plain.n;
+	crypt_random(out, SEAL_NONCE);
+	bool ok = EVP_EncryptInit_ex2(c->seal, c->aead, c->seal_key, out, NULL) == 1 &&
+		  EVP_EncryptUpdate(c->seal, text, &n, (const uint8_t *)plain.p, (int)plain.n) == 1 &&
+		  EVP_EncryptFinal_ex(c->seal, text + n, &n) == 1 &&
+		  EVP_CIPHER_CTX_ctrl(c->seal, EVP_CTRL_AEAD_GET_TAG, SEAL_TAG, tag) == 1;
+	ENSURE(ok, INTERNAL);
+	return OK;
+}
+
+err crypt_unseal(struct crypt *c, str sealed, uint8_t *out)
+{
+	int n = 0;
+	uint8_t tag[SEAL_TAG];
+	const uint8_t *nonce = (const uint8_t *)sealed.p, *text = nonce + SEAL_NONCE;
+	ENSURE(sealed.n >= CRYPT_SEAL, REFUSED);
+	size_t size = sealed.n - CRYPT_SEAL;
+	memcpy(tag, text + size, sizeof tag);
+	bool ok = EVP_DecryptInit_ex2(c->seal, c->aead, c->seal_key, nonce, NULL) == 1 &&
+		  EVP_DecryptUpdate(c->seal, out, &n, text, (int)size) == 1 &&
+		  EVP_CIPHER_CTX_ctrl(c->seal, EVP_CTRL_AEAD_SET_TAG, sizeof tag, tag) == 1 &&
+		  EVP_DecryptFinal_ex(c->seal, out + n, &n) == 1;
+	ENSURE(ok, REFUSED);
+	return OK;
 }
 
 void crypt_random(void *out, size_t n)

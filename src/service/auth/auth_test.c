@@ -466,7 +466,7 @@ static void forgotten_nonces_cannot_be_replayed(void **state)
 	struct bench *b = *state;
 	struct conn c = fake_conn(1, false);
 	char first[NONCE_TEXT + 1];
-	strcpy(first, CHALLENGE(b, .conn = &c));
+	memcpy(first, CHALLENGE(b, .conn = &c), sizeof first);
 	ASSERT_PASSES(RUN(b, .conn = &c, .nonce = first), "ann");
 	for (int i = 0; i < 2 * AUTH_NONCES_MAX; i++) {
 		timers_run(&b->timers, b->timers.now + 1);
@@ -599,7 +599,7 @@ static uint64_t fail_once(struct bench *b, struct conn *c, const char *user, con
 /* The last answer without what is new in each: nonces. */
 static void copy_answer(char *out)
 {
-	strcpy(out, fake.answer);
+	memcpy(out, fake.answer, sizeof fake.answer);
 	for (char *at = out; (at = strstr(at, "nonce=\"")) != NULL; at += 7)
 		memset(at + 7, 'x', NONCE_TEXT);
 }

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WITAN_SERVICE_REG_REG_PRIV_H
+#define WITAN_SERVICE_REG_REG_PRIV_H
+
+#include "base/map.h"
+#include "service/reg.h"
+
+#define REG_CONTACTS_MAX 16   /* Contact values in one REGISTER */
+#define REG_FLOWS_MAX    4    /* bindings of one device; a further one takes the place of the oldest */
+#define REG_TEXT_MAX     1024 /* bytes of one URI, Call-ID, instance or Path that is kept */
+#define REG_FLOW_TIMER   120  /* s between keep-alives that we ask for (RFC 5626 5.4 and its recommendation for TCP) */
+
+/* Why a contact changes (RFC 3680 5.1). */
+enum reg_event {
+	REG_REGISTERED,
+	REG_CREATED,
+	REG_REFRESHED,
+	REG_SHORTENED,
+	REG_EXPIRED,
+	REG_UNREGISTERED,
+	REG_DEACTIVATED,
+	REG_REJECTED
+};
+
+/* One contact of one user. Text: URI, Call-ID, instance (with <>), Path. */
+struct reg_binding {
+	struct reg_binding *next; /* of the same user, or on a list of those that are gone */
+	struct reg_user *user;
+	/* All bindings over one flow: the first is in the map, the others hang on it. */
+	struct map_node by_flow;
+	struct reg_binding *flow_next;
+	uint64_t expires_ms; /* on the clock of the timers */
+	struct flow flow;
+	uint32_t cseq;
+	uint32_t reg_id; /* 0: not by outbound */
+	uint32_t since;  /* seconds since 1970: its instance is registered without a gap since then */
+	uint32_t serial; /* grows with each refresh: the newest has the highest */
+	uint32_t id;     /* names the contact in reginfo documents */
+	uint16_t q;      /* thousandths */
+	uint16_t uri_n, call_id_n, instance_n, path_n;
+	uint8_t event; /* enum reg_event: the last */
+	char text[];
+};
+
+static inline str reg_uri(const struct reg_binding *b)
+{
+	return (str){ b->text, b->uri_n };
+}
+static inline str reg_call_id(const struct reg_binding *b)
+{
+	return (str){ b->text + b->uri_n, b->call_id_n };
+}
+static inline str reg_instance(const struct reg_binding *b)
+{
+	return (str){ b->text + b->uri_n + b->call_id_n, b->instance_n };
+}
+static inline str reg_path(const struct reg_binding *b)
+{
+	return (str){ b->text + b->uri_n + b->call_id_n + b->instance_n, b->path_n };
+}
+
+/* A user who is signed in somewhere, or watched. */
+struct reg_user {
+	struct map_node node;
+	struct reg_binding *bindings; /* newest first */
+	struct reg_watch *watches;    /* subscriptions to his reg event package (reg_event.c) */
+	struct timer expiry;          /* of the binding that ends first */
+	struct reg *reg;
+	uint16_t aor_n;
+	char aor[];
+};
+
+static inline str reg_user_aor(const struct reg_user *u)
+{
+	return (str){ u->aor, u->aor_n };
+}
+
+struct reg {
+	struct reg_config config;
+	struct map users;   /* struct reg_user by aor */
+	struct map flows;   /* struct reg_binding by flow, the first of each */
+	struct map watches; /* struct reg_watch by its dialog */
+	size_t n_bindings;
+	uint32_t serial, next_id;
+};
+
+uint64_t reg_unix_ms(const struct reg *g);
+static inline uint64_t reg_now(const struct reg *g)
+{
+	return g->config.timers->now;
+}
+
+/* One Contact of a REGISTER. */
+struct reg_contact {
+	struct uri uri;
+	str instance;     /* with <>, without quotes */
+	uint32_t reg_id;  /* 0: none, or outbound does not apply */
+	uint32_t seconds; /* 0: to be removed */
+	uint16_t q;
+	struct reg_binding *old;  /* what it replaces or removes; NULL: new */
+	struct reg_binding *made; /* what it becomes */
+};
+
+/* ---- the table (reg_table.c) ---- */
+
+err reg_table_init(struct reg *g);
+void reg_table_fini(struct reg *g);
+struct reg_user *reg_user_find(const struct reg *g, str aor);
+/* Makes one when there is none; it stays while it has bindings or watches: call reg_user_settle after using it. */
+err reg_user_get(struct reg *g, str aor, struct reg_user **out);
+/* Sets the expiry timer anew, and frees a user who has nothing any more. */
+void reg_user_settle(struct reg *g, struct reg_user *u);
+
+/* What a binding is made of. */
+struct reg_fields {
+	str uri, call_id, instance, path;
+	struct flow flow;
+	uint64_t expires_ms;
+	uint32_t cseq, reg_id, since;
+	uint16_t q;
+};
+/* A binding on no list yet; NULL without memory. */
+struct reg_binding *reg_binding_new(const struct reg_fields *f);
+/* The newest of u, with the next serial. */
+void reg_binding_link(struct reg *g, struct reg_user *u, struct reg_binding *b);
+void reg_binding_unlink(struct reg *g, struct reg_binding *b);
+/* Are both of the same instance (which has a name)? */
+bool reg_is_same_instance(str a, str b);
+/* What a contact replaces or removes (RFC 3261 10.3 step 7; RFC 5626 6 when it has a reg-id); NULL: nothing. */
+struct reg_binding *reg_match(const struct reg_user *u, const struct reg_contact *c);
+/* The first binding of a flow; the others by flow_next. */
+struct reg_binding *reg_flow_first(const struct reg *g, const struct flow *f);
+
+/*
+ * What has been taken out by one change (a list by `next`; their `event` says why): tells the processes of their flows,
+ * tells who watches u (both also about what was added or refreshed since serial `since`), frees them, and settles u,
+ * which may be gone afterwards. over (NULL allowed): the flow that the change came over; what is bound there has
+ * changed too.
+ */
+void reg_changed(struct reg *g, struct reg_user *u, struct reg_binding *gone, uint32_t since, const struct flow *over);
+
+/* ---- what a REGISTER asks for (reg_contact.c) ---- */
+
+struct reg_wish {
+	bool is_star;
+	bool is_outbound; /* reg-id is honoured: outbound is supported by the client and its first hop */
+	bool wants_gruu;
+	str path; /* Path values joined by ", " */
+	struct reg_contact contacts[REG_CONTACTS_MAX];
+	size_t n;
+};
+
+/* Reads all that is about contacts. MALFORMED, SIP_INTERVAL, SIP_FIRST_HOP, CEILING. */
+err reg_wish_read(const struct reg *g, const struct request *r, struct reg_wish *w);
+
+/* ---- GRUUs (reg_gruu.c) ---- */
+
+/* ";pub-gruu=..." and ";temp-gruu=..." of a binding with an instance, into the value of a Contact. */
+void reg_gruu_print(struct reg *g, const struct reg_binding *b, struct buf *out);
+void reg_gruu_public(const struct reg_binding *b, struct buf *out);
+err reg_gruu_temporary(struct reg *g, const struct reg_binding *b, struct buf *out);
+/* Does the GRUU u, of the user of b, name the instance of b? */
+bool reg_gruu_names(const struct reg *g, const struct uri *u, const struct reg_binding *b);
+
+/* ---- who watches (reg_event.c) ---- */
+
+void reg_watches_init(struct reg *g);
+/* Tells all who watch u what has changed: bindings of a serial above `since`, and those gone. */
+void reg_watches_tell(struct reg *g, struct reg_user *u, const struct reg_binding *gone, uint32_t since);
+/* Ends subscriptions whose flow has gone, without a word. */
+void reg_watches_flow_gone(struct reg *g, const struct flow *f);
+void reg_watches_front_gone(struct reg *g, uint16_t front);
+void reg_watches_fini(struct reg *g);
+
+#endif
