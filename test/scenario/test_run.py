@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""./run as a newcomer uses it: from nothing to two clients that talk, by the printed text alone."""
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from deployment import BUILD, ROOT, free_port, wait_for
+from peers import Program
+
+
+class Run(Program):
+    def __init__(self, folder, port):
+        self.dir = folder / "var"
+        super().__init__(["bash", str(ROOT / "run"), "--dir", str(self.dir), "--port", str(port)], folder,
+                         env={"HOME": os.environ.get("HOME", "/root"), "WITAN_BUILD": str(BUILD), "WITAN_BARESIP_CONTROL": str(free_port())})
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(20)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Server processes of other users must be able to pass through."""
+    for path in [tmp_path, *tmp_path.parents]:
+        if path.name and "pytest" in path.name:
+            path.chmod(0o755)
+    tmp_path.chmod(0o755)
+    return tmp_path
+
+
+@pytest.mark.slow
+@pytest.mark.peers
+def test_from_nothing_to_a_call(folder, linger):
+    port = free_port()
+    run = Run(folder, port)
+    linger(run.end)
+    run.wait_text("Ctrl-C stops the server", 240)
+    users = dict(re.findall(r"^(\w+) \S+ (\S+)$", (run.dir / "users.txt").read_text(), re.M))
+    assert set(users) == {"ann", "bob"} and all(len(p) >= 12 for p in users.values())
+    assert (run.dir / "users.txt").stat().st_mode & 0o077 == 0
+    for secret in users.values():
+        assert secret not in run.text, "a password is printed"
+    # The two commands that the text tells, as it tells them.
+    ann_line = next(line for line in run.lines if re.match(r"\s+ann:\s+baresip", line)).split("ann:")[1].strip()
+    bob_line = next(line for line in run.lines if re.match(r"\s+bob:\s+cd", line)).split("bob:")[1].strip()
+    ann = Program(["bash", "-c", "exec " + ann_line + " -s"], folder)
+    linger(ann.end)
+    bob = Program(["bash", "-c", bob_line], folder, stdin=subprocess.PIPE)
+    linger(bob.end)
+
+    def bob_does(line):
+        bob.process.stdin.write(line.encode() + b"\n")
+        bob.process.stdin.flush()
+
+    ann.wait_text(r"200 OK .*\[\d+ binding", 15)
+    bob.wait_text("linphonec>", 10)
+    for line in run.lines:
+        if re.match(r"\s+(soundcard use|play|record) ", line):
+            bob_does(line.strip())
+    wait_for(lambda: (bob_does("status register"), time.sleep(0.5), "registered, identity" in bob.text)[-1], 15)
+    bob_does("chat sip:ann@example.test Hello-Ann")
+    ann.wait_text("Hello-Ann", 10)
+    assert run.process.poll() is None
+    assert run.stop() == 0
+    wait_for(lambda: not _listens(port), 10)
+    # The second call takes seconds, and everybody is still there.
+    start = time.monotonic()
+    again = Run(folder, port)
+    linger(again.end)
+    again.wait_text("Ctrl-C stops the server", 30)
+    assert time.monotonic() - start < 15
+    assert dict(re.findall(r"^(\w+) \S+ (\S+)$", (run.dir / "users.txt").read_text(), re.M)) == users
+    assert again.stop() == 0
+
+
+def _listens(port):
+    with socket.socket() as s:
+        return s.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_help_and_usage():
+    done = subprocess.run(["bash", ROOT / "run", "--help"], capture_output=True, text=True)
+    assert done.returncode == 0 and "usage: ./run" in done.stdout
+    assert subprocess.run(["bash", ROOT / "run", "--bogus"], capture_output=True).returncode == 2
+    assert subprocess.run(["bash", ROOT / "check", "--bogus"], capture_output=True).returncode == 2
