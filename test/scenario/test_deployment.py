@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+"""witan init, plan certificates, Get- and Request-CsCertificate: a deployment from nothing, and its certificates as OpenSSL and clients see them."""
+import fcntl
+import json
+import os
+import pathlib
+import socket
+import ssl
+import stat
+import subprocess
+
+import pytest
+
+from deployment import BUILD, ROOT, wait_for
+
+WITAN = str(BUILD / "witan")
+
+
+def run(*words, cwd=None, env=None):
+    return subprocess.run([WITAN, *map(str, words)], capture_output=True, text=True, timeout=60, cwd=cwd, stdin=subprocess.DEVNULL,
+                          env={**os.environ, **(env or {})})
+
+
+def done(*words, **more):
+    result = run(*words, **more)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def refused(status, *words, says=(), **more):
+    """Ends with this status and says all of this on standard error, nothing on standard output."""
+    result = run(*words, **more)
+    assert result.returncode == status, (result.stdout, result.stderr)
+    assert result.stdout == ""
+    for text in says:
+        assert text in result.stderr
+    return result.stderr
+
+
+@pytest.fixture
+def d(tmp_path):
+    os.chmod(tmp_path, 0o755)
+    return tmp_path / "d"
+
+
+@pytest.fixture
+def made(d):
+    done("init", "--dir", d, "--sip-domain", "example.test,example.org", "--fqdn", "UC01.corp.test", "--key", "ec-p256")
+    return d
+
+
+def openssl(*words):
+    return subprocess.run(["openssl", *map(str, words)], capture_output=True, text=True, timeout=30)
+
+
+def verify(d, name, ca=None):
+    return openssl("verify", "-x509_strict", "-purpose", "sslserver", "-verify_hostname", name, "-CAfile", ca or d / "ca.pem", d / "certs/default.pem")
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+# ---- init ----
+
+def test_init_makes_what_the_server_needs(made):
+    assert (made / "topology.yaml").read_text() == (
+        "organization: example.test\nsip-domains: [example.test, example.org]\ninternal-domain: corp.test\ncertificates: {key: ec-p256}\n"
+        "sites:\n  - name: Main\n    pools:\n      - pool: uc01.corp.test\n        role: standard-edition\n")
+    for name in ("uc01.corp.test", "sip.example.test", "sip.example.org"):
+        assert verify(made, name).returncode == 0
+    assert verify(made, "sip.example.net").returncode != 0
+    assert sorted(p.name for p in made.iterdir()) == ["ca", "ca.pem", "certs", "keys", "run", "store", "topology.yaml"]
+    assert not pathlib.Path(f"{made}.new").exists()
+
+
+def test_secrets_are_closed_to_others(made):
+    key, = (made / "keys").iterdir()
+    assert mode(key) == 0o400 and mode(made / "ca/ca.key") == 0o600
+    assert [mode(made / p) for p in ("ca", "keys", "store")] == [0o700] * 3
+    assert [mode(made / p) for p in (".", "certs", "run")] == [0o755] * 3
+    assert [mode(made / p) for p in ("topology.yaml", "ca.pem", "certs/default.pem", "certs/witan.crl")] == [0o644] * 4
+    if os.geteuid() == 0:
+        assert key.owner() == (made / "keys").owner() == "witan-keeper"
+        assert (made / "store").owner() == "witan-vault"
+        assert (made / "ca").owner() == (made / "ca/ca.key").owner() == "root"
+    else:
+        assert {p.stat().st_uid for p in made.rglob("*")} == {os.geteuid()}
+
+
+def test_modes_do_not_depend_on_umask(d):
+    result = subprocess.run(["sh", "-c", f"umask 0; exec {WITAN} init --dir {d} --sip-domain a.test"], capture_output=True, timeout=60)
+    assert result.returncode == 0
+    assert mode(d / "ca/ca.key") == 0o600 and mode(d / "keys") == 0o700 and mode(d) == 0o755
+
+
+def test_revocation_list_is_signed_by_the_ca(made):
+    answer = openssl("crl", "-in", made / "certs/witan.crl", "-inform", "DER", "-CAfile", made / "ca.pem", "-noout", "-verify")
+    assert "verify OK" in answer.stdout + answer.stderr
+
+
+def test_init_takes_a_topology_as_it_is(d):
+    topology = ROOT / "test/topology/four-lines.yaml"
+    done("init", "--dir", d, "--topology", topology)
+    assert (d / "topology.yaml").read_text() == topology.read_text()
+    assert verify(d, "uc01.corp.example").returncode == 0
+
+
+def test_options_go_into_the_topology(d):
+    done("init", "--dir", d, "--topology", ROOT / "test/topology/four-lines.yaml", "--port-sip-tls", 15061, "--port-sip-tcp", 15060,
+         "--front-processes", 4, "--organization", 'A "quoted" one: #1')
+    text = (d / "topology.yaml").read_text()
+    assert "ports: {sip-tls: 15061, sip-tcp: 15060}" in text and "front-processes: 4" in text
+    assert 'organization: "A \\"quoted\\" one: #1"' in text
+
+
+def test_international_domain_is_stored_as_a_label(d):
+    done("init", "--dir", d, "--sip-domain", "bücher.example")
+    assert "sip-domains: [xn--bcher-kva.example]" in (d / "topology.yaml").read_text()
+
+
+def test_second_init_changes_nothing(made):
+    before = {p: p.read_bytes() for p in made.rglob("*") if p.is_file()}
+    refused(1, "init", "--dir", made, "--sip-domain", "other.test", says=["there is a deployment already", "remedy: "])
+    assert before == {p: p.read_bytes() for p in made.rglob("*") if p.is_file()}
+
+
+def test_init_leaves_foreign_files_alone(d):
+    d.mkdir()
+    (d / "letter").write_text("dear")
+    refused(1, "init", "--dir", d, "--sip-domain", "a.test", says=["not an empty directory"])
+    assert [p.name for p in d.iterdir()] == ["letter"]
+
+
+def test_interrupted_init_can_be_run_again(d):
+    half = pathlib.Path(f"{d}.new")
+    (half / "keys").mkdir(parents=True)
+    (half / "keys/default-0000000000000000.key").write_text("half a key")
+    done("init", "--dir", d, "--sip-domain", "a.test")
+    assert len(list((d / "keys").iterdir())) == 1 and not half.exists()
+
+
+def test_two_inits_at_once_do_not_mix(d):
+    half = pathlib.Path(f"{d}.new")
+    half.mkdir()
+    fd = os.open(half, os.O_RDONLY)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    refused(1, "init", "--dir", d, "--sip-domain", "a.test", says=["another `witan init`"])
+    os.close(fd)
+    assert half.exists() and not d.exists()
+
+
+@pytest.mark.parametrize("words, says", [
+    (["--sip-domain", "a b"], ["--sip-domain: ", "remedy: "]),
+    (["--sip-domain", "*.a.test"], ["a wildcard is not allowed"]),
+    (["--sip-domain", "a.test", "--fqdn", "-x.test"], ["--fqdn: "]),
+    (["--sip-domain", "a.test", "--port-sip-tls", "443"], ["443 is taken", "choose another port"]),
+    (["--sip-domain", "a.test", "--port-sip-tcp", "5061"], ["both 5061"]),
+    (["--topology", "/nowhere.yaml"], ["/nowhere.yaml"]),
+])
+def test_init_refuses_and_leaves_nothing(d, words, says):
+    refused(1, "init", "--dir", d, *words, says=says)
+    assert not d.exists() and not pathlib.Path(f"{d}.new").exists()
+
+
+@pytest.mark.parametrize("words, says", [
+    ([], ["either --sip-domain or --topology"]),
+    (["--sip-domain", "a.test", "--topology", "t.yaml"], ["either --sip-domain or --topology"]),
+    (["--sip-domian", "a.test"], ["did you mean --sip-domain?"]),
+    (["--sip-domain", "a.test", "--port-sip-tls", "70000"], ["--port-sip-tls cannot be"]),
+    (["--sip-domain", "a.test", "--key", "rsa-1024"], ["ec-p256"]),
+    (["--sip-domain"], ["needs DOMAIN"]),
+    (["somewhere"], ["not an option"]),
+])
+def test_wrong_command_lines_end_with_2(d, words, says):
+    refused(2, "init", "--dir", d, *words, says=says)
+    assert not d.exists()
+
+
+def test_mistake_in_a_topology_is_shown_with_its_place(d, tmp_path):
+    topology = tmp_path / "t.yaml"
+    topology.write_text("organization: E\nsip-domain: [e.test]\n")
+    refused(1, "init", "--dir", d, "--topology", topology, says=["t.yaml:2:1", 'did you mean "sip-domains"?'])
+
+
+# ---- the frame ----
+
+def test_help_version_and_near_names():
+    assert "init" in done("--help") and "init" in done("help")
+    assert done("--version").startswith("witan ")
+    assert "--sip-domain" in done("help", "init") and "--sip-domain" in done("init", "--help")
+    refused(2, says=["a command is missing"])
+    refused(2, "inti", says=['did you mean "init"?'])
+    refused(2, "--verbose", says=["--verbose"])
+    refused(2, "--dir", says=["--dir needs"])
+
+
+def test_deployment_is_found_by_environment_and_place(made):
+    assert "uc01.corp.test" in done("Get-CsCertificate", env={"WITAN_DIR": str(made)})
+    made.rename(made.parent / "var")
+    assert "uc01.corp.test" in done("Get-CsCertificate", cwd=made.parent, env={"WITAN_DIR": ""})
+    refused(1, "--dir", made, "Get-CsCertificate", says=[str(made), "witan init"])
+
+
+# ---- certificates ----
+
+def test_plan_says_why_each_name_is_there(made):
+    plan, = json.loads(done("--dir", made, "plan", "certificates", "--format", "json"))
+    assert plan["cn"] == "uc01.corp.test" and plan["eku"] == ["serverAuth"] and plan["key"] == "ec-p256"
+    assert plan["why"] == [{"name": "uc01.corp.test", "rule": "G05"}, {"name": "sip.example.test", "rule": "G20"},
+                           {"name": "sip.example.org", "rule": "G20"}]
+    assert not plan["exportable"] and plan["listeners"] == ["5061/tcp", "444/tcp"]
+    assert "sip.example.org" in done("--dir", made, "plan", "certificates")
+    shown, = json.loads(done("--dir", made, "Get-CsCertificate", "-As", "json"))
+    assert shown["AlternativeNames"] == plan["san"]
+
+
+def test_certificate_is_shown_as_openssl_sees_it(made):
+    shown, = json.loads(done("--dir", made, "get-cscertificate", "-as", "json"))
+    print_out = openssl("x509", "-in", made / "certs/default.pem", "-noout", "-fingerprint", "-sha1", "-serial", "-nameopt", "RFC2253", "-subject").stdout
+    assert shown["Thumbprint"] in print_out.replace(":", "")
+    assert int(shown["SerialNumber"], 16) == int(print_out.split("serial=")[1].split()[0], 16)
+    assert shown["Subject"] == "CN=uc01.corp.test,O=example.test" and shown["Use"] == "Default"
+    assert shown["Thumbprint"] in done("--dir", made, "Get-CsCertificate", "-Type", "default")
+    refused(2, "--dir", made, "Get-CsCertificate", "-Type", "Internal", says=["Default"])
+
+
+def thumbprint(d):
+    return json.loads(done("--dir", d, "Get-CsCertificate", "-As", "json"))[0]["Thumbprint"]
+
+
+def test_request_keeps_the_key_before_and_drops_older_ones(made):
+    keys = lambda: {p.name for p in (made / "keys").iterdir()}
+    first, old = keys(), thumbprint(made)
+    done("--dir", made, "Request-CsCertificate", "-New", "-Type", "Default")
+    second = keys() - first
+    assert len(second) == 1 and first < keys() and thumbprint(made) != old
+    done("--dir", made, "Request-CsCertificate", "-New")
+    assert len(keys()) == 2 and second < keys() and not first & keys()
+    assert {mode(p) for p in (made / "keys").iterdir()} == {0o400}
+    assert verify(made, "sip.example.org").returncode == 0
+
+
+def test_request_needs_its_words_and_the_ca(made):
+    refused(2, "--dir", made, "Request-CsCertificate", says=["-New is missing"])
+    before = thumbprint(made)
+    (made / "ca/ca.key").unlink()
+    refused(1, "--dir", made, "Request-CsCertificate", "-New", says=["ca/ca.key"])
+    assert thumbprint(made) == before
+
+
+def presented(port, ca):
+    context = ssl.create_default_context(cafile=str(ca))
+    with socket.create_connection(("127.0.0.1", port), 10) as plain, context.wrap_socket(plain, server_hostname="sip.example.test") as tls:
+        return tls.getpeercert(binary_form=True)
+
+
+def test_running_server_presents_the_new_certificate(server_factory):
+    server = server_factory(users=())
+    ca = server.dir / "ca.pem"
+    old = presented(server.port_tls, ca)
+    told = run("--dir", server.dir, "Request-CsCertificate", "-New")
+    assert told.returncode == 0 and "told the server" in told.stderr
+    wait_for(lambda: presented(server.port_tls, ca) != old, 10, message="the old certificate is still presented")
+    assert ssl.DER_cert_to_PEM_cert(presented(server.port_tls, ca)).strip() == (server.dir / "certs/default.pem").read_text().strip()
