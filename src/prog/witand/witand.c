@@ -8,9 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Linked only where everything it needs was built. */
-#pragma weak role_front
-
 /* In the order in which they are started. */
 static const struct role *const roles[] = { &role_keeper, &role_vault, &role_front, NULL };
 
