@@ -372,6 +372,20 @@ class Client:
             request = self.again(request, [self.digest.answer(request.method, request.uri)])
         return answer
 
+    def begin(self, request, timeout=10.0):
+        """Sends a request and goes past the challenge, which over plain TCP precedes each; returns what is under way then."""
+        self.send(request)
+        if self.transport == "tls":
+            return request
+        first = self.response(request, timeout, final=False)
+        assert first.status in (401, 407), f"over TCP each request must be challenged, not answered {first.start}"
+        assert self.digest.take(first)
+        if request.method == "INVITE":
+            self.ack_failure(request, first)
+        request = self.again(request, [self.digest.answer(request.method, request.uri)])
+        self.send(request)
+        return request
+
     def ack_failure(self, request, answer):
         rows = [request.headers[0], ("Max-Forwards", "70"), ("From", request.get("from")), ("To", answer.get("to")),
                 ("Call-ID", request.call_id), ("CSeq", f"{request.cseq} ACK")]
@@ -429,17 +443,8 @@ class Client:
                           body=SDP.format(port=sdp_port), **more)
 
     def invite(self, to, timeout=10.0, **more):
-        """Starts a call: sends INVITE, answers a challenge. Returns the request that is under way now."""
-        request = self.invite_request(to, **more)
-        self.send(request)
-        first = self.response(request, timeout, final=False)
-        if first.status in (401, 407) and self.digest.take(first):
-            self.ack_failure(request, first)
-            request = self.again(request, [self.digest.answer("INVITE", request.uri)])
-            self.send(request)
-        else:
-            self.waiting.insert(0, first)
-        return request
+        """Starts a call; returns the INVITE that is under way now."""
+        return self.begin(self.invite_request(to, **more), timeout)
 
     def cancel(self, request):
         rows = [request.headers[0], ("Max-Forwards", "70"), ("From", request.get("from")), ("To", request.get("to")),
@@ -496,6 +501,6 @@ class Dialog:
         return answer
 
     def send(self, method, **more):
-        request = self.build(method, **more)
-        self.client.send(request)
+        request = self.client.begin(self.build(method, **more))
+        self.cseq = request.cseq
         return request

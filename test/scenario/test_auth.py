@@ -72,7 +72,7 @@ def test_signed_in_user_is_not_thrown_out_by_guessers(server, client):
         guess(device)
         device.close()
     request = ann.build("MESSAGE", bob.aor, body="x")
-    ann.send(request)
+    request = ann.begin(request)
     bob.reply(bob.expect("MESSAGE"), 200, "OK")
     assert ann.response(request).status == 200
 

@@ -166,7 +166,7 @@ def test_message_to_two_devices_has_one_answer(server, client):
     ann = client(server, "ann").sign_in()
     devices = [client(server, "bob").sign_in() for _ in range(2)]
     request = ann.build("MESSAGE", devices[0].aor, body="x")
-    ann.send(request)
+    request = ann.begin(request)
     for device in devices:
         device.reply(device.expect("MESSAGE"), 200, "OK")
     assert ann.response(request).status == 200
@@ -198,7 +198,7 @@ def test_loop_is_found(server, client):
     """A request that comes back to the server with its own Via is refused, not forwarded for ever."""
     ann, bob = client(server, "ann").sign_in(), client(server, "bob").sign_in()
     request = ann.build("MESSAGE", bob.aor, body="x")
-    ann.send(request)
+    request = ann.begin(request)
     came = bob.expect("MESSAGE")
     back = bob.build("MESSAGE", bob.aor, body="x", sender=bob.aor)
     vias = [("Via", v) for v in came.all("via")]

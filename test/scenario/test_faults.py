@@ -16,7 +16,7 @@ from deployment import Refused, wait_for
 def serves(server, client, names=("ann", "bob")):
     ann, bob = (client(server, n).sign_in() for n in names)
     request = ann.build("MESSAGE", bob.aor, body="x")
-    ann.send(request)
+    request = ann.begin(request)
     bob.reply(bob.expect("MESSAGE"), 200, "OK")
     assert ann.response(request).status == 200
     ann.close()
@@ -43,7 +43,7 @@ def test_out_of_descriptors(server, client):
     assert lines < 20000, f"{lines} bytes of log in 4 seconds"
     server.wait_event("accept.failed", 3)
     request = ann.build("MESSAGE", bob.aor, body="x")
-    ann.send(request)
+    request = ann.begin(request)
     bob.reply(bob.expect("MESSAGE"), 200, "OK")
     assert ann.response(request).status == 200, "who is signed in goes on"
     cpu = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -19,7 +19,7 @@ def test_everybody_reaches_everybody(four, client):
             if one is other:
                 continue
             request = one.build("MESSAGE", other.aor, body=f"{one.user} to {other.user}")
-            one.send(request)
+            request = one.begin(request)
             came = other.expect("MESSAGE")
             assert came.text == f"{one.user} to {other.user}"
             other.reply(came, 200, "OK")
@@ -58,7 +58,7 @@ def test_forking_across_processes(four, client):
     ann = client(four, "ann").sign_in()
     devices = [client(four, "bob").sign_in() for _ in range(6)]
     request = ann.build("MESSAGE", devices[0].aor, body="x")
-    ann.send(request)
+    request = ann.begin(request)
     for device in devices:
         device.reply(device.expect("MESSAGE"), 200, "OK")
     assert ann.response(request).status == 200

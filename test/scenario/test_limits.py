@@ -12,7 +12,7 @@ from sip_client import Closed, Message, Silence, Wire
 def still_serves(server, client):
     ann, bob = client(server, "ann").sign_in(), client(server, "bob").sign_in()
     request = ann.build("MESSAGE", bob.aor, body="x")
-    ann.send(request)
+    request = ann.begin(request)
     bob.reply(bob.expect("MESSAGE"), 200, "OK")
     assert ann.response(request).status == 200
 
@@ -153,7 +153,7 @@ def test_receiver_that_does_not_read_costs_only_itself(server_factory, client):
         ann.send(request)
         requests.append(request)
     request = ann.build("MESSAGE", eve.aor, body="x")
-    ann.send(request)
+    request = ann.begin(request)
     eve.reply(eve.expect("MESSAGE", 5), 200, "OK")
     assert ann.response(request, 5).status == 200
     wait_for(lambda: server.counters()["connections.closed.queue"] + server.counters()["connections.closed.slow"] >= 1, 12, 0.5,

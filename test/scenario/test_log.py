@@ -8,7 +8,7 @@ from deployment import wait_for
 
 def relay(a, b, body="x"):
     request = a.build("MESSAGE", b.aor, body=body)
-    a.send(request)
+    request = a.begin(request)
     b.reply(b.expect("MESSAGE"), 200, "OK")
     assert a.response(request).status == 200
 

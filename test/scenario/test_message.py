@@ -6,7 +6,7 @@ import pytest
 def exchange(sender, receiver, text, **more):
     """sender writes to receiver; returns (what came, the answer)."""
     request = sender.build("MESSAGE", receiver.aor, headers=[("Content-Type", "text/plain")] + list(more.get("headers", ())), body=text)
-    sender.send(request)
+    request = sender.begin(request)
     came = receiver.expect("MESSAGE")
     receiver.reply(came, 200, "OK")
     return came, sender.response(request)
@@ -67,7 +67,7 @@ def test_options_to_the_server_and_to_a_user(server, client):
     ann, bob = client(server, "ann").sign_in(), client(server, "bob").sign_in()
     assert ann.transact(ann.build("OPTIONS", "sip:example.test")).status == 200
     request = ann.build("OPTIONS", bob.aor)
-    ann.send(request)
+    request = ann.begin(request)
     bob.reply(bob.expect("OPTIONS"), 200, "OK")
     assert ann.response(request).status == 200
 
@@ -75,7 +75,7 @@ def test_options_to_the_server_and_to_a_user(server, client):
 def test_unknown_methods_of_known_users_pass(server, client):
     ann, bob = client(server, "ann").sign_in(), client(server, "bob").sign_in()
     request = ann.build("FROBNICATE", bob.aor)
-    ann.send(request)
+    request = ann.begin(request)
     bob.reply(bob.expect("FROBNICATE"), 200, "OK")
     assert ann.response(request).status == 200
 

@@ -31,7 +31,7 @@ def test_new_flow_replaces_the_old_one_of_the_same_instance(server, client):
     answer = new.register(expires=None, contact="")
     assert len(split_values(answer.all("contact"))) == 1
     request = bob.build("MESSAGE", new.aor, body="x")
-    bob.send(request)
+    request = bob.begin(request)
     new.reply(new.expect("MESSAGE"), 200, "OK")
     assert bob.response(request).status == 200
     old.nothing(0.5, lambda m: m.is_request)
@@ -41,14 +41,14 @@ def test_second_flow_takes_over_when_the_first_ends(server, client):
     bob = client(server, "bob").sign_in()
     first, second = device(client, server, reg_id=1).sign_in(), device(client, server, reg_id=2).sign_in()
     request = bob.build("MESSAGE", first.aor, body="x")
-    bob.send(request)
+    request = bob.begin(request)
     second.reply(second.expect("MESSAGE"), 200, "OK")
     assert bob.response(request).status == 200
     first.nothing(0.5, lambda m: m.is_request)
     second.close()
     time.sleep(0.3)
     request = bob.build("MESSAGE", first.aor, body="y")
-    bob.send(request)
+    request = bob.begin(request)
     first.reply(first.expect("MESSAGE"), 200, "OK")
     assert bob.response(request).status == 200
 
@@ -60,7 +60,7 @@ def test_public_gruu_reaches_one_device(server, client):
     assert "gr=" in gruu["pub-gruu"]
     for kind in ("pub-gruu", "temp-gruu"):
         request = bob.build("MESSAGE", gruu[kind], body=kind)
-        bob.send(request)
+        request = bob.begin(request)
         came = ann.expect("MESSAGE")
         assert came.text == kind and name_addr(came.uri).startswith("sip:" + ann.contact_user)
         ann.reply(came, 200, "OK")
@@ -94,7 +94,7 @@ def test_nothing_is_dialled_to_a_client(server, client):
     answer = ann.register(contact="<sip:ann@192.0.2.77:5061;transport=tls>")
     assert answer.status == 200
     request = bob.build("MESSAGE", ann.aor, body="x")
-    bob.send(request)
+    request = bob.begin(request)
     came = ann.expect("MESSAGE")
     assert came.uri.startswith("sip:ann@192.0.2.77:5061")
     ann.reply(came, 200, "OK")
@@ -142,7 +142,7 @@ def test_registration_of_others_is_not_shown(server, client):
 def test_subscribe_and_notify_of_other_packages_are_relayed(server, client):
     ann, bob = client(server, "ann").sign_in(), client(server, "bob").sign_in()
     request = ann.build("SUBSCRIBE", bob.aor, contact=True, headers=[("Event", "dialog"), ("Expires", "600")])
-    ann.send(request)
+    request = ann.begin(request)
     came = bob.expect("SUBSCRIBE")
     answer = bob.reply(came, 200, "OK", [("Contact", f"<{bob.contact}>"), ("Expires", "600")])
     assert ann.response(request).status == 200

@@ -70,7 +70,7 @@ def test_registration_ends_when_it_expires(server_factory, client):
     ann, bob = client(server, "ann").sign_in(expires=2), client(server, "bob").sign_in()
     time.sleep(1)
     request = bob.build("MESSAGE", ann.aor, body="x", headers=[("Content-Type", "text/plain")])
-    bob.send(request)
+    request = bob.begin(request)
     ann.reply(ann.expect("MESSAGE"), 200, "OK")
     assert bob.response(request).status == 200
     time.sleep(2)

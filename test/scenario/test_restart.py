@@ -12,7 +12,7 @@ from traffic import Traffic
 
 def relays(a, b):
     request = a.build("MESSAGE", b.aor, body="x")
-    a.send(request)
+    request = a.begin(request)
     b.reply(b.expect("MESSAGE"), 200, "OK")
     assert a.response(request).status == 200
 
@@ -136,7 +136,7 @@ def test_power_cut(server, client):
 def test_drain_lets_a_request_finish(server, client):
     ann, bob = client(server, "ann").sign_in(), client(server, "bob").sign_in()
     request = ann.build("MESSAGE", bob.aor, body="x")
-    ann.send(request)
+    request = ann.begin(request)
     came = bob.expect("MESSAGE")
     server.process.terminate()
     time.sleep(0.3)

@@ -29,7 +29,7 @@ def test_no_message_harms_the_server(server, client, signed_in):
         assert server.processes() == pids, f"{path.name} ended a process"
     ann, bob = client(server, "ann").sign_in(), client(server, "bob").sign_in()
     request = ann.build("MESSAGE", bob.aor, body="x")
-    ann.send(request)
+    request = ann.begin(request)
     bob.reply(bob.expect("MESSAGE"), 200, "OK")
     assert ann.response(request).status == 200
 

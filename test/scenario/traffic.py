@@ -82,7 +82,7 @@ class Traffic:
 
     def _message(self, a, b):
         request = a.build("MESSAGE", b.aor, body="x", headers=[("Content-Type", "text/plain")])
-        a.send(request)
+        request = a.begin(request)
         b.reply(b.expect("MESSAGE", 5), 200, "OK")
         answer = a.response(request, 5)
         assert answer.status == 200, answer.start
