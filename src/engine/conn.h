@@ -110,6 +110,9 @@ bool conn_is_secure(const struct conn *c);
 /* Somebody has proven who he is over it: the short time limit is lifted. */
 void conn_set_trusted(struct conn *c);
 bool conn_is_trusted(const struct conn *c);
+/* Its certificate names a server of ours (service/peer). */
+void conn_set_peer(struct conn *c);
+bool conn_is_peer(const struct conn *c);
 /* One pointer for the service that knows who uses the connection; it frees what it put there in on_close. */
 void **conn_user_slot(struct conn *c);
 /* A second one for the front process: what other processes asked it to keep with this connection. */

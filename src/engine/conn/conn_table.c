@@ -246,6 +246,16 @@ bool conn_is_trusted(const struct conn *c)
 	return c->trusted;
 }
 
+void conn_set_peer(struct conn *c)
+{
+	c->peer_is_server = true;
+}
+
+bool conn_is_peer(const struct conn *c)
+{
+	return c->peer_is_server;
+}
+
 void **conn_user_slot(struct conn *c)
 {
 	return &c->user;

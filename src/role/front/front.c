@@ -49,7 +49,8 @@ static err publish_stage(void *state, struct request *r, enum stage_verdict *v)
 }
 
 const struct stage front_stages[] = {
-	{ "auth", auth_stage, SIP_ANY },           /* who is it? (only over connections of this process) */
+	{ "peer", peer_stage, SIP_ANY },           /* a server of ours? (these two only over connections of this process) */
+	{ "auth", auth_stage, SIP_ANY },           /* or a user, and who? */
 	{ "home", home_stage, SIP_ANY },           /* the process that knows the target, and the transaction */
 	{ "register", reg_stage, SIP_REGISTER },
 	{ "reg-event", reg_subscribe_stage, SIP_SUBSCRIBE },
@@ -165,6 +166,7 @@ static err make_services(struct front *f)
 	struct skel *s = f->skel;
 	uint64_t home[2];
 	memcpy(home, s->shared_key, sizeof home);
+	TRY(peers_new(str_of(s->peers), &f->peers_known));
 	TRY(users_new(&f->users));
 	TRY(users_set_domains(f->users, str_of(s->domains)));
 	TRY(auth_new(&(struct auth_config){ .timers = loop_timers(s->loop), .crypt = f->crypt, .users = f->users,
@@ -235,7 +237,7 @@ static err front_start(struct skel *s, struct diag *d)
 	TRY(make_engine(f));
 	TRY(make_services(f));
 	front_apply_config(f);
-	void *const states[FRONT_STAGES] = { f->auth, f, f->reg, f->reg, f, f->route };
+	void *const states[FRONT_STAGES] = { f->peers_known, f->auth, f, f->reg, f->reg, f, f->route };
 	memcpy(f->states, states, sizeof states);
 	f->has_rooms = true;
 	for (unsigned i = 0; i < f->n_early; i++) {

@@ -9,6 +9,7 @@
 #include "model/config.h"
 #include "role/front.h"
 #include "service/auth.h"
+#include "service/peer.h"
 #include "service/reg.h"
 #include "service/route.h"
 #include "service/user.h"
@@ -45,6 +46,7 @@ struct front {
 	struct config config;
 	struct conns *conns;
 	struct txns *txns;
+	struct peers *peers_known;
 	struct users *users;
 	struct auth *auth;
 	struct reg *reg;
@@ -69,7 +71,7 @@ struct front {
 
 /* front.c */
 extern const struct stage front_stages[];
-#define FRONT_STAGE_HOME 1 /* where a request of another front process begins */
+#define FRONT_STAGE_HOME 2 /* where a request of another front process begins */
 void front_handle(struct front *f, struct inbound *in, struct conn *c, str aor, bool is_peer, size_t from);
 err front_send(void *arg, const struct flow *to, uint64_t request, str bytes);
 void front_apply_config(struct front *f);

@@ -60,6 +60,8 @@ static err on_certificate(struct front *f, str body)
 	struct tls_server *tls;
 	TRY(ipc_certificate_parse(&m, body));
 	ENSURE(m.ticket_keys.n == 80, MALFORMED);
+	if (peers_count(f->peers_known) == 0)
+		m.ca_pem = STR(""); /* nobody could present a certificate that means anything: it is not asked for */
 	err e = tls_server_new(&(const struct tls_config){ .chain_pem = m.chain_pem, .ca_pem = m.ca_pem,
 				       .ticket_keys = m.ticket_keys.p, .signer = front_signer(f) },
 		f->skel->loop, &tls, &d);

@@ -107,6 +107,7 @@ static void send_all(struct master *m, struct child *c)
 		.shared_key = { (const char *)m->shared_key, sizeof m->shared_key },
 		.fqdn = str_of(m->plan.fqdn),
 		.domains = str_of(m->plan.domains),
+		.peers = str_of(m->plan.peers),
 	};
 	told(ipc_send_hello(c->channel, &hello, -1));
 	send_pages(m, c);

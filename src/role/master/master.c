@@ -113,7 +113,7 @@ static void on_child(void *arg)
 
 static bool is_same(const struct plan *a, const struct plan *b)
 {
-	return strcmp(a->fqdn, b->fqdn) == 0 && strcmp(a->domains, b->domains) == 0 && a->sip_tls == b->sip_tls &&
+	return strcmp(a->fqdn, b->fqdn) == 0 && strcmp(a->domains, b->domains) == 0 && strcmp(a->peers, b->peers) == 0 && a->sip_tls == b->sip_tls &&
 	       a->sip_tcp == b->sip_tcp && a->n_fronts == b->n_fronts;
 }
 

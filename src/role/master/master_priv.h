@@ -24,6 +24,7 @@ enum {
 struct plan {
 	char fqdn[256];
 	char domains[2048]; /* comma-separated, the default first */
+	char peers[8192];   /* other servers of the topology, comma-separated */
 	uint16_t sip_tls, sip_tcp; /* 0: no such listener */
 	unsigned n_fronts;
 };

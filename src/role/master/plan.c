@@ -7,7 +7,7 @@
 
 enum { TOPO_CEILING = 16 << 20 };
 
-static err join(const struct topo_names *names, char *out, size_t size, struct diag *d)
+static err join(const struct topo_names *names, const char *where, char *out, size_t size, struct diag *d)
 {
 	struct buf b DEFER(buf_fini);
 	buf_init(&b, size);
@@ -17,17 +17,20 @@ static err join(const struct topo_names *names, char *out, size_t size, struct d
 		buf_add(&b, names->p[i]);
 	}
 	if (b.failed || !str_to_z(buf_str(&b), out, size))
-		return diag_fail(d, ERR(CEILING), "topology.yaml: sip-domains", "list fewer domains", "the names are longer than %zu bytes together",
+		return diag_fail(d, ERR(CEILING), where, "list fewer names", "the names are longer than %zu bytes together",
 			size - 1);
 	return OK;
 }
 
-static err fill(struct plan *p, const struct topo *t, struct diag *d)
+static err fill(struct plan *p, const struct topo *t, struct arena *a, struct diag *d)
 {
 	struct topo_host host;
+	struct topo_names peers;
 	TRY(topo_find_host(t, STR(""), &host, d));
 	ENSURE(str_to_z(host.server->fqdn, p->fqdn, sizeof p->fqdn), CEILING);
-	TRY(join(&t->sip_domains, p->domains, sizeof p->domains, d));
+	TRY(join(&t->sip_domains, "topology.yaml: sip-domains", p->domains, sizeof p->domains, d));
+	TRY(topo_trusted(t, host.server->fqdn, a, &peers));
+	TRY(join(&peers, "topology.yaml: servers", p->peers, sizeof p->peers, d));
 	p->sip_tls = (uint16_t)host.pool->ports.sip_tls;
 	p->sip_tcp = (uint16_t)host.pool->ports.sip_tcp;
 	p->n_fronts = host.pool->front_processes;
@@ -44,5 +47,5 @@ err plan_read(struct plan *p, struct diag *d)
 	*p = (struct plan){ .n_fronts = 0 };
 	arena_init(&a, TOPO_CEILING);
 	TRY(topo_read(&t, &a, "topology.yaml", d));
-	return fill(p, &t, d);
+	return fill(p, &t, &a, d);
 }

@@ -86,6 +86,7 @@ static err on_hello(struct skel *s, str body, int fd)
 	TRY(ipc_hello_parse(&m, body));
 	ENSURE(!run.is_inside && str_eq(m.role, str_of(s->role->name)) && m.shared_key.n == sizeof s->shared_key, MALFORMED);
 	ENSURE(str_to_z(m.fqdn, s->fqdn, sizeof s->fqdn) && str_to_z(m.domains, s->domains, sizeof s->domains), MALFORMED);
+	ENSURE(str_to_z(m.peers, s->peers, sizeof s->peers), MALFORMED);
 	memcpy(s->shared_key, m.shared_key.p, sizeof s->shared_key);
 	s->index = m.index;
 	s->n_fronts = m.n_fronts;
