@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <seccomp.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -39,7 +40,7 @@ static const struct calls refused[] = {
 	{ JAIL_READ | JAIL_WRITE, "openat open stat lstat statx access faccessat faccessat2 readlink readlinkat getcwd statfs fstatfs "
 				  "fadvise64" },
 	{ JAIL_WRITE, "fchmod fchown mkdir utimensat" },
-	{ 0, "openat2 ioctl prctl uname sysinfo sched_getaffinity sched_setaffinity getrlimit setrlimit getcpu membarrier mlock "
+	{ 0, "openat2 prctl uname sysinfo sched_getaffinity sched_setaffinity getrlimit setrlimit getcpu membarrier mlock "
 	     "munlock mincore getpriority setpriority umask getsid getpgrp getgroups getresuid getresgid socketpair bind listen "
 	     "msync chown lchown fchownat chmod" },
 };
@@ -70,6 +71,9 @@ static int add_conditions(scmp_filter_ctx f, const struct jail *j)
 	r |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
 	/* limits are read, not set */
 	r |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, SCMP_A2(SCMP_CMP_EQ, 0));
+	/* libuv makes descriptors non-blocking so; whatever else is tried is answered by an error */
+	r |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, FIONBIO));
+	r |= seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_NE, FIONBIO));
 	if ((j->may & JAIL_NETWORK) == 0)
 		return r;
 	r |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_INET));
