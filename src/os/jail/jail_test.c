@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
@@ -137,6 +138,13 @@ static int do_listen(void)
 	return told(listen(fd, 1));
 }
 
+/* As the event loop does it; other requests to devices are refused. */
+static int do_nonblocking(void)
+{
+	int on = 1, n;
+	return ioctl(dir, FIONBIO, &on) == 0 && told(ioctl(0, FIONREAD, &n)) == 1 ? 0 : 1;
+}
+
 static int do_accept(void)
 {
 	return accept4(0, NULL, NULL, 0) < 0 ? 0 : 1;
@@ -194,6 +202,8 @@ static void every_right_is_given_by_the_row_alone(void **state)
 	} rows[] = {
 		{ 0, do_nothing, 0 },
 		{ 0, do_ordinary, 0 },
+		{ 0, do_nonblocking, 0 },
+		{ JAIL_NETWORK, do_nonblocking, 0 },
 		{ 0, do_become_root, 0 },
 		{ 0, do_open_room, 1 },
 		{ JAIL_READ, do_open_room, 0 },

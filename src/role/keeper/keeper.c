@@ -123,10 +123,13 @@ static void keeper_on_channel(struct skel *s, str role, unsigned index, int fd)
 	}
 	forget(k, index);
 	*p = (struct peer){ .keeper = k, .index = index };
-	if (failed(ipc_open(s->loop, fd, &front_door, p, &p->channel)))
-		free(p);
-	else
+	err e = ipc_open(s->loop, fd, &front_door, p, &p->channel);
+	if (!failed(e)) {
 		list_add(&k->peers, &p->node);
+		return;
+	}
+	LOG(&s->log, CHANNEL_FAILED, LOG_STR("to", role), LOG_INT("index", index), LOG_ERR(e));
+	free(p);
 }
 
 static const struct jail jail = {
