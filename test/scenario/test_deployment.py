@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pathlib
+import re
 import socket
 import ssl
 import stat
@@ -193,6 +194,36 @@ def test_help_version_and_near_names():
     refused(2, "inti", says=['did you mean "init"?'])
     refused(2, "--verbose", says=["--verbose"])
     refused(2, "--dir", says=["--dir needs"])
+
+
+def listed():
+    """The commands that `witan help` lists."""
+    return re.findall(r"^  ([A-Za-z][A-Za-z-]+)  ", done("help"), re.M)
+
+
+def test_man_page_names_every_command_and_option():
+    page = (ROOT / "man/witan.1").read_text().replace("\\", "")
+    assert len(listed()) > 10
+    for name in listed():
+        assert name in page or name.split("-", 1)[1] in page, name
+    for option in re.findall(r"^  (--[a-z-]+)", done("init", "--help"), re.M):
+        assert option in page, option
+
+
+def complete(*words):
+    """What bash offers for the last word."""
+    script = 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _witan; printf "%s\\n" "${COMPREPLY[@]}"'
+    answer = subprocess.run(["bash", "-c", script, "bash", str(ROOT / "completion/witan.bash"), WITAN, *words], capture_output=True, text=True, timeout=30)
+    assert answer.returncode == 0 and answer.stderr == ""
+    return answer.stdout.split()
+
+
+def test_bash_completes_commands_and_options():
+    assert set(listed()) <= set(complete(""))
+    assert complete("--dir", "/nowhere", "init", "--port-sip-t") == ["--port-sip-tls", "--port-sip-tcp"]
+    assert "Request-CsCertificate" in complete("request")
+    assert complete("Get-CsCertificate", "-a") == ["-As"]
+    assert complete("Get-CsCertificate", "-As", "") == ["list", "json"]
 
 
 def test_deployment_is_found_by_environment_and_place(made):

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/topo.h"
+#include "model/topo/topo_priv.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -365,6 +366,30 @@ static void says_why_a_file_cannot_be_read(void **state)
 	assert_string_equal(diag.where, "test/topology/absent.yaml");
 }
 
+/* The text of a man page with its hyphens as they are meant. */
+static size_t read_page(const char *path, char *text, size_t size)
+{
+	FILE *f = fopen(path, "re");
+	assert_non_null(f);
+	size_t n = fread(text, 1, size - 1, f), kept = 0;
+	(void)fclose(f);
+	for (size_t i = 0; i < n; i++)
+		if (text[i] != '\\')
+			text[kept++] = text[i];
+	text[kept] = '\0';
+	return kept;
+}
+
+static void man_page_names_every_key(void **state)
+{
+	static char page[65536];
+	assert_true(read_page("man/topology.yaml.5", page, sizeof page) > 1000);
+	for (size_t s = 0; s < TOPO_SECTION_N; s++)
+		for (size_t i = 0; i < topo_sections[s].n_keys; i++)
+			if (strstr(page, topo_sections[s].keys[i].name) == NULL)
+				fail_msg("man/topology.yaml.5 does not name \"%s\" of %s", topo_sections[s].keys[i].name, topo_sections[s].what);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -385,6 +410,7 @@ int main(void)
 		TEST(survives_every_cut),
 		TEST(survives_every_failing_allocation),
 		TEST(says_why_a_file_cannot_be_read),
+		TEST(man_page_names_every_key),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

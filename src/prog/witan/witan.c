@@ -3,6 +3,7 @@
 #include "prog/witan/witan_priv.h"
 
 #include "base/near.h"
+#include "model/cmd.h"
 
 #include <ctype.h>
 #include <stdarg.h>
@@ -71,9 +72,11 @@ static int help(void)
 		   "  --dir DIR            the deployment (default: $WITAN_DIR, then ./var, then /var/lib/witan)\n"
 		   "  --help, --version\n\ncommands (each with --help):");
 	for (const struct command *c = commands; c->name != NULL; c++)
-		(void)printf("  %-20s %s\n", c->name, c->help);
-	(void)puts("  Verb-CsNoun          a cmdlet of the running server, for example Get-CsUser\n\n"
-		   "exit status: 0 done, 1 refused, 2 the command line is wrong");
+		(void)printf("  %-30s %s\n", c->name, c->help);
+	(void)puts("\ncmdlets of the running server (each with --help):");
+	for (size_t i = 0; cmd_at(i) != NULL; i++)
+		(void)printf("  %-30s %s\n", cmd_at(i)->name, cmd_at(i)->help);
+	(void)puts("\nexit status: 0 done, 1 refused, 2 the command line is wrong");
 	return WITAN_DONE;
 }
 
@@ -82,6 +85,8 @@ static int unknown(str name)
 	struct near n = { .want = name };
 	for (const struct command *c = commands; c->name != NULL; c++)
 		near_offer(&n, str_of(c->name));
+	for (size_t i = 0; cmd_at(i) != NULL; i++)
+		near_offer(&n, str_of(cmd_at(i)->name));
 	str best = near_best(&n);
 	if (best.n != 0)
 		return witan_usage("", "there is no command \"%.*s\"; did you mean \"%.*s\"?", STR_FMT(name), STR_FMT(best));

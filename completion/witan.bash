@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+# Completion of witan for bash. The words come from the program's own help, so that they are always those of this version.
+
+# The first words of the lines of some help: commands, or options.
+_witan_words() {
+	"$1" "${@:3}" 2>/dev/null | sed -n "s/^  \($2\)\( .*\)\{0,1\}\$/\1/p"
+}
+
+_witan() {
+	local witan=${COMP_WORDS[0]} current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command= words i
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		--dir) ((i++)) ;;
+		-*) ;;
+		*) command=${COMP_WORDS[i]} && break ;;
+		esac
+	done
+	COMPREPLY=()
+	case $before in
+	--dir) mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
+	--topology | -PasswordFile) mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
+	-Type) words=Default ;;
+	-As) words="list json" ;;
+	--format) words="table json" ;;
+	--key) words="rsa-2048 rsa-3072 rsa-4096 ec-p256 ec-p384" ;;
+	*)
+		if [ -z "$command" ]; then
+			words="--dir --help --version $(_witan_words "$witan" '[A-Za-z][A-Za-z-]*' help)"
+		elif [ "$command" = help ]; then
+			words=$(_witan_words "$witan" '[A-Za-z][A-Za-z-]*' help)
+		elif [ "$command" = plan ] && [ "$before" = plan ]; then
+			words="certificates --help"
+		elif [ "$command" = parse-message ] && [[ $current != -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -f -- "$current") && return
+		else
+			words="--help $(_witan_words "$witan" '--\{0,1\}[A-Za-z][A-Za-z-]*' "$command" --help)"
+		fi
+		;;
+	esac
+	# Cmdlets and their parameters are found whatever their case.
+	local word
+	for word in $words; do
+		[[ ${word,,} == "${current,,}"* ]] && COMPREPLY+=("$word")
+	done
+}
+
+complete -o filenames -F _witan witan
