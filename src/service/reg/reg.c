@@ -28,8 +28,8 @@ void reg_free(struct reg *g)
 {
 	if (g == NULL)
 		return;
-	reg_watches_fini(g);
 	reg_table_fini(g);
+	reg_watches_fini(g);
 	free(g);
 }
 

@@ -162,14 +162,26 @@ err reg_gruu_temporary(struct reg *g, const struct reg_binding *b, struct buf *o
 /* Does the GRUU u, of the user of b, name the instance of b? */
 bool reg_gruu_names(const struct reg *g, const struct uri *u, const struct reg_binding *b);
 
+/* ---- connections that have ended (reg_table.c) ---- */
+
+/* A connection, or all connections of a process. */
+struct reg_lost {
+	struct reg *reg;
+	struct flow flow;
+	bool is_front;
+};
+bool reg_is_lost(const struct reg_lost *l, const struct flow *f);
+
 /* ---- who watches (reg_event.c) ---- */
 
 void reg_watches_init(struct reg *g);
+/* None may be left. */
+void reg_watches_fini(struct reg *g);
 /* Tells all who watch u what has changed: bindings of a serial above `since`, and those gone. */
 void reg_watches_tell(struct reg *g, struct reg_user *u, const struct reg_binding *gone, uint32_t since);
-/* Ends subscriptions whose flow has gone, without a word. */
-void reg_watches_flow_gone(struct reg *g, const struct flow *f);
-void reg_watches_front_gone(struct reg *g, uint16_t front);
-void reg_watches_fini(struct reg *g);
+/* Ends all subscriptions to u: with a last NOTIFY, or (reason NULL) without a word. u has to be settled. */
+void reg_watches_end(struct reg_user *u, const char *reason);
+/* Ends those whose connection has gone, without a word. u has to be settled. */
+void reg_watches_lost(struct reg_user *u, const struct reg_lost *l);
 
 #endif

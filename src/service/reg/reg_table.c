@@ -40,6 +40,7 @@ static void free_user(void *arg, struct map_node *n)
 	struct reg *g = arg;
 	struct reg_user *u = MAP_OF(n, struct reg_user, node);
 	timer_clear(g->config.timers, &u->expiry);
+	reg_watches_end(u, NULL);
 	for (struct reg_binding *b = u->bindings, *next; b != NULL; b = next) {
 		next = b->next;
 		reg_binding_unlink(g, b);
@@ -269,26 +270,20 @@ void reg_changed(struct reg *g, struct reg_user *u, struct reg_binding *gone, ui
 	reg_user_settle(g, u);
 }
 
-/* A connection, or all connections of a process. */
-struct lost {
-	struct reg *reg;
-	struct flow flow;
-	bool is_front;
-};
-
-static bool is_lost(const struct lost *l, const struct flow *f)
+bool reg_is_lost(const struct reg_lost *l, const struct flow *f)
 {
 	return l->is_front ? f->front == l->flow.front : flow_eq(f, &l->flow);
 }
 
 /* Takes out what u has bound over what is lost; u may be gone afterwards. */
-static void drop_over(const struct lost *l, struct reg_user *u)
+static void drop_over(const struct reg_lost *l, struct reg_user *u)
 {
 	struct reg *g = l->reg;
 	struct reg_binding *gone = NULL;
+	reg_watches_lost(u, l);
 	for (struct reg_binding *b = u->bindings, *next; b != NULL; b = next) {
 		next = b->next;
-		if (!is_lost(l, &b->flow))
+		if (!reg_is_lost(l, &b->flow))
 			continue;
 		reg_binding_unlink(g, b);
 		b->event = REG_DEACTIVATED;
@@ -300,12 +295,14 @@ static void drop_over(const struct lost *l, struct reg_user *u)
 	}
 	if (gone != NULL)
 		reg_changed(g, u, gone, g->serial, NULL);
+	else
+		reg_user_settle(g, u);
 }
 
+/* Whoever watches over a connection that nothing is bound over is noticed when the next NOTIFY cannot be sent. */
 void reg_flow_gone(struct reg *g, const struct flow *f)
 {
-	struct lost l = { .reg = g, .flow = *f };
-	reg_watches_flow_gone(g, f);
+	const struct reg_lost l = { .reg = g, .flow = *f };
 	for (struct reg_binding *b; (b = reg_flow_first(g, f)) != NULL;)
 		drop_over(&l, b->user);
 }
@@ -317,8 +314,7 @@ static void drop_of_front(void *arg, struct map_node *n)
 
 void reg_front_gone(struct reg *g, uint16_t front)
 {
-	struct lost l = { .reg = g, .flow = { .front = front }, .is_front = true };
-	reg_watches_front_gone(g, front);
+	struct reg_lost l = { .reg = g, .flow = { .front = front }, .is_front = true };
 	map_each(&g->users, drop_of_front, &l);
 }
 
@@ -328,6 +324,7 @@ void reg_user_gone(struct reg *g, str aor)
 	struct reg_binding *gone = NULL;
 	if (u == NULL)
 		return;
+	reg_watches_end(u, "noresource");
 	for (struct reg_binding *b; (b = u->bindings) != NULL;) {
 		reg_binding_unlink(g, b);
 		b->event = REG_REJECTED;

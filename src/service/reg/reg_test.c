@@ -60,6 +60,7 @@ static struct reg *open_reg(struct bench *b)
 		.crypt = b->crypt,
 		.users = b->users,
 		.config = &b->config,
+		.txns = (struct txns *)b, /* only a name for the fake */
 		.fqdn = STR("fe.example.test"),
 		.port_tls = 5061,
 		.meter = &b->meter,
@@ -605,6 +606,191 @@ static void bindings_are_restored(void **state)
 	b->reg = open_reg(b);
 }
 
+/* ---- reg event package (RFC 3680) ---- */
+
+/* What a subscriber sends; zero fields are the usual. */
+struct subscriber {
+	const char *from;    /* ann */
+	const char *event;   /* reg */
+	const char *extra;   /* header lines */
+	const char *to_tag;  /* of an earlier answer: inside the dialog */
+	const char *call_id; /* "s" */
+	const char *expires; /* 600 */
+	unsigned flow;       /* 1 */
+	unsigned cseq;       /* the next */
+};
+
+/* Sends a SUBSCRIBE for ann; answers the status, 0 when the stage did not take it. */
+static unsigned send_subscribe(struct bench *b, const struct subscriber *c)
+{
+	struct conn conn = fake_conn(c->flow != 0 ? c->flow : 1, true);
+	const char *from = or (c->from, "ann");
+	char aor[64];
+	snprintf(aor, sizeof aor, "%s@example.test", from);
+	struct request *r = fake_request(&conn,
+		"SUBSCRIBE sip:ann@example.test SIP/2.0\n"
+		"Via: SIP/2.0/TLS 192.0.2.1;branch=z9hG4bK1\nFrom: <sip:%s>;tag=f\nTo: "
+		"<sip:ann@example.test>%s%s\nCall-ID: %s\n"
+		"CSeq: %u SUBSCRIBE\nMax-Forwards: 70\nContact: <sip:ann@192.0.2.1:5061>\nEvent: %s\nExpires: %s\n%s"
+		"Content-Length: 0\n\n",
+		aor, c->to_tag != NULL ? ";tag=" : "", or (c->to_tag, ""), or (c->call_id, "s"),
+		c->cseq != 0 ? c->cseq : ++b->cseq, or (c->event, "reg"), or (c->expires, "600"), or (c->extra, ""));
+	enum stage_verdict v = STAGE_NEXT;
+	assert_non_null(r);
+	r->aor = str_of(aor);
+	r->target = STR(ANN);
+	fake.status = 0;
+	err e = reg_subscribe_stage(b->reg, r, &v);
+	fake_request_free(r);
+	return failed(e) ? e.def->sip : v == STAGE_NEXT ? 0 : fake.status;
+}
+
+#define SUBSCRIBE(b, ...) send_subscribe(b, &(struct subscriber){ __VA_ARGS__ })
+
+static bool told(const char *text)
+{
+	return strstr(fake.request, text) != NULL;
+}
+
+/* Our tag in the last answer. */
+static const char *our_tag(void)
+{
+	static char tag[17];
+	const char *at = strstr(fake.answer, "\r\nTo: ");
+	assert_non_null(at);
+	at = strstr(at, ";tag=");
+	assert_non_null(at);
+	memcpy(tag, at + 5, 16);
+	return tag;
+}
+
+static void answer_notify(unsigned status)
+{
+	struct inbound in = { .msg = { .status = status } };
+	assert_false(fake.txn->forgotten);
+	fake.txn->door->on_response(fake.txn->arg, fake.txn, &in);
+}
+
+static void a_watcher_is_told(void **state)
+{
+	struct bench *b = *state;
+	assert_int_equal(SUBSCRIBE(b, .flow = 7), 200);
+	assert_true(has("Expires: 600\r\n") && has("Contact: <sip:ann@example.test>\r\n"));
+	assert_int_equal(fake.n_requests, 1);
+	assert_int_equal(fake.to.slot, 7);
+	assert_true(told("NOTIFY sip:ann@192.0.2.1:5061 SIP/2.0\r\n") &&
+		    told("Subscription-State: active;expires=600\r\n"));
+	assert_true(told("Event: reg\r\n") && told("Content-Type: application/reginfo+xml\r\n") &&
+		    told("CSeq: 1 NOTIFY\r\n"));
+	assert_true(told("To: <sip:ann@example.test>;tag=f\r\n"));
+	assert_true(
+		told("version=\"0\" state=\"full\"") && told("aor=\"sip:ann@example.test\" id=\"r1\" state=\"init\""));
+	answer_notify(200);
+	pass(b, 5000);
+	assert_int_equal(SEND(b, .contact = "<sip:a@h>" INSTANCE, .extra = OUTBOUND), 200);
+	assert_int_equal(fake.n_requests, 2);
+	assert_true(told("version=\"1\" state=\"partial\"") && told("state=\"active\" event=\"created\""));
+	assert_true(told("<uri>sip:a@h</uri>") && told("<gr:pub-gruu uri=\"sip:ann@example.test;gr=" UUID "\"/>"));
+	answer_notify(200);
+	/* what comes soon after waits, and then all is told */
+	pass(b, 1000);
+	assert_int_equal(SEND(b, .contact = "<sip:b@h>"), 200);
+	assert_int_equal(fake.n_requests, 2);
+	pass(b, 4000);
+	assert_int_equal(fake.n_requests, 3);
+	assert_true(told("version=\"2\" state=\"full\"") && told("<uri>sip:a@h</uri>") && told("<uri>sip:b@h</uri>"));
+	/* nothing more goes out before the answer */
+	pass(b, 6000);
+	assert_int_equal(SEND(b, .contact = "<sip:b@h>;expires=0"), 200);
+	assert_int_equal(fake.n_requests, 3);
+	answer_notify(200);
+	pass(b, 0);
+	assert_int_equal(fake.n_requests, 4);
+	assert_false(told("<uri>sip:b@h</uri>"));
+	answer_notify(200);
+	pass(b, 5000);
+	assert_int_equal(SEND(b, .contact = "*", .extra = "Expires: 0\n"), 200);
+	assert_true(told("state=\"terminated\" event=\"unregistered\"") && told("id=\"r1\" state=\"terminated\""));
+	answer_notify(200);
+	/* its end */
+	pass(b, 600000);
+	assert_true(told("Subscription-State: terminated;reason=timeout\r\n"));
+	assert_true(fake.txn->forgotten);
+}
+
+static void a_subscription_is_renewed_and_ended(void **state)
+{
+	struct bench *b = *state;
+	char tag[17];
+	assert_int_equal(SUBSCRIBE(b, .expires = "100"), 200);
+	memcpy(tag, our_tag(), sizeof tag);
+	answer_notify(200);
+	pass(b, 99000);
+	assert_int_equal(SUBSCRIBE(b, .expires = "100", .to_tag = tag), 200);
+	assert_int_equal(fake.n_requests, 2);
+	assert_true(told("version=\"1\""));
+	answer_notify(200);
+	pass(b, 99000);
+	assert_int_equal(fake.n_requests, 2);
+	assert_int_equal(SUBSCRIBE(b, .to_tag = tag, .cseq = 1), 500);
+	assert_int_equal(SUBSCRIBE(b, .to_tag = tag, .call_id = "other"), 481);
+	assert_int_equal(SUBSCRIBE(b, .to_tag = "0123456789abcdef"), 481);
+	assert_int_equal(SUBSCRIBE(b, .to_tag = tag, .expires = "0"), 200);
+	assert_true(told("terminated;reason=timeout"));
+	assert_int_equal(SUBSCRIBE(b, .to_tag = tag), 481);
+	/* one look */
+	assert_int_equal(SUBSCRIBE(b, .expires = "0"), 200);
+	assert_true(told("terminated;reason=timeout") && told("version=\"0\""));
+}
+
+static void who_may_subscribe(void **state)
+{
+	struct bench *b = *state;
+	assert_int_equal(SUBSCRIBE(b, .from = "bob"), 403);
+	assert_int_equal(SUBSCRIBE(b, .event = "presence"), 0);
+	assert_int_equal(SUBSCRIBE(b, .expires = "59"), 423);
+	assert_true(has("Min-Expires: 60\r\n"));
+	assert_int_equal(SUBSCRIBE(b, .extra = "Accept: application/pidf+xml\n"), 406);
+	assert_int_equal(SUBSCRIBE(b, .extra = "Accept: text/plain, application/reginfo+xml\n"), 200);
+	assert_int_equal(fake.n_requests, 1);
+	for (unsigned i = 1; i < 16; i++)
+		assert_int_equal(SUBSCRIBE(b), 200);
+	assert_int_equal(SUBSCRIBE(b), 503);
+}
+
+static void a_subscription_ends_by_itself(void **state)
+{
+	struct bench *b = *state;
+	/* refused */
+	assert_int_equal(SUBSCRIBE(b), 200);
+	answer_notify(481);
+	pass(b, 0);
+	assert_int_equal(SUBSCRIBE(b, .to_tag = our_tag()), 481);
+	/* nobody there */
+	assert_int_equal(SUBSCRIBE(b), 200);
+	fake.txn->door->on_fail(fake.txn->arg, fake.txn, ERR(SIP_TIMEOUT));
+	pass(b, 0);
+	assert_int_equal(SUBSCRIBE(b, .to_tag = our_tag()), 481);
+	/* its connection has gone */
+	assert_int_equal(SUBSCRIBE(b), 200);
+	const char *tag = our_tag();
+	assert_int_equal(SEND(b, .contact = "<sip:a@h>"), 200);
+	struct flow f = { .slot = 1, .serial = 1 };
+	reg_flow_gone(b->reg, &f);
+	assert_true(fake.txn->forgotten);
+	assert_int_equal(SUBSCRIBE(b, .to_tag = tag), 481);
+	/* its process has */
+	assert_int_equal(SUBSCRIBE(b), 200);
+	reg_front_gone(b->reg, 1);
+	assert_false(fake.txn->forgotten);
+	reg_front_gone(b->reg, 0);
+	assert_true(fake.txn->forgotten);
+	/* the user has */
+	assert_int_equal(SUBSCRIBE(b), 200);
+	reg_user_gone(b->reg, STR(ANN));
+	assert_true(told("terminated;reason=noresource"));
+}
+
 static void removed_users_are_nowhere(void **state)
 {
 	struct bench *b = *state;
@@ -656,6 +842,10 @@ int main(void)
 		CASE(forged_gruus_are_nobodys),
 		CASE(bindings_are_restored),
 		CASE(removed_users_are_nowhere),
+		CASE(a_watcher_is_told),
+		CASE(a_subscription_is_renewed_and_ended),
+		CASE(who_may_subscribe),
+		CASE(a_subscription_ends_by_itself),
 		CASE(a_binding_costs_little),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
