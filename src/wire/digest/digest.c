@@ -50,7 +50,7 @@ static bool read_value(struct scan *in, str *value)
 static size_t find_param(str name)
 {
 	size_t i = 0;
-	while (i < PARAMS && !str_eq_case(params[i].name, name))
+	while (i < PARAMS && (params[i].name.n != name.n || !str_eq_case(params[i].name, name)))
 		i++;
 	return i;
 }
