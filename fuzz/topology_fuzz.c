@@ -26,7 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	struct buf first, second;
 	buf_init(&first, 4 * TOPO_SIZE_MAX);
 	buf_init(&second, 4 * TOPO_SIZE_MAX);
-	if (print((str){ (const char *)bytes, n }, &first) && (!print(buf_str(&first), &second) || !str_eq(buf_str(&first), buf_str(&second))))
+	if (print((str){ (const char *)bytes, n }, &first) &&
+		(!print(buf_str(&first), &second) || !str_eq(buf_str(&first), buf_str(&second))))
 		abort();
 	buf_fini(&first);
 	buf_fini(&second);

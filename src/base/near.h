@@ -5,11 +5,12 @@
 
 #include "base/str.h"
 
-/* Letters to add, drop, exchange or swap (with the neighbour) until a is b, without regard to case; names longer than 64
-   bytes are answered by 64. */
+/* Letters to add, drop, exchange or swap (with the neighbour) until a is b, without regard to case; names longer than
+   64 bytes are answered by 64. */
 unsigned near_distance(str a, str b);
 
-/* Collects the best of many names: struct near n = { .want = name }; near_offer(&n, candidate) for each; then near_best. */
+/* Collects the best of many names: struct near n = { .want = name }; near_offer(&n, candidate) for each; then
+ * near_best. */
 struct near {
 	str want, best;
 	unsigned distance; /* of best */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * topo - the topology document: one YAML file that describes the whole deployment, read into structs. Names are stored in
- * lower case, international ones as A-labels (RFC 5891). Whatever the document leaves out has its default here, so that
- * nobody else knows defaults. The keys are the rows of topo/topo_key.def.
+ * topo - the topology document: one YAML file that describes the whole deployment, read into structs. Names are stored
+ * in lower case, international ones as A-labels (RFC 5891). Whatever the document leaves out has its default here, so
+ * that nobody else knows defaults. The keys are the rows of topo/topo_key.def.
  */
 #ifndef WITAN_MODEL_TOPO_H
 #define WITAN_MODEL_TOPO_H
@@ -14,8 +14,15 @@
 #define TOPO_SIZE_MAX (1u << 20) /* bytes of a document */
 
 enum topo_role {
-	TOPO_STANDARD_EDITION, TOPO_FRONT_END, TOPO_DIRECTOR, TOPO_MEDIATION, TOPO_PERSISTENT_CHAT,
-	TOPO_SURVIVABLE_BRANCH, TOPO_TRUSTED_APPLICATION, TOPO_EDGE, TOPO_ROLE_N
+	TOPO_STANDARD_EDITION,
+	TOPO_FRONT_END,
+	TOPO_DIRECTOR,
+	TOPO_MEDIATION,
+	TOPO_PERSISTENT_CHAT,
+	TOPO_SURVIVABLE_BRANCH,
+	TOPO_TRUSTED_APPLICATION,
+	TOPO_EDGE,
+	TOPO_ROLE_N
 };
 enum topo_simple_urls { TOPO_URLS_PER_FUNCTION, TOPO_URLS_PER_DOMAIN, TOPO_URLS_SHARED };
 enum topo_ca { TOPO_CA_BUILT_IN, TOPO_CA_EXTERNAL };
@@ -74,7 +81,7 @@ struct topo_addresses {
 struct topo_server {
 	struct topo_at at;
 	str fqdn;
-	str internal_address;                  /* Edge only, as the next */
+	str internal_address; /* Edge only, as the next */
 	struct topo_addresses external_address;
 };
 
@@ -97,7 +104,7 @@ struct topo_pool {
 	str next_hop_edge;
 	uint32_t balancer; /* enum topo_balancer */
 	struct topo_ports ports;
-	uint32_t front_processes; /* SIP processes on each server, at least 1 */
+	uint32_t front_processes;      /* SIP processes on each server, at least 1 */
 	struct topo_external external; /* Edge only, as all the rest */
 	bool single_address;
 	str next_hop;
@@ -169,8 +176,8 @@ struct topo {
 
 /*
  * Reads a document and checks every rule. All of *t lives in `a` (a ceiling of 16 MiB takes every document within
- * TOPO_SIZE_MAX). `file` is what d->where begins with ("topology.yaml"). MALFORMED: not this kind of document; REFUSED: a
- * rule of the topology is broken; CEILING: too large or too deep; d (NULL allowed) says where, why and what to do.
+ * TOPO_SIZE_MAX). `file` is what d->where begins with ("topology.yaml"). MALFORMED: not this kind of document; REFUSED:
+ * a rule of the topology is broken; CEILING: too large or too deep; d (NULL allowed) says where, why and what to do.
  */
 err topo_parse(struct topo *t, struct arena *a, str text, const char *file, struct diag *d);
 /* The same from a file; ABSENT or SYSTEM when it cannot be read. */
@@ -208,7 +215,8 @@ bool topo_key_type_find(str word, enum topo_key_type *out);
 
 /*
  * A DNS name as this system stores it: lower case, A-labels, no dot at the end. MALFORMED with d (where is left to the
- * caller) for an empty or too long label or name (63, 253 octets), a wildcard, or a character outside letters, digits, hyphen.
+ * caller) for an empty or too long label or name (63, 253 octets), a wildcard, or a character outside letters, digits,
+ * hyphen.
  */
 err topo_name(str given, struct arena *a, str *out, struct diag *d);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * cert - certificates: which ones the topology asks for and why each name is in them (the plan, from the rows of
- * cert/cert_plan.def), and their issuing by the built-in CA. Everything here works on bytes; who calls it keeps the files.
+ * cert/cert_plan.def), and their issuing by the built-in CA. Everything here works on bytes; who calls it keeps the
+ * files.
  */
 #ifndef WITAN_SERVICE_CERT_H
 #define WITAN_SERVICE_CERT_H
@@ -47,12 +48,12 @@ const char *cert_usage_word(enum cert_usage usage);
 /* False if there is no such usage; compared without regard to case. */
 bool cert_usage_find(str word, enum cert_usage *out);
 
-/* The certificates of all hosts whose roles have rows, in the topology's order. Lives in `a`, borrows from t. REFUSED with d
- * when a name becomes too long; CEILING by the arena. */
+/* The certificates of all hosts whose roles have rows, in the topology's order. Lives in `a`, borrows from t. REFUSED
+ * with d when a name becomes too long; CEILING by the arena. */
 err cert_plan(const struct topo *t, struct arena *a, struct cert_plans *out, struct diag *d);
 /* One of them; ABSENT with d when the host has no such certificate. */
-err cert_plan_host(const struct topo *t, const struct topo_host *host, enum cert_usage usage, struct arena *a, struct cert_plan *out,
-	struct diag *d);
+err cert_plan_host(const struct topo *t, const struct topo_host *host, enum cert_usage usage, struct arena *a,
+	struct cert_plan *out, struct diag *d);
 
 /* ---- the built-in CA ---- */
 
@@ -63,8 +64,9 @@ err cert_plan_host(const struct topo *t, const struct topo_host *host, enum cert
 
 struct cert_ca;
 
-/* A new root for `organization`, valid from one hour before now (seconds since 1970; clocks differ). Its key is RSA-3072 where
- * server keys are RSA, since who asks for RSA has peers that know nothing else, and EC P-384 otherwise. */
+/* A new root for `organization`, valid from one hour before now (seconds since 1970; clocks differ). Its key is
+ * RSA-3072 where server keys are RSA, since who asks for RSA has peers that know nothing else, and EC P-384 otherwise.
+ */
 err cert_ca_new(str organization, enum topo_key_type servers, int64_t now, struct cert_ca **out, struct diag *d);
 /* From what cert_ca_pem and cert_ca_key_pem wrote. MALFORMED, REFUSED (key and certificate do not belong together). */
 err cert_ca_read(str cert_pem, str key_pem, struct cert_ca **out, struct diag *d);
@@ -72,7 +74,8 @@ void cert_ca_free(struct cert_ca *ca);
 void cert_ca_pem(const struct cert_ca *ca, struct buf *out);
 /* A secret: wipe out->p before buf_fini. */
 void cert_ca_key_pem(const struct cert_ca *ca, struct buf *out);
-/* The list of revoked certificates in DER (RFC 5280 4.2.1.13), with nothing in it, valid CERT_CRL_DAYS; the number grows with now. */
+/* The list of revoked certificates in DER (RFC 5280 4.2.1.13), with nothing in it, valid CERT_CRL_DAYS; the number
+ * grows with now. */
 err cert_ca_crl(const struct cert_ca *ca, int64_t now, struct buf *out);
 
 /* ---- issuing ---- */
@@ -83,22 +86,23 @@ struct cert_pair {
 	uint8_t spki[32];     /* SHA-256 of SubjectPublicKeyInfo, by which the keeper finds the key */
 };
 
-/* A new key and a certificate for it by the plan, valid CERT_SERVER_DAYS from one hour before now but no longer than the CA. out
- * is to be ended by cert_pair_fini whatever the answer. REFUSED (the CA has ended), INTERNAL with OpenSSL's reason in d. */
-err cert_issue(const struct cert_ca *ca, const struct cert_plan *plan, str organization, int64_t now, struct cert_pair *out,
-	struct diag *d);
+/* A new key and a certificate for it by the plan, valid CERT_SERVER_DAYS from one hour before now but no longer than
+ * the CA. out is to be ended by cert_pair_fini whatever the answer. REFUSED (the CA has ended), INTERNAL with OpenSSL's
+ * reason in d. */
+err cert_issue(const struct cert_ca *ca, const struct cert_plan *plan, str organization, int64_t now,
+	struct cert_pair *out, struct diag *d);
 void cert_pair_fini(struct cert_pair *pair);
 
 /* ---- reading ---- */
 
 struct cert_view {
-	str subject, issuer;  /* RFC 2253, readable */
+	str subject, issuer;   /* RFC 2253, readable */
 	struct topo_names san; /* dNSName entries in their order */
-	str crl_url;          /* the first; may be empty */
-	str key;              /* "rsa-2048" or what OpenSSL calls it */
+	str crl_url;           /* the first; may be empty */
+	str key;               /* "rsa-2048" or what OpenSSL calls it */
 	int64_t not_before, not_after;
-	char serial[41];      /* hexadecimal, upper case, as the next */
-	char thumbprint[41];  /* SHA-1 of the certificate, by which administrators name it */
+	char serial[41];     /* hexadecimal, upper case, as the next */
+	char thumbprint[41]; /* SHA-1 of the certificate, by which administrators name it */
 	uint8_t spki[32];
 };
 

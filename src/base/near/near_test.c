@@ -9,9 +9,18 @@ static const struct {
 	const char *a, *b;
 	unsigned distance;
 } distances[] = {
-	{ "", "", 0 }, { "", "abc", 3 }, { "abc", "", 3 }, { "pools", "pools", 0 }, { "Pools", "pools", 0 },
-	{ "pool", "pools", 1 }, { "poosl", "pools", 1 }, { "psols", "pools", 1 }, { "kitten", "sitting", 3 },
-	{ "sip-domain", "sip-domains", 1 }, { "front-process", "front-processes", 2 }, { "ab", "ba", 1 },
+	{ "", "", 0 },
+	{ "", "abc", 3 },
+	{ "abc", "", 3 },
+	{ "pools", "pools", 0 },
+	{ "Pools", "pools", 0 },
+	{ "pool", "pools", 1 },
+	{ "poosl", "pools", 1 },
+	{ "psols", "pools", 1 },
+	{ "kitten", "sitting", 3 },
+	{ "sip-domain", "sip-domains", 1 },
+	{ "front-process", "front-processes", 2 },
+	{ "ab", "ba", 1 },
 };
 
 static void measures_distance(void **state)

@@ -81,8 +81,8 @@ err topo_read(struct topo *t, struct arena *a, const char *path, struct diag *d)
 	const char *slash = strrchr(path, '/');
 	FILE *f = fopen(path, "re");
 	if (f == NULL)
-		return diag_fail(d, errno == ENOENT ? ERR(ABSENT) : ERR(SYSTEM), path, "check the path and its permissions", "cannot be read: %s",
-			strerror(errno));
+		return diag_fail(d, errno == ENOENT ? ERR(ABSENT) : ERR(SYSTEM), path,
+			"check the path and its permissions", "cannot be read: %s", strerror(errno));
 	struct buf b;
 	buf_init(&b, TOPO_SIZE_MAX + 65536 * 2);
 	err e = read_all(f, &b);
@@ -113,9 +113,11 @@ err topo_find_host(const struct topo *t, str fqdn, struct topo_host *out, struct
 	if (found == 1)
 		return OK;
 	if (fqdn.n != 0)
-		return diag_fail(d, ERR(ABSENT), "topology.yaml", "name a server of the topology", "there is no server \"%.*s\"",
-			STR_FMT(str_cut(fqdn, 0, 120)));
-	return diag_fail(d, ERR(ABSENT), "topology.yaml", found > 1 ? "say which of them this is" : "add a pool with the role standard-edition",
+		return diag_fail(d, ERR(ABSENT), "topology.yaml", "name a server of the topology",
+			"there is no server \"%.*s\"", STR_FMT(str_cut(fqdn, 0, 120)));
+	return diag_fail(d, ERR(ABSENT), "topology.yaml",
+		found > 1 ? "keep one standard-edition pool; several such servers are not possible yet"
+			  : "add a pool with the role standard-edition",
 		"%u servers sign users in", found);
 }
 

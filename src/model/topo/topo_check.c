@@ -6,7 +6,8 @@
 
 #include <stdio.h>
 
-static err each_pool(struct topo_reader *r, err (*fn)(struct topo_reader *r, struct topo_site *site, struct topo_pool *pool))
+static err each_pool(
+	struct topo_reader *r, err (*fn)(struct topo_reader *r, struct topo_site *site, struct topo_pool *pool))
 {
 	TOPO_EACH (site, r->topo->sites)
 		TOPO_EACH (pool, site->pools)
@@ -26,7 +27,8 @@ static bool has_web(const struct topo_pool *pool)
 
 static err refuse_name(struct topo_reader *r, str name, const char *remedy, const char *what)
 {
-	return topo_refuse(r, ERR(REFUSED), topo_use_at(r, name), remedy, "\"%.*s\" %s", STR_FMT(str_cut(name, 0, 120)), what);
+	return topo_refuse(
+		r, ERR(REFUSED), topo_use_at(r, name), remedy, "\"%.*s\" %s", STR_FMT(str_cut(name, 0, 120)), what);
 }
 
 /* ---- servers ---- */
@@ -35,7 +37,8 @@ static err refuse_name(struct topo_reader *r, str name, const char *remedy, cons
 static err complete_standard_edition(struct topo_reader *r, struct topo_pool *pool)
 {
 	if (pool->servers.n > 1 || (pool->servers.n == 1 && !str_eq(pool->servers.p[0].fqdn, pool->pool)))
-		return topo_refuse(r, ERR(REFUSED), pool->servers.p[0].at, "leave \"servers\" out, or use the role front-end",
+		return topo_refuse(r, ERR(REFUSED), pool->servers.p[0].at,
+			"leave \"servers\" out, or use the role front-end",
 			"a standard-edition pool is its own and only server");
 	if (pool->servers.n == 1)
 		return OK;
@@ -52,15 +55,17 @@ static err check_servers(struct topo_reader *r, struct topo_site *site, struct t
 	if (pool->role == TOPO_STANDARD_EDITION)
 		return complete_standard_edition(r, pool);
 	if (pool->servers.n == 0)
-		return topo_refuse(r, ERR(REFUSED), pool->at, "add servers: [NAME, ...]", "the pool \"%.*s\" has no servers",
-			STR_FMT(str_cut(pool->pool, 0, 120)));
+		return topo_refuse(r, ERR(REFUSED), pool->at, "add servers: [NAME, ...]",
+			"the pool \"%.*s\" has no servers", STR_FMT(str_cut(pool->pool, 0, 120)));
 	if (pool->role == TOPO_EDGE && pool->servers.n > 12)
-		return topo_refuse(r, ERR(REFUSED), pool->servers.p[12].at, "make a second Edge pool", "an Edge pool has at most 12 servers");
+		return topo_refuse(r, ERR(REFUSED), pool->servers.p[12].at, "make a second Edge pool",
+			"an Edge pool has at most 12 servers");
 	if (pool->role == TOPO_EDGE)
 		return OK;
 	TOPO_EACH (server, pool->servers)
 		if (server->internal_address.n != 0 || server->external_address.at.line != 0)
-			return topo_refuse(r, ERR(REFUSED), server->at, "remove the addresses; DNS has them", "only an Edge server states addresses");
+			return topo_refuse(r, ERR(REFUSED), server->at, "remove the addresses; DNS has them",
+				"only an Edge server states addresses");
 	return OK;
 }
 
@@ -76,8 +81,12 @@ static const struct {
 	enum topo_section_id section;
 	const char *key;
 } host_keys[] = {
-	{ SECTION_pool, "pool" },         { SECTION_server, "fqdn" },       { SECTION_web, "external" },
-	{ SECTION_reverse_proxy, "fqdn" }, { SECTION_gateway, "fqdn" },      { SECTION_office_web_apps, "internal" },
+	{ SECTION_pool, "pool" },
+	{ SECTION_server, "fqdn" },
+	{ SECTION_web, "external" },
+	{ SECTION_reverse_proxy, "fqdn" },
+	{ SECTION_gateway, "fqdn" },
+	{ SECTION_office_web_apps, "internal" },
 };
 
 static bool is_host(const struct topo_use *u)
@@ -117,7 +126,8 @@ static err add_host(struct topo_reader *r, struct map *seen, const struct topo_u
 			return OK;
 		bool webs = first->section == SECTION_web && u->section == SECTION_web;
 		return topo_refuse(r, ERR(REFUSED), u->at,
-			webs ? "give each pool and each Director an external web name of its own" : "give each host and pool a name of its own",
+			webs ? "give each pool and each Director an external web name of its own"
+			     : "give each host and pool a name of its own",
 			"\"%.*s\" is used twice (first in line %u)", STR_FMT(str_cut(u->name, 0, 120)), first->at.line);
 	}
 	struct host_name *host = arena_zalloc(r->arena, sizeof *host);
@@ -144,7 +154,8 @@ static err sites_differ(struct topo_reader *r)
 		for (const struct topo_site *first = r->topo->sites.p; first < site; first++)
 			if (str_eq(first->name, site->name))
 				return topo_refuse(r, ERR(REFUSED), site->at, "give each site a name of its own",
-					"the site \"%.*s\" stands twice (first in line %u)", STR_FMT(site->name), first->at.line);
+					"the site \"%.*s\" stands twice (first in line %u)", STR_FMT(site->name),
+					first->at.line);
 	return OK;
 }
 
@@ -164,16 +175,18 @@ static err check_next_hops(struct topo_reader *r, struct topo_site *site, struct
 	if (pool->next_hop_edge.n != 0) {
 		const struct topo_pool *edge = topo_find_pool(r->topo, pool->next_hop_edge);
 		if (edge == NULL || edge->role != TOPO_EDGE)
-			return refuse_name(r, pool->next_hop_edge, "name a pool with the role edge", "is no Edge pool of this topology");
+			return refuse_name(r, pool->next_hop_edge, "name a pool with the role edge",
+				"is no Edge pool of this topology");
 	}
 	if (pool->role != TOPO_EDGE)
 		return OK;
 	if (pool->next_hop.n == 0)
-		return topo_refuse(r, ERR(REFUSED), pool->at, "add next-hop: the Director or Front End pool", "the Edge pool \"%.*s\" has no next hop",
-			STR_FMT(str_cut(pool->pool, 0, 120)));
+		return topo_refuse(r, ERR(REFUSED), pool->at, "add next-hop: the Director or Front End pool",
+			"the Edge pool \"%.*s\" has no next hop", STR_FMT(str_cut(pool->pool, 0, 120)));
 	const struct topo_pool *next = topo_find_pool(r->topo, pool->next_hop);
 	if (next == NULL || !has_web(next))
-		return refuse_name(r, pool->next_hop, "name a Director, Front End or Standard Edition pool", "is no such pool of this topology");
+		return refuse_name(r, pool->next_hop, "name a Director, Front End or Standard Edition pool",
+			"is no such pool of this topology");
 	return OK;
 }
 
@@ -186,9 +199,11 @@ static err check_published(struct topo_reader *r, str name)
 {
 	const struct topo_pool *pool = topo_find_pool(r->topo, name);
 	if (pool == NULL)
-		return refuse_name(r, name, "name pools of this topology", "is not a pool: the reverse proxy cannot publish it");
+		return refuse_name(
+			r, name, "name pools of this topology", "is not a pool: the reverse proxy cannot publish it");
 	if (pool->web.external.n == 0)
-		return refuse_name(r, name, "give that pool web: {external: NAME}", "has no external web name to be published by");
+		return refuse_name(
+			r, name, "give that pool web: {external: NAME}", "has no external web name to be published by");
 	return OK;
 }
 
@@ -207,8 +222,10 @@ static err gateways(struct topo_reader *r)
 		TOPO_EACH (gateway, site->pstn_gateways) {
 			const struct topo_pool *pool = topo_find_pool(r->topo, gateway->mediation);
 			bool collocated = pool != NULL && (pool->collocated & TOPO_COLLOCATED_MEDIATION) != 0;
-			if (pool == NULL || (pool->role != TOPO_MEDIATION && pool->role != TOPO_SURVIVABLE_BRANCH && !collocated))
-				return refuse_name(r, gateway->mediation, "name a mediation pool, or a pool with collocated: [mediation]",
+			if (pool == NULL ||
+				(pool->role != TOPO_MEDIATION && pool->role != TOPO_SURVIVABLE_BRANCH && !collocated))
+				return refuse_name(r, gateway->mediation,
+					"name a mediation pool, or a pool with collocated: [mediation]",
 					"has no mediation for the gateway");
 		}
 	return OK;
@@ -218,7 +235,8 @@ static err gateways(struct topo_reader *r)
 
 static bool is_in_domain(str name, str domain)
 {
-	return name.n > domain.n + 1 && name.p[name.n - domain.n - 1] == '.' && str_eq(str_cut(name, name.n - domain.n, name.n), domain);
+	return name.n > domain.n + 1 && name.p[name.n - domain.n - 1] == '.' &&
+	       str_eq(str_cut(name, name.n - domain.n, name.n), domain);
 }
 
 static bool has_domain(const struct topo *t, str name)
@@ -235,7 +253,8 @@ static err check_edge(struct topo_reader *r, struct topo_site *site, struct topo
 	if (pool->role != TOPO_EDGE)
 		return OK;
 	if (x->at.line == 0)
-		return topo_refuse(r, ERR(REFUSED), pool->at, "add external: {access: NAME, web-conferencing: NAME, av: NAME}",
+		return topo_refuse(r, ERR(REFUSED), pool->at,
+			"add external: {access: NAME, web-conferencing: NAME, av: NAME}",
 			"the Edge pool \"%.*s\" has no external names", STR_FMT(str_cut(pool->pool, 0, 120)));
 	if (!pool->single_address && (str_eq(x->access, x->web_conferencing) || str_eq(x->access, x->av)))
 		return refuse_name(r, x->access, "give each service a name, or state single-address: true",
@@ -247,7 +266,9 @@ static err check_edge(struct topo_reader *r, struct topo_site *site, struct topo
 		if (!has_domain(r->topo, *domain))
 			return refuse_name(r, *domain, "name SIP domains of this topology", "is not a SIP domain");
 	if (!is_in_domain(x->access, r->topo->sip_domains.p[0]))
-		return topo_warn(r, topo_use_at(r, x->access), x->access, "choose sip. or access. and the default SIP domain", "is an access name outside the default SIP domain");
+		return topo_warn(r, topo_use_at(r, x->access), x->access,
+			"choose sip. or access. and the default SIP domain",
+			"is an access name outside the default SIP domain");
 	return OK;
 }
 
@@ -282,10 +303,11 @@ static const struct {
 static err check_port(struct topo_reader *r, const struct topo_pool *pool, const char *name, uint32_t port)
 {
 	for (size_t i = 0; i < sizeof fixed_ports / sizeof *fixed_ports; i++) {
-		bool has = (fixed_ports[i].roles & 1u << pool->role) != 0 || (fixed_ports[i].collocated & pool->collocated) != 0;
+		bool has = (fixed_ports[i].roles & 1u << pool->role) != 0 ||
+			   (fixed_ports[i].collocated & pool->collocated) != 0;
 		if (has && fixed_ports[i].port == port)
-			return topo_refuse(r, ERR(REFUSED), pool->ports.at, "choose another port", "%s: %u is taken on the same host by %s", name, port,
-				fixed_ports[i].what);
+			return topo_refuse(r, ERR(REFUSED), pool->ports.at, "choose another port",
+				"%s: %u is taken on the same host by %s", name, port, fixed_ports[i].what);
 	}
 	return OK;
 }
@@ -295,7 +317,8 @@ static err check_ports(struct topo_reader *r, struct topo_site *site, struct top
 	const struct {
 		const char *name;
 		uint32_t port;
-	} own[] = { { "sip-tls", pool->ports.sip_tls }, { "sip-tcp", pool->ports.sip_tcp }, { "web", pool->ports.web } };
+	} own[] = { { "sip-tls", pool->ports.sip_tls }, { "sip-tcp", pool->ports.sip_tcp },
+		{ "web", pool->ports.web } };
 	const size_t n = sizeof own / sizeof *own;
 	if (pool->ports.at.line == 0)
 		return OK;
@@ -303,8 +326,8 @@ static err check_ports(struct topo_reader *r, struct topo_site *site, struct top
 		TRY(check_port(r, pool, own[i].name, own[i].port));
 		for (size_t j = 0; j < i; j++)
 			if (own[i].port == own[j].port && own[i].port != 0)
-				return topo_refuse(r, ERR(REFUSED), pool->ports.at, "choose another port", "%s and %s are both %u", own[j].name,
-					own[i].name, own[i].port);
+				return topo_refuse(r, ERR(REFUSED), pool->ports.at, "choose another port",
+					"%s and %s are both %u", own[j].name, own[i].name, own[i].port);
 	}
 	return OK;
 }
@@ -322,7 +345,8 @@ static err check_store(struct topo_reader *r, struct topo_site *site, struct top
 		return topo_refuse(r, ERR(REFUSED), pool->store.at, "add url: \"postgresql://USER@HOST/DATABASE\"",
 			"a postgresql store needs a postgresql:// URL");
 	if (pool->store.kind == TOPO_SQLITE && pool->store.url.n != 0)
-		return topo_refuse(r, ERR(REFUSED), pool->store.at, "remove url", "a sqlite store lives in the deployment and has no URL");
+		return topo_refuse(r, ERR(REFUSED), pool->store.at, "remove url",
+			"a sqlite store lives in the deployment and has no URL");
 	return OK;
 }
 
@@ -333,7 +357,15 @@ static err stores(struct topo_reader *r)
 
 /* In this order: a later rule may rely on an earlier one. */
 static err (*const rules[])(struct topo_reader *r) = {
-	servers, sites_differ, hosts_differ, next_hops, proxies, gateways, edges, ports, stores,
+	servers,
+	sites_differ,
+	hosts_differ,
+	next_hops,
+	proxies,
+	gateways,
+	edges,
+	ports,
+	stores,
 };
 
 err topo_check(struct topo_reader *r)

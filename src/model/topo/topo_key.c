@@ -49,7 +49,9 @@ static const char *const words_transport[] = { "tls", "tcp", NULL };
 #define SECTION(name, what) static const struct topo_key keys_##name[] = {
 #define KEY(section, name_, kind_, member, ...) \
 	{ .name = name_, .kind = TOPO_KIND_##kind_, .offset = offsetof(struct topo_##section, member), __VA_ARGS__ },
-#define SECTION_END };
+#define SECTION_END \
+	}           \
+	;
 #include "model/topo/topo_key.def"
 #undef SECTION
 #undef KEY

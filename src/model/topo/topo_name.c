@@ -25,11 +25,12 @@ static err check_label(str label, struct diag *d)
 	if (label.n == 0)
 		return diag_fail(d, ERR(MALFORMED), NULL, "remove the extra dot", "a name with an empty label");
 	if (label.n > LABEL_MAX_OCTETS)
-		return diag_fail(d, ERR(REFUSED), NULL, "shorten the label to 63 octets", "the label \"%.*s...\" has %zu octets", 20, label.p,
-			label.n);
+		return diag_fail(d, ERR(REFUSED), NULL, "shorten the label to 63 octets",
+			"the label \"%.*s...\" has %zu octets", 20, label.p, label.n);
 	if (label.p[0] == '*')
 		return diag_fail(d, ERR(REFUSED), NULL,
-			"name each host; wildcards in certificates follow from simple-urls and reverse-proxies (wildcard: true)",
+			"name each host; wildcards in certificates follow from simple-urls and reverse-proxies "
+			"(wildcard: true)",
 			"a wildcard is not allowed here");
 	for (size_t i = 0; i < label.n; i++)
 		if (!is_letter_digit(label.p[i]) && label.p[i] != '-')
@@ -46,8 +47,8 @@ static err check_name(str name, struct diag *d)
 	if (name.n == 0)
 		return diag_fail(d, ERR(MALFORMED), NULL, "write a name", "an empty name");
 	if (name.n > NAME_MAX_OCTETS)
-		return diag_fail(d, ERR(REFUSED), NULL, "shorten the name to 253 octets", "the name \"%.*s...\" has %zu octets", 20, name.p,
-			name.n);
+		return diag_fail(d, ERR(REFUSED), NULL, "shorten the name to 253 octets",
+			"the name \"%.*s...\" has %zu octets", 20, name.p, name.n);
 	str rest = name;
 	while (rest.n > 0) {
 		bool more = str_find_char(rest, '.') < rest.n;
@@ -65,11 +66,12 @@ static err to_ascii(str given, struct arena *a, str *out, struct diag *d)
 {
 	char z[GIVEN_MAX + 1], *ascii = NULL;
 	if (!str_to_z(given, z, sizeof z) || memchr(given.p, 0, given.n) != NULL)
-		return diag_fail(d, ERR(REFUSED), NULL, "shorten the name to 253 octets", "a name of %zu octets", given.n);
+		return diag_fail(
+			d, ERR(REFUSED), NULL, "shorten the name to 253 octets", "a name of %zu octets", given.n);
 	int rc = idn2_to_ascii_8z(z, &ascii, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT);
 	if (rc != IDN2_OK)
-		return diag_fail(d, ERR(MALFORMED), NULL, "write the name as A-labels (xn--...)", "\"%.60s\" is not an international name: %s",
-			z, idn2_strerror(rc));
+		return diag_fail(d, ERR(MALFORMED), NULL, "write the name as A-labels (xn--...)",
+			"\"%.60s\" is not an international name: %s", z, idn2_strerror(rc));
 	*out = arena_copy(a, str_of(ascii));
 	idn2_free(ascii);
 	ENSURE(out->p != NULL, CEILING);

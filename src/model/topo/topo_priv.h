@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rooms of model/topo: YAML -> nodes (topo_yaml) -> structs (topo_decode, by the rows of topo_key) -> rules (topo_check). */
+/* The rooms of model/topo: YAML -> nodes (topo_yaml) -> structs (topo_decode, by the rows of topo_key) -> rules
+ * (topo_check). */
 #ifndef WITAN_MODEL_TOPO_PRIV_H
 #define WITAN_MODEL_TOPO_PRIV_H
 
@@ -11,8 +12,8 @@ enum topo_node_kind { TOPO_SCALAR, TOPO_SEQUENCE, TOPO_MAPPING };
 
 struct topo_node {
 	enum topo_node_kind kind;
-	bool plain; /* a scalar without quotes */
-	str text;   /* of a scalar */
+	bool plain;            /* a scalar without quotes */
+	str text;              /* of a scalar */
 	struct topo_node *key; /* of an entry of a mapping; always a scalar */
 	struct topo_node *next, *first;
 	uint32_t n; /* children */

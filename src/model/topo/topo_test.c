@@ -85,8 +85,9 @@ static void reads_the_whole_document(void **state)
 
 static void names_other_servers_as_trusted(void **state)
 {
-	static const char *const want[] = { "eepool.internal.ad", "fe01.internal.ad", "fe02.internal.ad", "fe03.internal.ad", "dirpool.internal.ad",
-		"dir01.internal.ad", "edgepool.internal.ad", "edge01.internal.ad", "edge02.internal.ad", "gw01.internal.ad" };
+	static const char *const want[] = { "eepool.internal.ad", "fe01.internal.ad", "fe02.internal.ad",
+		"fe03.internal.ad", "dirpool.internal.ad", "dir01.internal.ad", "edgepool.internal.ad",
+		"edge01.internal.ad", "edge02.internal.ad", "gw01.internal.ad" };
 	struct topo_names names;
 	assert_false(failed(topo_read(&topo, &arena, "test/topology/whole.yaml", &diag)));
 	assert_false(failed(topo_trusted(&topo, STR("se01.internal.ad"), &arena, &names)));
@@ -151,10 +152,12 @@ static void quotes_what_is_not_plain(void **state)
 {
 	struct buf out;
 	buf_init(&out, 4096);
-	assert_false(failed(parse("organization: 'A \"b\\ c: #1'\nsip-domains: [1.example, \"on\"]\ninternal-domain: x.y\n"
-				  "sites: [{name: 'No', pools: [{pool: a.b, role: standard-edition}]}]\n")));
+	assert_false(
+		failed(parse("organization: 'A \"b\\ c: #1'\nsip-domains: [1.example, \"on\"]\ninternal-domain: x.y\n"
+			     "sites: [{name: 'No', pools: [{pool: a.b, role: standard-edition}]}]\n")));
 	topo_print(&topo, &out);
-	assert_true(str_begins(buf_str(&out), STR("organization: \"A \\\"b\\\\ c: #1\"\nsip-domains: [\"1.example\", \"on\"]\n")));
+	assert_true(str_begins(
+		buf_str(&out), STR("organization: \"A \\\"b\\\\ c: #1\"\nsip-domains: [\"1.example\", \"on\"]\n")));
 	buf_fini(&out);
 }
 
@@ -163,12 +166,30 @@ static void quotes_what_is_not_plain(void **state)
 static const struct {
 	const char *given, *stored; /* NULL: refused */
 } names[] = {
-	{ "example.com", "example.com" }, { "EXAMPLE.Com", "example.com" }, { "example.com.", "example.com" },
-	{ "B\xc3\xbc" "cher.example", "xn--bcher-kva.example" }, { "stra\xc3\x9f" "e.de", "xn--strae-oqa.de" },
-	{ "xn--bcher-kva.example", "xn--bcher-kva.example" }, { "a-1.b", "a-1.b" }, { "", NULL }, { ".", NULL }, { "a..b", NULL },
-	{ ".a", NULL }, { "a..", NULL }, { "-a.b", NULL }, { "a-.b", NULL }, { "a_b.c", NULL }, { "a b.c", NULL }, { "*.a.b", NULL },
+	{ "example.com", "example.com" },
+	{ "EXAMPLE.Com", "example.com" },
+	{ "example.com.", "example.com" },
+	{ "B\xc3\xbc"
+	  "cher.example",
+		"xn--bcher-kva.example" },
+	{ "stra\xc3\x9f"
+	  "e.de",
+		"xn--strae-oqa.de" },
+	{ "xn--bcher-kva.example", "xn--bcher-kva.example" },
+	{ "a-1.b", "a-1.b" },
+	{ "", NULL },
+	{ ".", NULL },
+	{ "a..b", NULL },
+	{ ".a", NULL },
+	{ "a..", NULL },
+	{ "-a.b", NULL },
+	{ "a-.b", NULL },
+	{ "a_b.c", NULL },
+	{ "a b.c", NULL },
+	{ "*.a.b", NULL },
 	{ "\xff.example", NULL },
-	{ "a23456789012345678901234567890123456789012345678901234567890123.b", "a23456789012345678901234567890123456789012345678901234567890123.b" },
+	{ "a23456789012345678901234567890123456789012345678901234567890123.b",
+		"a23456789012345678901234567890123456789012345678901234567890123.b" },
 	{ "a234567890123456789012345678901234567890123456789012345678901234.b", NULL },
 };
 
@@ -198,9 +219,9 @@ static void bounds_names(void **state)
 
 /* ---- refused ---- */
 
-#define HEAD "organization: E\nsip-domains: [e.com]\ninternal-domain: i.ad\n"
-#define SITE(pools) HEAD "sites: [{name: M, pools: [" pools "]}]\n"
-#define SE   "{pool: se.i.ad, role: standard-edition, web: {external: se.e.com}}"
+#define HEAD          "organization: E\nsip-domains: [e.com]\ninternal-domain: i.ad\n"
+#define SITE(pools)   HEAD "sites: [{name: M, pools: [" pools "]}]\n"
+#define SE            "{pool: se.i.ad, role: standard-edition, web: {external: se.e.com}}"
 #define EDGE_EXTERNAL "external: {access: sip.e.com, web-conferencing: w.e.com, av: av.e.com}"
 
 static const struct {
@@ -213,13 +234,15 @@ static const struct {
 	{ "organization: &x E\n", "t.yaml:1:15", "anchor &x" },
 	{ "organization: !!str E\n", "t.yaml:1:15", "tag " },
 	{ "organization: *x\n", "t.yaml:1:15", "alias *x" },
-	{ "organization: E\norganization: F\n", "t.yaml:2:1", "the key \"organization\" stands here a second time (first in line 1)" },
+	{ "organization: E\norganization: F\n", "t.yaml:2:1",
+		"the key \"organization\" stands here a second time (first in line 1)" },
 	{ "? [a]\n: b\n", "t.yaml:1:3", "a key must be a word" },
 	{ "[a]", "t.yaml:1:1", "the topology is a mapping, not a list" },
 	{ HEAD "---\na: b\n", "t.yaml:4:1", "a second document" },
 	{ "a: {b: {c: {d: {e: {f: {g: {h: {i: {j: {k: {l: {m: n}}}}}}}}}}}}", "t.yaml:1:48", "nested deeper than 12" },
 	/* keys and types */
-	{ "organisation: E\n", "t.yaml:1:1", "the topology has no key \"organisation\"; did you mean \"organization\"?" },
+	{ "organisation: E\n", "t.yaml:1:1",
+		"the topology has no key \"organisation\"; did you mean \"organization\"?" },
 	{ HEAD "colour: red\n", "t.yaml:4:1", "the topology has no key \"colour\"" },
 	{ HEAD, "t.yaml:1:1", "the topology lacks \"sites\"" },
 	{ "organization: [E]\n", "t.yaml:1:15", "\"organization\" takes a single value, not a list" },
@@ -231,7 +254,8 @@ static const struct {
 	{ "sip-domains: []\n", "t.yaml:1:14", "\"sip-domains\" is an empty list" },
 	{ "sip-domains: [e.com, E.com]\n", "t.yaml:1:22", "\"e.com\" stands twice in \"sip-domains\"" },
 	{ "sip-domains: [e com]\n", "t.yaml:1:15", "the label \"e com\" holds a character" },
-	{ "simple-urls: per-functoin\n", "t.yaml:1:14", "\"simple-urls\" cannot be \"per-functoin\"; did you mean \"per-function\"?" },
+	{ "simple-urls: per-functoin\n", "t.yaml:1:14",
+		"\"simple-urls\" cannot be \"per-functoin\"; did you mean \"per-function\"?" },
 	{ "simple-url-host: a.b\n", "t.yaml:1:18", "\"simple-url-host\" is one label" },
 	{ "certificates: {hybrid: yes}\n", "t.yaml:1:24", "\"hybrid\" cannot be \"yes\"" },
 	{ "certificates: {key: rsa-1024}\n", "t.yaml:1:21", "\"key\" cannot be \"rsa-1024\"" },
@@ -239,44 +263,63 @@ static const struct {
 	{ "certificates: {crl-url: 'http://a/b c'}\n", "t.yaml:1:25", "\"crl-url\" holds a character" },
 	{ SITE("{pool: se.i.ad, role: edgy}"), "t.yaml:4:49", "\"role\" cannot be \"edgy\"; did you mean \"edge\"?" },
 	{ SITE("{pool: '*.i.ad', role: standard-edition}"), "t.yaml:4:34", "a wildcard is not allowed here" },
-	{ SITE("{pool: se.i.ad, role: standard-edition, ports: {sip-tls: 65536}}"), "t.yaml:4:84", "\"sip-tls\" takes a number from 1 to 65535" },
-	{ SITE("{pool: se.i.ad, role: standard-edition, ports: {sip-tls: '5061'}}"), "t.yaml:4:84", "\"sip-tls\" takes a number" },
-	{ SITE("{pool: se.i.ad, role: standard-edition, ports: {sip-tcp: 0}}"), "t.yaml:4:84", "\"sip-tcp\" takes a number" },
-	{ SITE("{pool: se.i.ad, role: standard-edition, front-processes: 0}"), "t.yaml:4:84", "\"front-processes\" takes a number from 1 to 64" },
-	{ SITE("{pool: se.i.ad, role: standard-edition, federation: true}"), "t.yaml:4:67", "a pool with the role standard-edition has no \"federation\"" },
-	{ SITE("{pool: a1234567890123456789012345678901234567890123456789012345678.i.add, role: standard-edition}"), "t.yaml:4:34",
-		"\"a1234567890123456789012345678901234567890123456789012345678.i.add\" has 65 octets; it becomes a common name" },
+	{ SITE("{pool: se.i.ad, role: standard-edition, ports: {sip-tls: 65536}}"), "t.yaml:4:84",
+		"\"sip-tls\" takes a number from 1 to 65535" },
+	{ SITE("{pool: se.i.ad, role: standard-edition, ports: {sip-tls: '5061'}}"), "t.yaml:4:84",
+		"\"sip-tls\" takes a number" },
+	{ SITE("{pool: se.i.ad, role: standard-edition, ports: {sip-tcp: 0}}"), "t.yaml:4:84",
+		"\"sip-tcp\" takes a number" },
+	{ SITE("{pool: se.i.ad, role: standard-edition, front-processes: 0}"), "t.yaml:4:84",
+		"\"front-processes\" takes a number from 1 to 64" },
+	{ SITE("{pool: se.i.ad, role: standard-edition, federation: true}"), "t.yaml:4:67",
+		"a pool with the role standard-edition has no \"federation\"" },
+	{ SITE("{pool: a1234567890123456789012345678901234567890123456789012345678.i.add, role: standard-edition}"),
+		"t.yaml:4:34",
+		"\"a1234567890123456789012345678901234567890123456789012345678.i.add\" has 65 octets; it becomes a "
+		"common name" },
 	/* rules */
 	{ SITE("{pool: a.i.ad, role: front-end}"), "t.yaml:4:27", "the pool \"a.i.ad\" has no servers" },
 	{ SITE("{pool: a.i.ad, role: front-end, servers: []}"), "t.yaml:4:27", "the pool \"a.i.ad\" has no servers" },
-	{ SITE("{pool: a.i.ad, role: standard-edition, servers: [b.i.ad]}"), "t.yaml:4:76", "a standard-edition pool is its own" },
+	{ SITE("{pool: a.i.ad, role: standard-edition, servers: [b.i.ad]}"), "t.yaml:4:76",
+		"a standard-edition pool is its own" },
 	{ SITE("{pool: a.i.ad, role: front-end, servers: [{fqdn: b.i.ad, internal-address: 10.0.0.1}]}"), "t.yaml:4:69",
 		"only an Edge server states addresses" },
-	{ SITE("{pool: a.i.ad, role: front-end, servers: [b.i.ad, b.i.ad]}"), "t.yaml:4:77", "\"b.i.ad\" is used twice (first in line 4)" },
+	{ SITE("{pool: a.i.ad, role: front-end, servers: [b.i.ad, b.i.ad]}"), "t.yaml:4:77",
+		"\"b.i.ad\" is used twice (first in line 4)" },
 	{ SITE(SE ", " SE), "t.yaml:4:102", "\"se.i.ad\" is used twice" },
 	{ SITE(SE ", {pool: d.i.ad, role: director, servers: [d1.i.ad], web: {external: se.e.com}}"), "t.yaml:4:162",
 		"\"se.e.com\" is used twice" },
-	{ HEAD "sites: [{name: M, pools: [" SE "]}, {name: M, pools: [{pool: b.i.ad, role: standard-edition}]}]\n", "t.yaml:4:97",
-		"the site \"M\" stands twice" },
-	{ SITE(SE ", {pool: x.i.ad, role: edge, servers: [x1.i.ad], " EDGE_EXTERNAL "}"), "t.yaml:4:95", "the Edge pool \"x.i.ad\" has no next hop" },
-	{ SITE(SE ", {pool: x.i.ad, role: edge, servers: [x1.i.ad], next-hop: y.i.ad, " EDGE_EXTERNAL "}"), "t.yaml:4:152",
-		"\"y.i.ad\" is no such pool" },
-	{ SITE(SE ", {pool: x.i.ad, role: edge, servers: [x1.i.ad], next-hop: se.i.ad}"), "t.yaml:4:95", "the Edge pool \"x.i.ad\" has no external names" },
-	{ SITE(SE ", {pool: x.i.ad, role: edge, servers: [x1.i.ad], next-hop: se.i.ad, external: {access: a.e.com, web-conferencing: a.e.com, av: b.e.com}}"),
+	{ HEAD "sites: [{name: M, pools: [" SE "]}, {name: M, pools: [{pool: b.i.ad, role: standard-edition}]}]\n",
+		"t.yaml:4:97", "the site \"M\" stands twice" },
+	{ SITE(SE ", {pool: x.i.ad, role: edge, servers: [x1.i.ad], " EDGE_EXTERNAL "}"), "t.yaml:4:95",
+		"the Edge pool \"x.i.ad\" has no next hop" },
+	{ SITE(SE ", {pool: x.i.ad, role: edge, servers: [x1.i.ad], next-hop: y.i.ad, " EDGE_EXTERNAL "}"),
+		"t.yaml:4:152", "\"y.i.ad\" is no such pool" },
+	{ SITE(SE ", {pool: x.i.ad, role: edge, servers: [x1.i.ad], next-hop: se.i.ad}"), "t.yaml:4:95",
+		"the Edge pool \"x.i.ad\" has no external names" },
+	{ SITE(SE ", {pool: x.i.ad, role: edge, servers: [x1.i.ad], next-hop: se.i.ad, external: {access: a.e.com, "
+		  "web-conferencing: a.e.com, av: b.e.com}}"),
 		"t.yaml:4:180", "\"a.e.com\" names two services" },
-	{ SITE(SE ", {pool: x.i.ad, role: edge, servers: [x1.i.ad], next-hop: se.i.ad, xmpp: [f.com], " EDGE_EXTERNAL "}"), "t.yaml:4:168",
-		"\"f.com\" is not a SIP domain" },
-	{ SITE("{pool: a.i.ad, role: standard-edition, next-hop-edge: x.i.ad}"), "t.yaml:4:81", "\"x.i.ad\" is no Edge pool" },
-	{ HEAD "sites: [{name: M, pools: [" SE "], reverse-proxies: [{fqdn: r.i.ad, publishes: [z.i.ad]}]}]\n", "t.yaml:4:141",
-		"\"z.i.ad\" is not a pool" },
-	{ HEAD "sites: [{name: M, pools: [{pool: a.i.ad, role: standard-edition}], reverse-proxies: [{fqdn: r.i.ad, publishes: [a.i.ad]}]}]\n",
+	{ SITE(SE ", {pool: x.i.ad, role: edge, servers: [x1.i.ad], next-hop: se.i.ad, xmpp: [f.com], " EDGE_EXTERNAL
+		  "}"),
+		"t.yaml:4:168", "\"f.com\" is not a SIP domain" },
+	{ SITE("{pool: a.i.ad, role: standard-edition, next-hop-edge: x.i.ad}"), "t.yaml:4:81",
+		"\"x.i.ad\" is no Edge pool" },
+	{ HEAD "sites: [{name: M, pools: [" SE "], reverse-proxies: [{fqdn: r.i.ad, publishes: [z.i.ad]}]}]\n",
+		"t.yaml:4:141", "\"z.i.ad\" is not a pool" },
+	{ HEAD "sites: [{name: M, pools: [{pool: a.i.ad, role: standard-edition}], reverse-proxies: [{fqdn: r.i.ad, "
+	       "publishes: [a.i.ad]}]}]\n",
 		"t.yaml:4:113", "\"a.i.ad\" has no external web name" },
-	{ HEAD "sites: [{name: M, pools: [" SE "], pstn-gateways: [{fqdn: g.i.ad, mediation: se.i.ad}]}]\n", "t.yaml:4:138",
-		"\"se.i.ad\" has no mediation" },
-	{ SITE("{pool: a.i.ad, role: standard-edition, ports: {sip-tls: 5061, sip-tcp: 5061}}"), "t.yaml:4:73", "sip-tls and sip-tcp are both 5061" },
-	{ SITE("{pool: a.i.ad, role: standard-edition, ports: {sip-tls: 443}}"), "t.yaml:4:73", "sip-tls: 443 is taken on the same host by web services" },
-	{ SITE("{pool: a.i.ad, role: standard-edition, store: {kind: postgresql}}"), "t.yaml:4:73", "a postgresql store needs" },
-	{ SITE("{pool: a.i.ad, role: standard-edition, store: {kind: sqlite, url: x}}"), "t.yaml:4:73", "a sqlite store lives" },
+	{ HEAD "sites: [{name: M, pools: [" SE "], pstn-gateways: [{fqdn: g.i.ad, mediation: se.i.ad}]}]\n",
+		"t.yaml:4:138", "\"se.i.ad\" has no mediation" },
+	{ SITE("{pool: a.i.ad, role: standard-edition, ports: {sip-tls: 5061, sip-tcp: 5061}}"), "t.yaml:4:73",
+		"sip-tls and sip-tcp are both 5061" },
+	{ SITE("{pool: a.i.ad, role: standard-edition, ports: {sip-tls: 443}}"), "t.yaml:4:73",
+		"sip-tls: 443 is taken on the same host by web services" },
+	{ SITE("{pool: a.i.ad, role: standard-edition, store: {kind: postgresql}}"), "t.yaml:4:73",
+		"a postgresql store needs" },
+	{ SITE("{pool: a.i.ad, role: standard-edition, store: {kind: sqlite, url: x}}"), "t.yaml:4:73",
+		"a sqlite store lives" },
 };
 
 static void refuses_with_place_and_remedy(void **state)
@@ -284,11 +327,11 @@ static void refuses_with_place_and_remedy(void **state)
 	unsigned wrong = 0;
 	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
 		err e = parse(refused[i].text);
-		if (failed(e) && strcmp(diag.where, refused[i].where) == 0 && str_begins(str_of(diag.what), str_of(refused[i].what)) &&
-			diag.remedy[0] != '\0')
+		if (failed(e) && strcmp(diag.where, refused[i].where) == 0 &&
+			str_begins(str_of(diag.what), str_of(refused[i].what)) && diag.remedy[0] != '\0')
 			continue;
-		print_error("%s\n  has:  %s: %s\n  want: %s: %s\n", refused[i].text, failed(e) ? diag.where : "accepted", diag.what,
-			refused[i].where, refused[i].what);
+		print_error("%s\n  has:  %s: %s\n  want: %s: %s\n", refused[i].text,
+			failed(e) ? diag.where : "accepted", diag.what, refused[i].where, refused[i].what);
 		wrong++;
 	}
 	assert_int_equal(wrong, 0);
@@ -310,7 +353,7 @@ static void refuses_what_is_too_large(void **state)
 static void warns_of_foreign_access_name(void **state)
 {
 	assert_false(failed(parse(SITE(SE ", {pool: x.i.ad, role: edge, servers: [x1.i.ad], next-hop: se.i.ad, "
-						"external: {access: sip.f.com, web-conferencing: w.e.com, av: av.e.com}}"))));
+					  "external: {access: sip.f.com, web-conferencing: w.e.com, av: av.e.com}}"))));
 	assert_non_null(topo.warnings);
 	assert_string_equal(topo.warnings->diag.what, "\"sip.f.com\" is an access name outside the default SIP domain");
 	assert_null(topo.warnings->next);
@@ -342,7 +385,8 @@ static void survives_every_cut(void **state)
 
 static void survives_every_failing_allocation(void **state)
 {
-	const char *text = SITE(SE ", {pool: x.i.ad, role: edge, servers: [x1.i.ad], next-hop: se.i.ad, " EDGE_EXTERNAL "}");
+	const char *text =
+		SITE(SE ", {pool: x.i.ad, role: edge, servers: [x1.i.ad], next-hop: se.i.ad, " EDGE_EXTERNAL "}");
 	uint32_t n = 1;
 	for (;; n++) {
 		struct arena a;
@@ -387,7 +431,8 @@ static void man_page_names_every_key(void **state)
 	for (size_t s = 0; s < TOPO_SECTION_N; s++)
 		for (size_t i = 0; i < topo_sections[s].n_keys; i++)
 			if (strstr(page, topo_sections[s].keys[i].name) == NULL)
-				fail_msg("man/topology.yaml.5 does not name \"%s\" of %s", topo_sections[s].keys[i].name, topo_sections[s].what);
+				fail_msg("man/topology.yaml.5 does not name \"%s\" of %s",
+					topo_sections[s].keys[i].name, topo_sections[s].what);
 }
 
 int main(void)

@@ -41,8 +41,9 @@ static err next_event(struct yaml *y)
 		return ERR(NO_MEMORY);
 	bool read = y->parser.error == YAML_READER_ERROR;
 	struct topo_at at = read ? (struct topo_at){ 0, 0 } : at_of(y->parser.problem_mark);
-	return topo_refuse(y->r, ERR(MALFORMED), at, read ? "write the document in UTF-8" : "check indentation, quotes and brackets",
-		"not YAML: %s", y->parser.problem != NULL ? y->parser.problem : "unreadable");
+	return topo_refuse(y->r, ERR(MALFORMED), at,
+		read ? "write the document in UTF-8" : "check indentation, quotes and brackets", "not YAML: %s",
+		y->parser.problem != NULL ? y->parser.problem : "unreadable");
 }
 
 static err node_new(struct yaml *y, enum topo_node_kind kind, struct topo_node **out)
@@ -52,7 +53,8 @@ static err node_new(struct yaml *y, enum topo_node_kind kind, struct topo_node *
 		return topo_refuse(y->r, ERR(CEILING), at, "split the deployment", "more than %u values", NODES_MAX);
 	struct topo_node *n = arena_zalloc(y->r->arena, sizeof *n);
 	if (n == NULL)
-		return topo_refuse(y->r, ERR(CEILING), at, "split the deployment", "the document takes too much memory");
+		return topo_refuse(
+			y->r, ERR(CEILING), at, "split the deployment", "the document takes too much memory");
 	n->kind = kind;
 	n->at = at;
 	*out = n;
@@ -63,7 +65,8 @@ static err no_extras(struct yaml *y, const yaml_char_t *anchor, const yaml_char_
 {
 	struct topo_at at = at_of(y->event.start_mark);
 	if (anchor != NULL)
-		return topo_refuse(y->r, ERR(MALFORMED), at, "remove it and write values out", "anchor &%.60s", (const char *)anchor);
+		return topo_refuse(y->r, ERR(MALFORMED), at, "remove it and write values out", "anchor &%.60s",
+			(const char *)anchor);
 	if (tag != NULL)
 		return topo_refuse(y->r, ERR(MALFORMED), at, "remove it", "tag %.60s", (const char *)tag);
 	return OK;
@@ -85,22 +88,25 @@ static err read_node(struct yaml *y, unsigned depth, struct topo_node **out);
 static err read_key(struct yaml *y, struct topo_node *map, struct topo_node **out)
 {
 	if (y->event.type != YAML_SCALAR_EVENT)
-		return topo_refuse(y->r, ERR(MALFORMED), at_of(y->event.start_mark), "write `key: value`", "a key must be a word");
+		return topo_refuse(
+			y->r, ERR(MALFORMED), at_of(y->event.start_mark), "write `key: value`", "a key must be a word");
 	if (map->n >= KEYS_MAX)
-		return topo_refuse(y->r, ERR(CEILING), map->at, "no part of a topology has so many", "more than %u keys", KEYS_MAX);
+		return topo_refuse(y->r, ERR(CEILING), map->at, "no part of a topology has so many",
+			"more than %u keys", KEYS_MAX);
 	TRY(read_scalar(y, out));
 	for (struct topo_node *n = map->first; n != NULL; n = n->next)
 		if (str_eq(n->key->text, (*out)->text))
 			return topo_refuse(y->r, ERR(MALFORMED), (*out)->at, "keep one of the two",
-				"the key \"%.*s\" stands here a second time (first in line %u)", STR_FMT(str_cut(n->key->text, 0, 60)),
-				n->key->at.line);
+				"the key \"%.*s\" stands here a second time (first in line %u)",
+				STR_FMT(str_cut(n->key->text, 0, 60)), n->key->at.line);
 	return next_event(y);
 }
 
 static err read_children(struct yaml *y, unsigned depth, struct topo_node *parent, yaml_event_type_t end)
 {
 	if (depth >= DEPTH_MAX)
-		return topo_refuse(y->r, ERR(CEILING), parent->at, "no topology needs that", "nested deeper than %d levels", DEPTH_MAX);
+		return topo_refuse(y->r, ERR(CEILING), parent->at, "no topology needs that",
+			"nested deeper than %d levels", DEPTH_MAX);
 	struct topo_node **link = &parent->first;
 	for (;;) {
 		TRY(next_event(y));
@@ -131,10 +137,11 @@ static err read_node(struct yaml *y, unsigned depth, struct topo_node **out)
 		TRY(node_new(y, TOPO_MAPPING, out));
 		return read_children(y, depth, *out, YAML_MAPPING_END_EVENT);
 	case YAML_ALIAS_EVENT:
-		return topo_refuse(y->r, ERR(MALFORMED), at_of(y->event.start_mark), "write the value out", "alias *%.60s",
-			(const char *)y->event.data.alias.anchor);
+		return topo_refuse(y->r, ERR(MALFORMED), at_of(y->event.start_mark), "write the value out",
+			"alias *%.60s", (const char *)y->event.data.alias.anchor);
 	default:
-		return topo_refuse(y->r, ERR(MALFORMED), at_of(y->event.start_mark), "write a value", "a value is missing");
+		return topo_refuse(
+			y->r, ERR(MALFORMED), at_of(y->event.start_mark), "write a value", "a value is missing");
 	}
 }
 
@@ -143,8 +150,8 @@ static err read_document(struct yaml *y, struct topo_node **out)
 	TRY(next_event(y)); /* the stream begins */
 	TRY(next_event(y));
 	if (y->event.type != YAML_DOCUMENT_START_EVENT)
-		return topo_refuse(y->r, ERR(MALFORMED), (struct topo_at){ 0, 0 }, "see topology.yaml(5) for the four lines that a single server needs",
-			"the document is empty");
+		return topo_refuse(y->r, ERR(MALFORMED), (struct topo_at){ 0, 0 },
+			"see topology.yaml(5) for the four lines that a single server needs", "the document is empty");
 	TRY(next_event(y));
 	TRY(read_node(y, 0, out));
 	TRY(next_event(y)); /* the document ends */
@@ -157,8 +164,8 @@ static err read_document(struct yaml *y, struct topo_node **out)
 err topo_yaml_read(struct topo_reader *r, str text, struct topo_node **out)
 {
 	if (text.n > TOPO_SIZE_MAX)
-		return topo_refuse(r, ERR(CEILING), (struct topo_at){ 0, 0 }, "split the deployment", "the document is larger than %u bytes",
-			TOPO_SIZE_MAX);
+		return topo_refuse(r, ERR(CEILING), (struct topo_at){ 0, 0 }, "split the deployment",
+			"the document is larger than %u bytes", TOPO_SIZE_MAX);
 	struct yaml y = { .r = r };
 	if (!yaml_parser_initialize(&y.parser))
 		return ERR(NO_MEMORY);

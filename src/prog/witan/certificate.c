@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The cmdlets on certificates. They work on the deployment's files, so that they also work when the server does not run. */
+/* The cmdlets on certificates. They work on the deployment's files, so that they also work when the server does not
+ * run. */
 #include "prog/witan/witan_priv.h"
 
 #include "base/enc.h"
@@ -47,11 +48,14 @@ static void show_list(const struct certificate *c, const struct cert_view *v)
 	char from[32], to[32];
 	time_text(v->not_before, from);
 	time_text(v->not_after, to);
-	(void)printf("Use              : %s\nSubject          : %.*s\nAlternativeNames : ", cert_usage_word(c->usage), STR_FMT(v->subject));
+	(void)printf("Use              : %s\nSubject          : %.*s\nAlternativeNames : ", cert_usage_word(c->usage),
+		STR_FMT(v->subject));
 	for (size_t i = 0; i < v->san.n; i++)
 		(void)printf("%s%.*s", i > 0 ? ", " : "", STR_FMT(v->san.p[i]));
-	(void)printf("\nIssuer           : %.*s\nNotBefore        : %s\nNotAfter         : %s\n", STR_FMT(v->issuer), from, to);
-	(void)printf("SerialNumber     : %s\nThumbprint       : %s\nKey              : %.*s\n", v->serial, v->thumbprint, STR_FMT(v->key));
+	(void)printf("\nIssuer           : %.*s\nNotBefore        : %s\nNotAfter         : %s\n", STR_FMT(v->issuer),
+		from, to);
+	(void)printf("SerialNumber     : %s\nThumbprint       : %s\nKey              : %.*s\n", v->serial,
+		v->thumbprint, STR_FMT(v->key));
 }
 
 static bool show_json(const struct certificate *c, const struct cert_view *v)
@@ -62,9 +66,10 @@ static bool show_json(const struct certificate *c, const struct cert_view *v)
 	json_t *names = json_array();
 	for (size_t i = 0; i < v->san.n; i++)
 		(void)json_array_append_new(names, json_stringn(v->san.p[i].p, v->san.p[i].n));
-	json_t *all = json_pack("[{s:s, s:s%, s:o, s:s%, s:s, s:s, s:s, s:s, s:s%}]", "Use", cert_usage_word(c->usage), "Subject", v->subject.p,
-		v->subject.n, "AlternativeNames", names, "Issuer", v->issuer.p, v->issuer.n, "NotBefore", from, "NotAfter", to, "SerialNumber",
-		v->serial, "Thumbprint", v->thumbprint, "Key", v->key.p, v->key.n);
+	json_t *all = json_pack("[{s:s, s:s%, s:o, s:s%, s:s, s:s, s:s, s:s, s:s%}]", "Use", cert_usage_word(c->usage),
+		"Subject", v->subject.p, v->subject.n, "AlternativeNames", names, "Issuer", v->issuer.p, v->issuer.n,
+		"NotBefore", from, "NotAfter", to, "SerialNumber", v->serial, "Thumbprint", v->thumbprint, "Key",
+		v->key.p, v->key.n);
 	bool ok = all != NULL && json_dumpf(all, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF;
 	json_decref(all);
 	return ok;
@@ -122,8 +127,9 @@ static err replace(struct certificate *c, const struct topo *t, const struct top
 	err told = deploy_reload(c->dirfd, &c->diag);
 	if (failed(told) && !err_is(told, ERR_ABSENT))
 		return told;
-	(void)fprintf(stderr, failed(told) ? "the server is not running; it will present the certificate when it starts\n"
-					   : "told the server to read it; connections that are there go on\n");
+	(void)fprintf(stderr, failed(told)
+				      ? "the server is not running; it will present the certificate when it starts\n"
+				      : "told the server to read it; connections that are there go on\n");
 	return get(c);
 }
 
@@ -164,7 +170,8 @@ int get_certificate_main(int argc, char **argv, const char *dir)
 		{ NULL, WITAN_FLAG, NULL, NULL, NULL, 0 },
 	};
 	int status;
-	if (!witan_options(argc, argv, "[OPTION...]\n\nShows the certificate that the server presents.", options, &status))
+	if (!witan_options(
+		    argc, argv, "[OPTION...]\n\nShows the certificate that the server presents.", options, &status))
 		return status;
 	return run(&c, type, as, get);
 }
@@ -181,7 +188,9 @@ int request_certificate_main(int argc, char **argv, const char *dir)
 		{ NULL, WITAN_FLAG, NULL, NULL, NULL, 0 },
 	};
 	int status;
-	if (!witan_options(argc, argv, "-New [OPTION...]\n\nReplaces the server's key and certificate; the built-in CA signs.", options, &status))
+	if (!witan_options(argc, argv,
+		    "-New [OPTION...]\n\nReplaces the server's key and certificate; the built-in CA signs.", options,
+		    &status))
 		return status;
 	if (!is_new)
 		return witan_usage(argv[0], "-New is missing");

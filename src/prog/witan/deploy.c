@@ -21,7 +21,8 @@ int deploy_open(const char *dir, struct diag *d)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		(void)diag_fail(d, ERR(ABSENT), dir, "name the deployment by --dir, or make one by `witan init`", "%s", strerror(errno));
+		(void)diag_fail(d, ERR(ABSENT), dir, "name the deployment by --dir, or make one by `witan init`", "%s",
+			strerror(errno));
 	return fd;
 }
 
@@ -32,7 +33,8 @@ err deploy_read(const char *dir, struct arena *a, struct topo *t, struct topo_ho
 	ENSURE(n > 0 && (size_t)n < sizeof path, CEILING);
 	err e = topo_read(t, a, path, d);
 	if (err_is(e, ERR_ABSENT))
-		return diag_fail(d, e, dir, "name the deployment by --dir, or make one by `witan init`", "there is no deployment here");
+		return diag_fail(d, e, dir, "name the deployment by --dir, or make one by `witan init`",
+			"there is no deployment here");
 	TRY(e);
 	return topo_find_host(t, STR(""), host, d);
 }
@@ -105,8 +107,8 @@ err deploy_reload(int dirfd, struct diag *d)
 	if (!runs)
 		return diag_fail(d, ERR(ABSENT), "run/witand.pid", "", "the server is not running");
 	if (kill((pid_t)pid, SIGHUP) != 0)
-		return diag_fail(d, ERR(REFUSED), "run/witand.pid", "run this as the user that runs witand", "cannot signal process %u: %s", pid,
-			strerror(errno));
+		return diag_fail(d, ERR(REFUSED), "run/witand.pid", "run this as the user that runs witand",
+			"cannot signal process %u: %s", pid, strerror(errno));
 	return OK;
 }
 
@@ -117,7 +119,8 @@ err deploy_write_pair(int dirfd, const struct cert_pair *pair, struct diag *d)
 	enc_hex(pair->spki, 8, hex);
 	(void)snprintf(path, sizeof path, "keys/default-%.16s.key", hex);
 	TRY(file_write(dirfd, path, buf_str(&pair->key_pem), 0400, d));
-	if (fstatat(dirfd, "keys", &st, 0) != 0 || (geteuid() == 0 && fchownat(dirfd, path, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) != 0))
+	if (fstatat(dirfd, "keys", &st, 0) != 0 ||
+		(geteuid() == 0 && fchownat(dirfd, path, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) != 0))
 		return diag_fail(d, ERR(SYSTEM), path, "", "cannot give the key to its owner: %s", strerror(errno));
 	return file_write(dirfd, "certs/default.pem", buf_str(&pair->chain_pem), 0644, d);
 }

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * witan init - makes a deployment. Everything is made in DIR.new and renamed at the end, so that DIR is whole or absent; what an
- * interrupted run left is removed by the next.
+ * witan init - makes a deployment. Everything is made in DIR.new and renamed at the end, so that DIR is whole or
+ * absent; what an interrupted run left is removed by the next.
  */
-#include "prog/witan/witan_priv.h"
+#include "prog/witan/init_priv.h"
 
 #include "base/crypt.h"
-#include "model/topo.h"
 #include "os/file.h"
-#include "service/cert.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -25,25 +23,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATH_OCTETS 4096
-
-struct init {
-	/* what was asked for */
-	struct witan_texts sip_domains;
-	const char *fqdn, *topology, *organization, *key;
-	uint32_t port_sip_tls, port_sip_tcp, front_processes;
-	/* what becomes of it */
-	const char *dir;
-	char path[PATH_OCTETS], new_path[PATH_OCTETS + 8];
-	int dirfd; /* of new_path; -1 before it is there */
-	struct arena arena;
-	struct topo topo;
-	struct topo_host host;
-	struct buf text; /* of the topology, as it is written */
-	struct cert_ca *ca;
-	struct diag diag;
-};
-
 /* ---- who owns what ---- */
 
 enum owner { OWNER_SELF, OWNER_KEEPER, OWNER_VAULT, OWNER_FRONT, OWNER_N };
@@ -55,17 +34,18 @@ static const struct {
 	mode_t mode;
 	enum owner owner;
 } places[] = {
-	{ "ca", 0700, OWNER_SELF },      /* the CA's key: read by this program alone */
-	{ "certs", 0755, OWNER_SELF },   /* certificates and revocation list: public */
-	{ "keys", 0700, OWNER_KEEPER },  /* private keys of the server */
-	{ "store", 0700, OWNER_VAULT },  /* the database */
-	{ "run", 0755, OWNER_SELF },     /* process number and control socket */
+	{ "ca", 0700, OWNER_SELF },     /* the CA's key: read by this program alone */
+	{ "certs", 0755, OWNER_SELF },  /* certificates and revocation list: public */
+	{ "keys", 0700, OWNER_KEEPER }, /* private keys of the server */
+	{ "store", 0700, OWNER_VAULT }, /* the database */
+	{ "run", 0755, OWNER_SELF },    /* process number and control socket */
 };
 
 static err add_user(struct init *in, const char *name)
 {
-	char *argv[] = { (char[]){ "useradd" }, (char[]){ "--system" }, (char[]){ "--user-group" }, (char[]){ "--no-create-home" },
-		(char[]){ "--home-dir" }, (char[]){ "/nonexistent" }, (char[]){ "--shell" }, (char[]){ "/usr/sbin/nologin" }, strdup(name), NULL };
+	char *argv[] = { (char[]){ "useradd" }, (char[]){ "--system" }, (char[]){ "--user-group" },
+		(char[]){ "--no-create-home" }, (char[]){ "--home-dir" }, (char[]){ "/nonexistent" },
+		(char[]){ "--shell" }, (char[]){ "/usr/sbin/nologin" }, strdup(name), NULL };
 	char *env[] = { (char[]){ "PATH=/usr/sbin:/usr/bin:/sbin:/bin" }, NULL };
 	pid_t pid;
 	int status = -1;
@@ -75,7 +55,8 @@ static err add_user(struct init *in, const char *name)
 	while (rc == 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (rc != 0 || status != 0)
-		return diag_fail(&in->diag, ERR(SYSTEM), name, "add the user by hand (useradd --system NAME), or run as an ordinary user",
+		return diag_fail(&in->diag, ERR(SYSTEM), name,
+			"add the user by hand (useradd --system NAME), or run as an ordinary user",
 			"cannot add the system user: %s", rc != 0 ? strerror(rc) : "useradd failed");
 	return OK;
 }
@@ -96,117 +77,8 @@ static err give(struct init *in, const char *path, enum owner o)
 		return OK;
 	const struct passwd *pw = getpwnam(owner_users[o]);
 	if (pw == NULL || fchownat(in->dirfd, path, pw->pw_uid, pw->pw_gid, AT_SYMLINK_NOFOLLOW) != 0)
-		return diag_fail(&in->diag, ERR(SYSTEM), path, "", "cannot give it to %s: %s", owner_users[o], strerror(errno));
-	return OK;
-}
-
-/* ---- the topology ---- */
-
-/* The machine's name if it is a full one, else uc01 in the default SIP domain. */
-static void default_fqdn(str domain, char *out, size_t size)
-{
-	char host[256] = "";
-	if (gethostname(host, sizeof host - 1) == 0 && strchr(host, '.') != NULL)
-		(void)snprintf(out, size, "%s", host);
-	else
-		(void)snprintf(out, size, "uc01.%.*s", STR_FMT(domain));
-}
-
-static err check_name(struct init *in, const char *option, str given, str *out)
-{
-	err e = topo_name(given, &in->arena, out, &in->diag);
-	if (failed(e))
-		(void)snprintf(in->diag.where, sizeof in->diag.where, "%s", option);
-	return e;
-}
-
-/* The four lines of a single server. */
-static err compose(struct init *in)
-{
-	char fqdn_text[512];
-	str domain, fqdn, rest;
-	buf_reset(&in->text);
-	for (size_t i = 0; i < in->sip_domains.n; i++) {
-		TRY(check_name(in, "--sip-domain", in->sip_domains.p[i], &domain));
-		in->sip_domains.p[i] = domain;
-	}
-	default_fqdn(in->sip_domains.p[0], fqdn_text, sizeof fqdn_text);
-	TRY(check_name(in, "--fqdn", str_of(in->fqdn != NULL ? in->fqdn : fqdn_text), &fqdn));
-	(void)str_split(fqdn, '.', &rest);
-	if (rest.n == 0)
-		rest = in->sip_domains.p[0];
-	buf_add(&in->text, STR("organization: X\nsip-domains: ["));
-	for (size_t i = 0; i < in->sip_domains.n; i++)
-		buf_printf(&in->text, "\"%.*s\",", STR_FMT(in->sip_domains.p[i]));
-	buf_printf(&in->text, "]\ninternal-domain: \"%.*s\"\nsites: [{name: Main, pools: [{pool: \"%.*s\", role: standard-edition}]}]\n",
-		STR_FMT(rest), STR_FMT(fqdn));
-	return OK;
-}
-
-static err parse(struct init *in, const char *file)
-{
-	err e = topo_parse(&in->topo, &in->arena, buf_str(&in->text), file != NULL ? file : "topology.yaml", &in->diag);
-	if (failed(e) && file == NULL) /* nobody has seen the lines of this document */
-		(void)snprintf(in->diag.where, sizeof in->diag.where, "the options");
-	TRY(e);
-	TRY(topo_find_host(&in->topo, STR(""), &in->host, &in->diag));
-	str fqdn;
-	if (in->fqdn == NULL)
-		return OK;
-	TRY(check_name(in, "--fqdn", str_of(in->fqdn), &fqdn));
-	if (str_eq(fqdn, in->host.server->fqdn))
-		return OK;
-	return diag_fail(&in->diag, ERR(REFUSED), "--fqdn", "leave --fqdn out", "the topology's server is \"%.*s\"", STR_FMT(in->host.server->fqdn));
-}
-
-static void set_if(uint32_t *to, uint32_t asked)
-{
-	*to = asked != 0 ? asked : *to;
-}
-
-/* What the options say beyond the names; answers whether that changes the document. */
-static err override(struct init *in, bool *changed)
-{
-	enum topo_key_type key;
-	*changed = in->organization != NULL || in->key != NULL || in->port_sip_tls + in->port_sip_tcp + in->front_processes != 0;
-	TOPO_EACH (site, in->topo.sites)
-		TOPO_EACH (pool, site->pools) {
-			if (pool != in->host.pool)
-				continue;
-			set_if(&pool->ports.sip_tls, in->port_sip_tls);
-			set_if(&pool->ports.sip_tcp, in->port_sip_tcp);
-			set_if(&pool->front_processes, in->front_processes);
-		}
-	if (in->organization != NULL)
-		in->topo.organization = str_of(in->organization);
-	if (in->key == NULL)
-		return OK;
-	if (!topo_key_type_find(str_of(in->key), &key))
-		return diag_fail(&in->diag, ERR(USAGE), "--key", "rsa-2048, rsa-3072, rsa-4096, ec-p256 or ec-p384", "there are no keys \"%s\"", in->key);
-	in->topo.certificates.key = key;
-	return OK;
-}
-
-static err make_topology(struct init *in)
-{
-	bool changed;
-	if (in->topology != NULL) {
-		TRY(file_read(AT_FDCWD, in->topology, TOPO_SIZE_MAX, &in->text, &in->diag));
-		TRY(parse(in, in->topology));
-	} else {
-		TRY(compose(in));
-		TRY(parse(in, NULL));
-		if (in->organization == NULL)
-			in->topo.organization = in->topo.sip_domains.p[0];
-	}
-	TRY(override(in, &changed));
-	if (in->topology == NULL || changed) {
-		buf_reset(&in->text);
-		topo_print(&in->topo, &in->text);
-		ENSURE(!in->text.failed, CEILING);
-		TRY(parse(in, NULL)); /* the rules see what the options changed */
-	}
-	witan_warn(&in->topo);
+		return diag_fail(
+			&in->diag, ERR(SYSTEM), path, "", "cannot give it to %s: %s", owner_users[o], strerror(errno));
 	return OK;
 }
 
@@ -222,7 +94,8 @@ static err take_path(struct init *in)
 		return diag_fail(&in->diag, ERR(CEILING), "--dir", "use a shorter path", "the path is too long");
 	const char *slash = strrchr(in->path, '/'), *base = slash != NULL ? slash + 1 : in->path;
 	if (base[0] == '\0' || strcmp(base, ".") == 0 || strcmp(base, "..") == 0)
-		return diag_fail(&in->diag, ERR(REFUSED), in->path, "name the directory that is to be made", "this directory is there already");
+		return diag_fail(&in->diag, ERR(REFUSED), in->path, "name the directory that is to be made",
+			"this directory is there already");
 	(void)snprintf(in->new_path, sizeof in->new_path, "%s.new", in->path);
 	return OK;
 }
@@ -246,7 +119,8 @@ static err check_absent(struct init *in)
 		return OK;
 	(void)snprintf(topology, sizeof topology, "%s/topology.yaml", in->path);
 	if (access(topology, F_OK) == 0)
-		return diag_fail(&in->diag, ERR(EXISTS), in->path, "use it (witand --dir), choose another directory, or remove this one first",
+		return diag_fail(&in->diag, ERR(EXISTS), in->path,
+			"use it (witand --dir), choose another directory, or remove this one first",
 			"there is a deployment already; nothing was changed");
 	if (!S_ISDIR(st.st_mode) || !is_empty(in->path))
 		return diag_fail(&in->diag, ERR(EXISTS), in->path, "choose another directory, or empty this one first",
@@ -268,8 +142,9 @@ static err fail_dir(struct init *in, const char *what)
 {
 	int reason = errno;
 	return diag_fail(&in->diag, reason == EACCES || reason == EPERM ? ERR(REFUSED) : ERR(SYSTEM), in->new_path,
-		reason == ENOENT ? "make the directory above it first" : "check the owner and the mode of the directory above it", "cannot %s: %s", what,
-		strerror(reason));
+		reason == ENOENT ? "make the directory above it first"
+				 : "check the owner and the mode of the directory above it",
+		"cannot %s: %s", what, strerror(reason));
 }
 
 /* Makes DIR.new and holds a lock on it, by which a run that is at work is told from one that was interrupted. */
@@ -278,7 +153,8 @@ static err open_new(struct init *in)
 	int old = open(in->new_path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (old >= 0 && flock(old, LOCK_EX | LOCK_NB) != 0) {
 		(void)close(old);
-		return diag_fail(&in->diag, ERR(BUSY), in->new_path, "wait until it is done", "another `witan init` is making this deployment");
+		return diag_fail(&in->diag, ERR(BUSY), in->new_path, "wait until it is done",
+			"another `witan init` is making this deployment");
 	}
 	if (old >= 0) {
 		(void)fprintf(stderr, "init: removing %s, left by an interrupted run\n", in->new_path);
@@ -298,7 +174,8 @@ static err make_places(struct init *in)
 	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
 		const char *path = places[i].path;
 		if (mkdirat(in->dirfd, path, 0700) != 0 || fchmodat(in->dirfd, path, places[i].mode, 0) != 0)
-			return diag_fail(&in->diag, ERR(SYSTEM), path, "", "cannot make the directory: %s", strerror(errno));
+			return diag_fail(
+				&in->diag, ERR(SYSTEM), path, "", "cannot make the directory: %s", strerror(errno));
 		TRY(give(in, path, places[i].owner));
 	}
 	return file_write(in->dirfd, "topology.yaml", buf_str(&in->text), 0644, &in->diag);
@@ -309,7 +186,8 @@ static err make_places(struct init *in)
 static err make_ca(struct init *in)
 {
 	struct buf pem, key;
-	TRY(cert_ca_new(in->topo.organization, (enum topo_key_type)in->topo.certificates.key, (int64_t)time(NULL), &in->ca, &in->diag));
+	TRY(cert_ca_new(in->topo.organization, (enum topo_key_type)in->topo.certificates.key, (int64_t)time(NULL),
+		&in->ca, &in->diag));
 	buf_init(&pem, CERT_PEM_MAX);
 	buf_init(&key, CERT_PEM_MAX);
 	cert_ca_pem(in->ca, &pem);
@@ -327,10 +205,8 @@ static err make_ca(struct init *in)
 
 static err make_certificate(struct init *in)
 {
-	struct cert_plan plan;
 	struct cert_pair pair;
-	TRY(cert_plan_host(&in->topo, &in->host, CERT_DEFAULT, &in->arena, &plan, &in->diag));
-	err e = cert_issue(in->ca, &plan, in->topo.organization, (int64_t)time(NULL), &pair, &in->diag);
+	err e = cert_issue(in->ca, &in->plan, in->topo.organization, (int64_t)time(NULL), &pair, &in->diag);
 	if (!failed(e))
 		e = deploy_write_pair(in->dirfd, &pair, &in->diag);
 	cert_pair_fini(&pair);
@@ -358,7 +234,7 @@ static const struct {
 	const char *says;
 	err (*make)(struct init *in);
 } steps[] = {
-	{ "reading the topology", make_topology },
+	{ "reading the topology", init_topology },
 	{ "making the directory", open_new }, /* before the users: a place that cannot be written to changes nothing */
 	{ "making system users", add_users },
 	{ "making what is in it", make_places },
@@ -371,16 +247,18 @@ static void report(const struct init *in)
 {
 	const struct topo_pool *pool = in->host.pool;
 	(void)printf("deployment:       %s\n", in->path);
-	(void)printf("server:           %.*s, SIP over TLS on port %u", STR_FMT(in->host.server->fqdn), pool->ports.sip_tls);
+	(void)printf(
+		"server:           %.*s, SIP over TLS on port %u", STR_FMT(in->host.server->fqdn), pool->ports.sip_tls);
 	if (pool->ports.sip_tcp != 0)
 		(void)printf(", SIP over TCP on port %u", pool->ports.sip_tcp);
 	(void)printf("\nSIP domains:     ");
 	TOPO_EACH (domain, in->topo.sip_domains)
 		(void)printf(" %.*s", STR_FMT(*domain));
-	(void)printf("\ntopology:         %s/topology.yaml\nCA for clients:   %s/ca.pem\n\nnext:\n", in->path, in->path);
+	(void)printf(
+		"\ntopology:         %s/topology.yaml\nCA for clients:   %s/ca.pem\n\nnext:\n", in->path, in->path);
 	(void)printf("  witand --dir %s\n", in->path);
-	(void)printf("  witan --dir %s New-CsUser -SipAddress sip:ann@%.*s -DisplayName \"Ann\" -PasswordFile -\n", in->path,
-		STR_FMT(in->topo.sip_domains.p[0]));
+	(void)printf("  witan --dir %s New-CsUser -SipAddress sip:ann@%.*s -DisplayName \"Ann\" -PasswordFile -\n",
+		in->path, STR_FMT(in->topo.sip_domains.p[0]));
 }
 
 static err make(struct init *in)
@@ -418,19 +296,28 @@ int init_main(int argc, char **argv, const char *dir)
 {
 	static struct init in; /* too large for the stack */
 	const struct witan_option options[] = {
-		{ "--sip-domain", WITAN_TEXTS, &in.sip_domains, "DOMAIN[,...]", "what users' addresses end with; the first is the default", 0 },
-		{ "--fqdn", WITAN_TEXT, &in.fqdn, "NAME", "the server's full name (default: the machine's, else uc01.DOMAIN)", 0 },
-		{ "--organization", WITAN_TEXT, &in.organization, "NAME", "for certificates (default: the SIP domain)", 0 },
+		{ "--sip-domain", WITAN_TEXTS, &in.sip_domains, "DOMAIN[,...]",
+			"what users' addresses end with; the first is the default", 0 },
+		{ "--fqdn", WITAN_TEXT, &in.fqdn, "NAME",
+			"the server's full name (default: the machine's, else uc01.DOMAIN)", 0 },
+		{ "--organization", WITAN_TEXT, &in.organization, "NAME", "for certificates (default: the SIP domain)",
+			0 },
 		{ "--topology", WITAN_TEXT, &in.topology, "FILE", "a topology document, instead of --sip-domain", 0 },
-		{ "--port-sip-tls", WITAN_NUMBER, &in.port_sip_tls, "PORT", "SIP over TLS (1 to 65535; default: 5061)", 65535 },
-		{ "--port-sip-tcp", WITAN_NUMBER, &in.port_sip_tcp, "PORT", "SIP over TCP too (1 to 65535; default: not at all)", 65535 },
-		{ "--front-processes", WITAN_NUMBER, &in.front_processes, "N", "processes that handle SIP (1 to 64; default: 1)", 64 },
-		{ "--key", WITAN_TEXT, &in.key, "TYPE", "rsa-2048 (default), rsa-3072, rsa-4096, ec-p256 or ec-p384", 0 },
+		{ "--port-sip-tls", WITAN_NUMBER, &in.port_sip_tls, "PORT", "SIP over TLS (1 to 65535; default: 5061)",
+			65535 },
+		{ "--port-sip-tcp", WITAN_NUMBER, &in.port_sip_tcp, "PORT",
+			"SIP over TCP too (1 to 65535; default: not at all)", 65535 },
+		{ "--front-processes", WITAN_NUMBER, &in.front_processes, "N",
+			"processes that handle SIP (1 to 64; default: 1)", 64 },
+		{ "--key", WITAN_TEXT, &in.key, "TYPE", "rsa-2048 (default), rsa-3072, rsa-4096, ec-p256 or ec-p384",
+			0 },
 		{ NULL, WITAN_FLAG, NULL, NULL, NULL, 0 },
 	};
 	int status;
-	if (!witan_options(argc, argv, "--dir DIR --sip-domain DOMAIN [OPTION...]\n\nMakes a deployment in DIR, which must not be there yet.", options,
-		    &status))
+	if (!witan_options(argc, argv,
+		    "--dir DIR --sip-domain DOMAIN [OPTION...]\n\nMakes a deployment in DIR, which must not be there "
+		    "yet.",
+		    options, &status))
 		return status;
 	if ((in.topology != NULL) == (in.sip_domains.n != 0))
 		return witan_usage("init", "give either --sip-domain or --topology");

@@ -11,7 +11,8 @@ static int show_help(const char *command, const char *usage, const struct witan_
 	(void)printf("usage: witan %s %s\n\n", command, usage);
 	for (const struct witan_option *o = rows; o->name != NULL; o++)
 		(void)printf("  %s%s%-*s %s\n", o->name, o->value != NULL ? " " : "",
-			(int)(strlen(o->name) + 1 < 28 ? 28 - strlen(o->name) : 1), o->value != NULL ? o->value : "", o->help);
+			(int)(strlen(o->name) + 1 < 28 ? 28 - strlen(o->name) : 1), o->value != NULL ? o->value : "",
+			o->help);
 	return WITAN_DONE;
 }
 
@@ -30,7 +31,8 @@ static int unknown(const char *command, const struct witan_option *rows, str nam
 		near_offer(&n, str_of(o->name));
 	str best = near_best(&n);
 	if (best.n != 0)
-		return witan_usage(command, "there is no option %.*s; did you mean %.*s?", STR_FMT(name), STR_FMT(best));
+		return witan_usage(
+			command, "there is no option %.*s; did you mean %.*s?", STR_FMT(name), STR_FMT(best));
 	return witan_usage(command, "there is no option %.*s", STR_FMT(name));
 }
 
@@ -76,7 +78,8 @@ bool witan_options(int argc, char **argv, const char *usage, const struct witan_
 		}
 		const struct witan_option *o = name.n > 1 && name.p[0] == '-' ? find(rows, name) : NULL;
 		if (o == NULL || (joined && o->kind == WITAN_FLAG)) {
-			*status = name.p[0] == '-' ? unknown(argv[0], rows, name) : witan_usage(argv[0], "\"%s\" is not an option", argv[i]);
+			*status = name.p[0] == '-' ? unknown(argv[0], rows, name)
+						   : witan_usage(argv[0], "\"%s\" is not an option", argv[i]);
 			return false;
 		}
 		bool next = !joined && o->kind != WITAN_FLAG;

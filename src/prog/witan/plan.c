@@ -29,15 +29,17 @@ static json_t *certificate_json(const struct cert_plan *p)
 		(void)json_array_append_new(listeners, json_str(*listener));
 	TOPO_EACH (name, p->san) {
 		(void)json_array_append_new(san, json_str(name->name));
-		(void)json_array_append_new(why, json_pack("{s:s%, s:s}", "name", name->name.p, name->name.n, "rule", name->rule));
+		(void)json_array_append_new(
+			why, json_pack("{s:s%, s:s}", "name", name->name.p, name->name.n, "rule", name->rule));
 	}
 	(void)json_array_append_new(eku, json_string("serverAuth"));
 	if (p->client_auth)
 		(void)json_array_append_new(eku, json_string("clientAuth"));
-	return json_pack("{s:s%, s:s%, s:[s], s:s%, s:o, s:o, s:s, s:b, s:s, s:[], s:o, s:o, s:s%}", "host", p->host.p, p->host.n, "pool", p->pool.p,
-		p->pool.n, "usage", cert_usage_word(p->usage), "cn", p->cn.p, p->cn.n, "san", san, "eku", eku, "key", topo_key_type_word(p->key),
-		"exportable", p->exportable, "ca", p->public_ca ? "public" : "internal", "shared-with", "listeners", listeners,
-		"why", why, "crl-url", p->crl_url.p, p->crl_url.n);
+	return json_pack("{s:s%, s:s%, s:[s], s:s%, s:o, s:o, s:s, s:b, s:s, s:[], s:o, s:o, s:s%}", "host", p->host.p,
+		p->host.n, "pool", p->pool.p, p->pool.n, "usage", cert_usage_word(p->usage), "cn", p->cn.p, p->cn.n,
+		"san", san, "eku", eku, "key", topo_key_type_word(p->key), "exportable", p->exportable, "ca",
+		p->public_ca ? "public" : "internal", "shared-with", "listeners", listeners, "why", why, "crl-url",
+		p->crl_url.p, p->crl_url.n);
 }
 
 static void show_certificate(const struct cert_plan *p)
@@ -45,8 +47,10 @@ static void show_certificate(const struct cert_plan *p)
 	(void)printf("%.*s  %s\n  CN         %.*s\n", STR_FMT(p->host), cert_usage_word(p->usage), STR_FMT(p->cn));
 	TOPO_EACH (name, p->san)
 		(void)printf("  SAN        %-40.*s %s\n", STR_FMT(name->name), name->rule);
-	(void)printf("  EKU        serverAuth%s\n  key        %s, %s\n  CA         %s\n  CRL        %.*s\n  listeners ", p->client_auth ? ", clientAuth" : "",
-		topo_key_type_word(p->key), p->exportable ? "exportable" : "stays on the host", p->public_ca ? "public" : "internal", STR_FMT(p->crl_url));
+	(void)printf("  EKU        serverAuth%s\n  key        %s, %s\n  CA         %s\n  CRL        %.*s\n  listeners ",
+		p->client_auth ? ", clientAuth" : "", topo_key_type_word(p->key),
+		p->exportable ? "exportable" : "stays on the host", p->public_ca ? "public" : "internal",
+		STR_FMT(p->crl_url));
 	TOPO_EACH (listener, p->listeners)
 		(void)printf(" %.*s", STR_FMT(*listener));
 	(void)putchar('\n');
@@ -64,7 +68,8 @@ static err certificates(struct plan *p)
 	json_t *all = json_array();
 	TOPO_EACH (plan, plans)
 		(void)json_array_append_new(all, certificate_json(plan));
-	bool ok = json_array_size(all) == plans.n && json_dumpf(all, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF;
+	bool ok =
+		json_array_size(all) == plans.n && json_dumpf(all, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF;
 	json_decref(all);
 	return ok ? OK : ERR(NO_MEMORY);
 }
@@ -116,7 +121,9 @@ int plan_main(int argc, char **argv, const char *dir)
 		return witan_usage("plan", "there is no plan of \"%s\"; there is: certificates", argv[1]);
 	if (named)
 		argv[1] = argv[0];
-	if (!witan_options(argc - named, argv + named, "certificates [OPTION...]\n\nShows which certificates the topology asks for, and why each name is there.",
+	if (!witan_options(argc - named, argv + named,
+		    "certificates [OPTION...]\n\nShows which certificates the topology asks for, and why each name is "
+		    "there.",
 		    options, &status))
 		return status;
 	if (!named)
@@ -124,7 +131,8 @@ int plan_main(int argc, char **argv, const char *dir)
 	bool as_json = format != NULL && strcmp(format, "json") == 0;
 	if (format != NULL && !as_json && strcmp(format, "table") != 0)
 		return witan_usage("plan", "--format cannot be \"%s\": table or json", format);
-	int n = snprintf(path, sizeof path, "%s%s", topology != NULL ? topology : dir, topology != NULL ? "" : "/topology.yaml");
+	int n = snprintf(
+		path, sizeof path, "%s%s", topology != NULL ? topology : dir, topology != NULL ? "" : "/topology.yaml");
 	if (n < 0 || (size_t)n >= sizeof path)
 		return witan_usage("plan", "the path is too long");
 	return run(subject, path, as_json);

@@ -13,7 +13,7 @@
 
 struct command {
 	const char *name;
-	int (*main)(int argc, char **argv);                       /* either this */
+	int (*main)(int argc, char **argv);                      /* either this */
 	int (*main_dir)(int argc, char **argv, const char *dir); /* or this */
 	const char *help;
 };
@@ -42,14 +42,15 @@ static const struct command *command_find(str name)
 static bool is_cmdlet(str name)
 {
 	size_t dash = str_find_char(name, '-');
-	return dash > 0 && isalpha((unsigned char)name.p[0]) && str_begins_case(str_cut(name, dash, name.n), STR("-Cs"));
+	return dash > 0 && isalpha((unsigned char)name.p[0]) &&
+	       str_begins_case(str_cut(name, dash, name.n), STR("-Cs"));
 }
 
 int witan_fail(const char *command, err e, const struct diag *d)
 {
 	bool told = d != NULL && d->what[0] != '\0';
-	(void)fprintf(stderr, "witan %s: %s%s%s\n", command, told ? d->where : "", told && d->where[0] != '\0' ? ": " : "",
-		told ? d->what : e.def->text);
+	(void)fprintf(stderr, "witan %s: %s%s%s\n", command, told ? d->where : "",
+		told && d->where[0] != '\0' ? ": " : "", told ? d->what : e.def->text);
 	if (told && d->remedy[0] != '\0')
 		(void)fprintf(stderr, "  remedy: %s\n", d->remedy);
 	return err_is(e, ERR_USAGE) ? WITAN_USAGE : WITAN_REFUSED;
@@ -62,7 +63,8 @@ int witan_usage(const char *command, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vfprintf(stderr, fmt, ap);
 	va_end(ap);
-	(void)fprintf(stderr, "\n  `witan%s%s --help` shows what is possible\n", command[0] != '\0' ? " " : "", command);
+	(void)fprintf(
+		stderr, "\n  `witan%s%s --help` shows what is possible\n", command[0] != '\0' ? " " : "", command);
 	return WITAN_USAGE;
 }
 
@@ -89,7 +91,8 @@ static int unknown(str name)
 		near_offer(&n, str_of(cmd_at(i)->name));
 	str best = near_best(&n);
 	if (best.n != 0)
-		return witan_usage("", "there is no command \"%.*s\"; did you mean \"%.*s\"?", STR_FMT(name), STR_FMT(best));
+		return witan_usage(
+			"", "there is no command \"%.*s\"; did you mean \"%.*s\"?", STR_FMT(name), STR_FMT(best));
 	return witan_usage("", "there is no command \"%.*s\"", STR_FMT(name));
 }
 

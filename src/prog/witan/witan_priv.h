@@ -44,8 +44,8 @@ struct witan_option {
 	uint32_t most; /* of a number */
 };
 
-/* Reads all of argv[1..] by the rows, which end with a NULL name. True: go on; false: end with *status, --help or a mistake was
- * answered. `usage` is the text after the command's name, and a line of what it does. */
+/* Reads all of argv[1..] by the rows, which end with a NULL name. True: go on; false: end with *status, --help or a
+ * mistake was answered. `usage` is the text after the command's name, and a line of what it does. */
 bool witan_options(int argc, char **argv, const char *usage, const struct witan_option *rows, int *status);
 
 /* ---- the deployment's files ---- */
@@ -68,8 +68,8 @@ err deploy_read_ca(int dirfd, struct cert_ca **out, struct diag *d);
 unsigned deploy_drop_keys(int dirfd, str keep, str keep_too);
 /* Asks the running server to read its files again. ABSENT with d: none is running. */
 err deploy_reload(int dirfd, struct diag *d);
-/* keys/default-<16 digits of spki>.key, then certs/default.pem: whoever sees the certificate finds its key. The key belongs to the
- * owner of keys/. */
+/* keys/default-<16 digits of spki>.key, then certs/default.pem: whoever sees the certificate finds its key. The key
+ * belongs to the owner of keys/. */
 err deploy_write_pair(int dirfd, const struct cert_pair *pair, struct diag *d);
 /* certs/witan.crl */
 err deploy_write_crl(int dirfd, const struct cert_ca *ca, struct diag *d);

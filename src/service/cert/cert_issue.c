@@ -12,9 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SKEW_SECONDS   3600 /* how far a client's clock may be behind ours */
-#define DAY_SECONDS    86400
-#define SERIAL_BITS    128
+#define SKEW_SECONDS 3600 /* how far a client's clock may be behind ours */
+#define DAY_SECONDS  86400
+#define SERIAL_BITS  128
 
 struct cert_ca {
 	EVP_PKEY *key;
@@ -48,12 +48,14 @@ BIO *cert_bio(str s)
 /* ---- keys ---- */
 
 static const struct {
-	int rsa_bits;      /* or */
+	int rsa_bits; /* or */
 	const char *curve;
 	const EVP_MD *(*hash)(void); /* that a CA with such a key signs with */
 } key_types[TOPO_KEY_TYPE_N] = {
-	[TOPO_RSA_2048] = { 2048, NULL, EVP_sha256 }, [TOPO_RSA_3072] = { 3072, NULL, EVP_sha256 },
-	[TOPO_RSA_4096] = { 4096, NULL, EVP_sha256 }, [TOPO_EC_P256] = { 0, "P-256", EVP_sha256 },
+	[TOPO_RSA_2048] = { 2048, NULL, EVP_sha256 },
+	[TOPO_RSA_3072] = { 3072, NULL, EVP_sha256 },
+	[TOPO_RSA_4096] = { 4096, NULL, EVP_sha256 },
+	[TOPO_EC_P256] = { 0, "P-256", EVP_sha256 },
 	[TOPO_EC_P384] = { 0, "P-384", EVP_sha384 },
 };
 
@@ -104,7 +106,7 @@ static bool set_serial(X509 *x)
 {
 	BIGNUM *bn = BN_new();
 	bool ok = bn != NULL && BN_rand(bn, SERIAL_BITS, BN_RAND_TOP_ANY, BN_RAND_BOTTOM_ANY) == 1 &&
-		BN_to_ASN1_INTEGER(bn, X509_get_serialNumber(x)) != NULL;
+		  BN_to_ASN1_INTEGER(bn, X509_get_serialNumber(x)) != NULL;
 	BN_free(bn);
 	return ok;
 }
@@ -116,7 +118,8 @@ static bool add_rdn(X509_NAME *name, const char *field, str s)
 
 static bool set_times(X509 *x, int64_t from, int64_t to)
 {
-	return ASN1_TIME_adj(X509_getm_notBefore(x), (time_t)from, 0, 0) != NULL && ASN1_TIME_adj(X509_getm_notAfter(x), (time_t)to, 0, 0) != NULL;
+	return ASN1_TIME_adj(X509_getm_notBefore(x), (time_t)from, 0, 0) != NULL &&
+	       ASN1_TIME_adj(X509_getm_notAfter(x), (time_t)to, 0, 0) != NULL;
 }
 
 static bool add_extension(X509 *x, X509 *issuer, int nid, const char *value)
@@ -178,11 +181,13 @@ static bool add_crl_url(X509 *x, str url)
 	if (ok) {
 		point->distpoint->type = 0;
 		point->distpoint->name.fullname = GENERAL_NAMES_new();
-		ok = point->distpoint->name.fullname != NULL && push_name(point->distpoint->name.fullname, GEN_URI, url);
+		ok = point->distpoint->name.fullname != NULL &&
+		     push_name(point->distpoint->name.fullname, GEN_URI, url);
 	}
 	if (ok && sk_DIST_POINT_push(points, point) > 0)
 		point = NULL;
-	ok = ok && point == NULL && X509_add1_ext_i2d(x, NID_crl_distribution_points, points, 0, X509V3_ADD_DEFAULT) == 1;
+	ok = ok && point == NULL &&
+	     X509_add1_ext_i2d(x, NID_crl_distribution_points, points, 0, X509V3_ADD_DEFAULT) == 1;
 	DIST_POINT_free(point);
 	sk_DIST_POINT_pop_free(points, DIST_POINT_free);
 	return ok;
@@ -210,10 +215,12 @@ static bool fill_root(X509 *x, EVP_PKEY *key, str organization, int64_t now)
 	char cn[65]; /* RFC 5280 A.1: at most 64 */
 	(void)snprintf(cn, sizeof cn, "%.*s root CA", STR_FMT(cut_text(organization, sizeof cn - sizeof " root CA")));
 	X509_NAME *name = X509_get_subject_name(x);
-	return X509_set_version(x, X509_VERSION_3) == 1 && set_serial(x) && add_rdn(name, "O", organization) && add_rdn(name, "CN", str_of(cn)) &&
-		X509_set_issuer_name(x, name) == 1 && set_times(x, now - SKEW_SECONDS, now - SKEW_SECONDS + (int64_t)CERT_CA_DAYS * DAY_SECONDS) &&
-		X509_set_pubkey(x, key) == 1 && add_extensions(x, x, extensions, sizeof extensions / sizeof *extensions) &&
-		X509_sign(x, key, hash_of(key)) > 0;
+	return X509_set_version(x, X509_VERSION_3) == 1 && set_serial(x) && add_rdn(name, "O", organization) &&
+	       add_rdn(name, "CN", str_of(cn)) && X509_set_issuer_name(x, name) == 1 &&
+	       set_times(x, now - SKEW_SECONDS, now - SKEW_SECONDS + (int64_t)CERT_CA_DAYS * DAY_SECONDS) &&
+	       X509_set_pubkey(x, key) == 1 &&
+	       add_extensions(x, x, extensions, sizeof extensions / sizeof *extensions) &&
+	       X509_sign(x, key, hash_of(key)) > 0;
 }
 
 err cert_ca_new(str organization, enum topo_key_type servers, int64_t now, struct cert_ca **out, struct diag *d)
@@ -246,9 +253,11 @@ err cert_ca_read(str cert_pem, str key_pem, struct cert_ca **out, struct diag *d
 	if (ca->cert == NULL)
 		e = diag_fail(d, ERR(MALFORMED), "ca.pem", "restore it from a copy", "it is not a certificate in PEM");
 	else if (ca->key == NULL)
-		e = diag_fail(d, ERR(MALFORMED), "ca/ca.key", "restore it from a copy", "it is not a private key in PEM");
+		e = diag_fail(
+			d, ERR(MALFORMED), "ca/ca.key", "restore it from a copy", "it is not a private key in PEM");
 	else if (X509_check_private_key(ca->cert, ca->key) != 1)
-		e = diag_fail(d, ERR(REFUSED), "ca/ca.key", "restore both files from the same copy", "it is not the key of ca.pem");
+		e = diag_fail(d, ERR(REFUSED), "ca/ca.key", "restore both files from the same copy",
+			"it is not the key of ca.pem");
 	ERR_clear_error();
 	if (failed(e))
 		cert_ca_free(ca);
@@ -287,17 +296,19 @@ static bool add_crl_extensions(const struct cert_ca *ca, X509_CRL *crl, int64_t 
 	X509_EXTENSION_free(e);
 	ASN1_INTEGER *number = ASN1_INTEGER_new();
 	ok = ok && number != NULL && ASN1_INTEGER_set_int64(number, now) == 1 &&
-		X509_CRL_add1_ext_i2d(crl, NID_crl_number, number, 0, X509V3_ADD_DEFAULT) == 1;
+	     X509_CRL_add1_ext_i2d(crl, NID_crl_number, number, 0, X509V3_ADD_DEFAULT) == 1;
 	ASN1_INTEGER_free(number);
 	return ok;
 }
 
 static bool fill_crl(const struct cert_ca *ca, X509_CRL *crl, int64_t now)
 {
-	ASN1_TIME *from = ASN1_TIME_adj(NULL, (time_t)(now - SKEW_SECONDS), 0, 0), *to = ASN1_TIME_adj(NULL, (time_t)now, CERT_CRL_DAYS, 0);
+	ASN1_TIME *from = ASN1_TIME_adj(NULL, (time_t)(now - SKEW_SECONDS), 0, 0),
+		  *to = ASN1_TIME_adj(NULL, (time_t)now, CERT_CRL_DAYS, 0);
 	bool ok = from != NULL && to != NULL && X509_CRL_set_version(crl, X509_CRL_VERSION_2) == 1 &&
-		X509_CRL_set_issuer_name(crl, X509_get_subject_name(ca->cert)) == 1 && X509_CRL_set1_lastUpdate(crl, from) == 1 &&
-		X509_CRL_set1_nextUpdate(crl, to) == 1 && add_crl_extensions(ca, crl, now) && X509_CRL_sign(crl, ca->key, hash_of(ca->key)) > 0;
+		  X509_CRL_set_issuer_name(crl, X509_get_subject_name(ca->cert)) == 1 &&
+		  X509_CRL_set1_lastUpdate(crl, from) == 1 && X509_CRL_set1_nextUpdate(crl, to) == 1 &&
+		  add_crl_extensions(ca, crl, now) && X509_CRL_sign(crl, ca->key, hash_of(ca->key)) > 0;
 	ASN1_TIME_free(from);
 	ASN1_TIME_free(to);
 	return ok;
@@ -318,8 +329,8 @@ err cert_ca_crl(const struct cert_ca *ca, int64_t now, struct buf *out)
 
 /* ---- issuing ---- */
 
-static bool fill_server(const struct cert_ca *ca, const struct cert_plan *plan, str organization, int64_t from, int64_t to, EVP_PKEY *key,
-	X509 *x)
+static bool fill_server(const struct cert_ca *ca, const struct cert_plan *plan, str organization, int64_t from,
+	int64_t to, EVP_PKEY *key, X509 *x)
 {
 	const bool rsa = EVP_PKEY_is_a(key, "RSA");
 	const struct extension extensions[] = {
@@ -330,10 +341,11 @@ static bool fill_server(const struct cert_ca *ca, const struct cert_plan *plan, 
 		{ NID_authority_key_identifier, "keyid:always" },
 	};
 	X509_NAME *name = X509_get_subject_name(x);
-	return X509_set_version(x, X509_VERSION_3) == 1 && set_serial(x) && add_rdn(name, "O", organization) && add_rdn(name, "CN", plan->cn) &&
-		X509_set_issuer_name(x, X509_get_subject_name(ca->cert)) == 1 && set_times(x, from, to) && X509_set_pubkey(x, key) == 1 &&
-		add_extensions(x, ca->cert, extensions, sizeof extensions / sizeof *extensions) && add_san(x, plan) && add_crl_url(x, plan->crl_url) &&
-		X509_sign(x, ca->key, hash_of(ca->key)) > 0;
+	return X509_set_version(x, X509_VERSION_3) == 1 && set_serial(x) && add_rdn(name, "O", organization) &&
+	       add_rdn(name, "CN", plan->cn) && X509_set_issuer_name(x, X509_get_subject_name(ca->cert)) == 1 &&
+	       set_times(x, from, to) && X509_set_pubkey(x, key) == 1 &&
+	       add_extensions(x, ca->cert, extensions, sizeof extensions / sizeof *extensions) && add_san(x, plan) &&
+	       add_crl_url(x, plan->crl_url) && X509_sign(x, ca->key, hash_of(ca->key)) > 0;
 }
 
 /* Seconds since 1970. */
@@ -343,20 +355,21 @@ static int64_t time_of(const ASN1_TIME *t)
 	return ASN1_TIME_to_tm(t, &tm) == 1 ? (int64_t)timegm(&tm) : 0;
 }
 
-static err issue(const struct cert_ca *ca, const struct cert_plan *plan, str organization, int64_t now, EVP_PKEY *key, X509 *x,
-	struct cert_pair *out, struct diag *d)
+static err issue(const struct cert_ca *ca, const struct cert_plan *plan, str organization, int64_t now, EVP_PKEY *key,
+	X509 *x, struct cert_pair *out, struct diag *d)
 {
-	int64_t from = now - SKEW_SECONDS, to = from + (int64_t)CERT_SERVER_DAYS * DAY_SECONDS, end = time_of(X509_get0_notAfter(ca->cert));
+	int64_t from = now - SKEW_SECONDS, to = from + (int64_t)CERT_SERVER_DAYS * DAY_SECONDS,
+		end = time_of(X509_get0_notAfter(ca->cert));
 	if (now >= end)
 		return diag_fail(d, ERR(REFUSED), "ca.pem", "make a new deployment", "the CA certificate has ended");
-	if (key == NULL || x == NULL || !fill_server(ca, plan, organization, from, to < end ? to : end, key, x) || !put_cert(x, &out->chain_pem) ||
-		!put_key(key, &out->key_pem) || !cert_spki(x, out->spki))
+	if (key == NULL || x == NULL || !fill_server(ca, plan, organization, from, to < end ? to : end, key, x) ||
+		!put_cert(x, &out->chain_pem) || !put_key(key, &out->key_pem) || !cert_spki(x, out->spki))
 		return cert_openssl(d, "server certificate");
 	return OK;
 }
 
-err cert_issue(const struct cert_ca *ca, const struct cert_plan *plan, str organization, int64_t now, struct cert_pair *out,
-	struct diag *d)
+err cert_issue(const struct cert_ca *ca, const struct cert_plan *plan, str organization, int64_t now,
+	struct cert_pair *out, struct diag *d)
 {
 	buf_init(&out->key_pem, CERT_PEM_MAX);
 	buf_init(&out->chain_pem, CERT_PEM_MAX);

@@ -3,10 +3,10 @@
 
 #include <stdio.h>
 
-#define NAMES_MAX     256 /* in one certificate */
-#define NAME_OCTETS   253
-#define SOURCES_MAX   12
-#define PORTS_MAX     4
+#define NAMES_MAX   256 /* in one certificate */
+#define NAME_OCTETS 253
+#define SOURCES_MAX 12
+#define PORTS_MAX   4
 
 struct planning {
 	const struct topo *topo;
@@ -36,8 +36,9 @@ static err add_prefixed(struct planning *p, const char *prefix, str domain)
 	buf_fini(&b);
 	ENSURE(name.p != NULL, CEILING);
 	if (name.n > NAME_OCTETS)
-		return diag_fail(p->diag, ERR(REFUSED), "topology.yaml", "use a shorter SIP domain", "\"%s.\" before \"%.*s\" has more than %d octets",
-			prefix, STR_FMT(str_cut(domain, 0, 100)), NAME_OCTETS);
+		return diag_fail(p->diag, ERR(REFUSED), "topology.yaml", "use a shorter SIP domain",
+			"\"%s.\" before \"%.*s\" has more than %d octets", prefix, STR_FMT(str_cut(domain, 0, 100)),
+			NAME_OCTETS);
 	return add_name(p, name);
 }
 
@@ -68,9 +69,9 @@ static const struct row {
 	bool exportable, public_ca, client_auth;
 	size_t ports[PORTS_MAX]; /* offsets in struct topo_ports, each + 1; 0 ends */
 } rows[] = {
-#define ROLE(name)         (1u << TOPO_##name)
-#define NAME(source, rule) { source, rule },
-#define LISTENER(port)     offsetof(struct topo_ports, port) + 1,
+#define ROLE(name)              (1u << TOPO_##name)
+#define NAME(source, rule)      { source, rule },
+#define LISTENER(port)          offsetof(struct topo_ports, port) + 1,
 #define PLAN(usage, roles, ...) { usage, roles, __VA_ARGS__ },
 #include "service/cert/cert_plan.def"
 #undef ROLE
@@ -129,12 +130,16 @@ static err set_listeners(struct planning *p, const struct row *row)
 	return OK;
 }
 
-static err plan_row(const struct row *row, const struct topo *t, const struct topo_host *host, struct arena *a, struct cert_plan *out,
-	struct diag *d)
+static err plan_row(const struct row *row, const struct topo *t, const struct topo_host *host, struct arena *a,
+	struct cert_plan *out, struct diag *d)
 {
 	struct planning p = { .topo = t, .host = *host, .arena = a, .diag = d, .plan = out };
-	*out = (struct cert_plan){ .usage = row->usage, .host = host->server->fqdn, .pool = host->pool->pool,
-		.key = (enum topo_key_type)t->certificates.key, .client_auth = row->client_auth, .exportable = row->exportable,
+	*out = (struct cert_plan){ .usage = row->usage,
+		.host = host->server->fqdn,
+		.pool = host->pool->pool,
+		.key = (enum topo_key_type)t->certificates.key,
+		.client_auth = row->client_auth,
+		.exportable = row->exportable,
 		.public_ca = row->public_ca };
 	out->san.p = arena_alloc(a, NAMES_MAX * sizeof *out->san.p);
 	ENSURE(out->san.p != NULL, CEILING);
@@ -153,14 +158,15 @@ static bool row_fits(const struct row *row, const struct topo_pool *pool)
 	return (row->roles & 1u << pool->role) != 0;
 }
 
-err cert_plan_host(const struct topo *t, const struct topo_host *host, enum cert_usage usage, struct arena *a, struct cert_plan *out,
-	struct diag *d)
+err cert_plan_host(const struct topo *t, const struct topo_host *host, enum cert_usage usage, struct arena *a,
+	struct cert_plan *out, struct diag *d)
 {
 	for (size_t i = 0; i < ROWS; i++)
 		if (rows[i].usage == usage && row_fits(&rows[i], host->pool))
 			return plan_row(&rows[i], t, host, a, out, d);
-	return diag_fail(d, ERR(ABSENT), "topology.yaml", "use the role standard-edition", "a server with the role %s has no %s certificate yet",
-		topo_role_word((enum topo_role)host->pool->role), cert_usage_word(usage));
+	return diag_fail(d, ERR(ABSENT), "topology.yaml", "use the role standard-edition",
+		"a server with the role %s has no %s certificate yet", topo_role_word((enum topo_role)host->pool->role),
+		cert_usage_word(usage));
 }
 
 static size_t count_servers(const struct topo *t)
@@ -172,7 +178,8 @@ static size_t count_servers(const struct topo *t)
 	return n;
 }
 
-static err plan_server(const struct topo *t, const struct topo_host *host, struct arena *a, struct cert_plans *out, struct diag *d)
+static err plan_server(
+	const struct topo *t, const struct topo_host *host, struct arena *a, struct cert_plans *out, struct diag *d)
 {
 	for (size_t i = 0; i < ROWS; i++)
 		if (row_fits(&rows[i], host->pool))

@@ -46,22 +46,24 @@ static struct cert_plan plan_of(const char *text, const char *host_name)
 
 /* ---- the plan ---- */
 
-#define TOPOLOGY(domains, pool, more) \
+#define TOPOLOGY(domains, pool, more)                                                             \
 	"organization: Example\nsip-domains: [" domains "]\ninternal-domain: corp.example\n" more \
 	"sites: [{name: M, pools: [{pool: " pool ", role: standard-edition}]}]\n"
 
 static const struct {
 	const char *topology, *cn, *san, *why, *crl_url;
 } plans[] = {
-	{ TOPOLOGY("example.com", "lync01.corp.example", ""), "lync01.corp.example", "lync01.corp.example sip.example.com ", "G05 G20 ",
-		"http://lync01.corp.example/witan.crl" },
+	{ TOPOLOGY("example.com", "lync01.corp.example", ""), "lync01.corp.example",
+		"lync01.corp.example sip.example.com ", "G05 G20 ", "http://lync01.corp.example/witan.crl" },
 	{ TOPOLOGY("domain.com, domain-a.com, domain-b.com", "se01.internal.ad", ""), "se01.internal.ad",
-		"se01.internal.ad sip.domain.com sip.domain-a.com sip.domain-b.com ", "G05 G20 G20 G20 ", "http://se01.internal.ad/witan.crl" },
+		"se01.internal.ad sip.domain.com sip.domain-a.com sip.domain-b.com ", "G05 G20 G20 G20 ",
+		"http://se01.internal.ad/witan.crl" },
 	/* the server is sip. of its domain: not twice */
-	{ TOPOLOGY("example.com, example.org", "sip.example.com", ""), "sip.example.com", "sip.example.com sip.example.org ", "G05 G20 ",
-		"http://sip.example.com/witan.crl" },
-	{ TOPOLOGY("example.com", "a.example.com", "certificates: {key: ec-p256, crl-url: 'http://pki.example.com/a.crl'}\n"), "a.example.com",
-		"a.example.com sip.example.com ", "G05 G20 ", "http://pki.example.com/a.crl" },
+	{ TOPOLOGY("example.com, example.org", "sip.example.com", ""), "sip.example.com",
+		"sip.example.com sip.example.org ", "G05 G20 ", "http://sip.example.com/witan.crl" },
+	{ TOPOLOGY("example.com", "a.example.com",
+		  "certificates: {key: ec-p256, crl-url: 'http://pki.example.com/a.crl'}\n"),
+		"a.example.com", "a.example.com sip.example.com ", "G05 G20 ", "http://pki.example.com/a.crl" },
 };
 
 static void plans_names_by_rules(void **state)
@@ -106,7 +108,9 @@ static void refuses_names_that_become_too_long(void **state)
 		domain[i] = i % 50 == 49 ? '.' : 'a';
 	domain[249] = 'a';
 	domain[250] = '\0';
-	(void)snprintf(text, sizeof text, "organization: E\nsip-domains: [%s]\ninternal-domain: b\nsites: [{name: M, pools: [{pool: a.b, role: standard-edition}]}]\n",
+	(void)snprintf(text, sizeof text,
+		"organization: E\nsip-domains: [%s]\ninternal-domain: b\nsites: [{name: M, pools: [{pool: a.b, role: "
+		"standard-edition}]}]\n",
 		domain);
 	struct cert_plans all;
 	assert_ok(topo_parse(&topo, &arena, str_of(text), "t.yaml", &diag));
@@ -231,7 +235,8 @@ static void fills_extensions(void **state)
 	assert_int_equal(X509_check_ca(r.leaf), 0);
 	assert_int_equal(X509_get_pathlen(r.root), 0);
 	assert_non_null(X509_get0_subject_key_id(r.leaf));
-	assert_int_equal(ASN1_OCTET_STRING_cmp(X509_get0_authority_key_id(r.leaf), X509_get0_subject_key_id(r.root)), 0);
+	assert_int_equal(
+		ASN1_OCTET_STRING_cmp(X509_get0_authority_key_id(r.leaf), X509_get0_subject_key_id(r.root)), 0);
 	assert_int_equal(EVP_PKEY_get_bits(X509_get0_pubkey(r.leaf)), 2048);
 	assert_int_equal(EVP_PKEY_get_bits(X509_get0_pubkey(r.root)), 3072);
 	issued_fini(&r);
@@ -315,8 +320,10 @@ static void nothing_outlives_the_ca(void **state)
 static void long_organizations_are_cut(void **state)
 {
 	/* 64 octets of two-octet letters: the CA's name must not end inside one */
-	str organization = STR("\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
-			       "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4");
+	str organization = STR("\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3"
+			       "\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
+			       "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3"
+			       "\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4");
 	struct cert_ca *ca;
 	struct buf pem;
 	struct cert_view v;
@@ -332,7 +339,8 @@ static void long_organizations_are_cut(void **state)
 
 static void refuses_what_is_no_certificate(void **state)
 {
-	static const char *const texts[] = { "", "x", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n" };
+	static const char *const texts[] = { "", "x",
+		"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n" };
 	struct cert_view v;
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
 		assert_true(err_is(cert_read(str_of(texts[i]), &arena, &v, &diag), ERR_MALFORMED));

@@ -24,7 +24,8 @@ static str name_text(const X509_NAME *name, struct arena *a)
 	char *p = NULL;
 	BIO *bio = BIO_new(BIO_s_mem());
 	str s = { NULL, 0 };
-	if (bio != NULL && X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB) >= 0) {
+	if (bio != NULL &&
+		X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB) >= 0) {
 		long n = BIO_get_mem_data(bio, &p);
 		s = arena_copy(a, (str){ p, n > 0 ? (size_t)n : 0 });
 	}
@@ -117,7 +118,8 @@ static bool read_times(X509 *x, struct cert_view *out)
 
 static err view(X509 *x, struct arena *a, struct cert_view *out)
 {
-	*out = (struct cert_view){ .subject = name_text(X509_get_subject_name(x), a), .issuer = name_text(X509_get_issuer_name(x), a),
+	*out = (struct cert_view){ .subject = name_text(X509_get_subject_name(x), a),
+		.issuer = name_text(X509_get_issuer_name(x), a),
 		.key = key_text(x, a) };
 	ENSURE(out->subject.p != NULL && out->issuer.p != NULL && out->key.p != NULL, CEILING);
 	TRY(read_san(x, a, &out->san));
@@ -135,6 +137,7 @@ err cert_read(str pem, struct arena *a, struct cert_view *out, struct diag *d)
 	X509_free(x);
 	ERR_clear_error();
 	if (failed(e))
-		return diag_fail(d, e, "certificate", "restore it or issue a new one", "%s", x == NULL ? "it is not a certificate in PEM" : e.def->text);
+		return diag_fail(d, e, "certificate", "restore it or issue a new one", "%s",
+			x == NULL ? "it is not a certificate in PEM" : e.def->text);
 	return OK;
 }

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One run of `witan init`. */
+#ifndef WITAN_PROG_WITAN_INIT_PRIV_H
+#define WITAN_PROG_WITAN_INIT_PRIV_H
+
+#include "model/topo.h"
+#include "prog/witan/witan_priv.h"
+#include "service/cert.h"
+
+#define PATH_OCTETS 4096
+
+struct init {
+	/* what was asked for */
+	struct witan_texts sip_domains;
+	const char *fqdn, *topology, *organization, *key;
+	uint32_t port_sip_tls, port_sip_tcp, front_processes;
+	/* what becomes of it */
+	const char *dir;
+	char path[PATH_OCTETS], new_path[PATH_OCTETS + 8];
+	int dirfd; /* of new_path; -1 before it is there */
+	struct arena arena;
+	struct topo topo;
+	struct topo_host host;
+	struct buf text; /* of the topology, as it is written */
+	struct cert_plan plan;
+	struct cert_ca *ca;
+	struct diag diag;
+};
+
+/* From the options to in->topo, host, plan and text; in->diag says what is wrong. */
+err init_topology(struct init *in);
+
+#endif
