@@ -1,27 +1,239 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "role/vault.h"
+/* The process: opening, the end of a turn, and coming back after a failure of the store. */
+#include "role/vault/vault_priv.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-static err start(struct skel *s, struct diag *d)
+enum { STRANGERS = 65536, RETRY_MS = 1000 };
+
+uint64_t vault_unix_ms(void)
 {
-	skel_ready(s);
+	struct timespec t;
+	(void)clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* ---- before the jail ---- */
+
+static err look_at_dir(struct vault *v, struct diag *d)
+{
+	struct stat st;
+	if (fstat(v->skel->dir, &st) != 0)
+		return diag_fail(d, ERR(SYSTEM), "--dir", "", "cannot look at the directory: %s", strerror(errno));
+	v->owner = st.st_uid;
+	v->certificates = openat(v->skel->dir, "certs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (v->certificates < 0)
+		return diag_fail(d, ERR(ABSENT), "certs/", "make the deployment directory with `witan init`", "cannot open the directory: %s",
+			strerror(errno));
 	return OK;
 }
 
-static void on_channel(struct skel *s, str role, unsigned index, int fd)
+/* JSON texts hold passwords for a moment: nothing of them stays in freed memory. */
+static void wipe_and_free(void *p)
 {
-	(void)close(fd);
+	if (p != NULL)
+		crypt_wipe(p, malloc_usable_size(p));
+	free(p);
 }
 
-static void on_listener(struct skel *s, str transport, unsigned port, int fd)
+static err vault_open(struct skel *s, struct diag *d)
 {
-	(void)close(fd);
+	struct vault *v = calloc(1, sizeof *v);
+	ENSURE(v != NULL, NO_MEMORY);
+	v->skel = s;
+	s->state = v;
+	list_init(&v->admins);
+	list_init(&v->changes);
+	list_init(&v->answers);
+	tally_init(&v->tally, STRANGERS);
+	config_default(&v->config);
+	v->next = v->config;
+	v->listener = -1;
+	TRY(crypt_new(&v->crypt));
+	TRY(crypt_new(&v->ticket_mac));
+	crypt_mac_key(v->ticket_mac, (str){ (const char *)s->shared_key, sizeof s->shared_key });
+	json_set_alloc_funcs(malloc, wipe_and_free);
+	(void)umask(077);
+	(void)signal(SIGXFSZ, SIG_IGN); /* a file at its limit is an error to answer, not an end */
+	TRY(look_at_dir(v, d));
+	return vault_read_chain(v, d);
 }
+
+/* ---- the store ---- */
+
+static void load_setting(void *arg, str object, str property, str value)
+{
+	struct vault *v = arg;
+	struct diag d = { 0 };
+	err e = config_set(&v->config, object, property, value, &d);
+	if (failed(e)) /* of another version: the default holds */
+		LOG(&v->skel->log, SETTING_IGNORED, LOG_STR("object", object), LOG_STR("property", property), LOG_Z("why", d.what));
+}
+
+static void load_lock(void *arg, str aor, uint32_t failures, uint64_t until_ms)
+{
+	struct vault *v = arg;
+	(void)failed(tally_put(&v->tally, aor, failures, until_ms));
+}
+
+static err load(struct vault *v)
+{
+	TRY(store_settings_each(v->store, load_setting, v));
+	TRY(store_locks_each(v->store, load_lock, v));
+	v->next = v->config;
+	return OK;
+}
+
+/* Without a store the vault stays and tries again: fronts go on with what they know. */
+static err open_store(struct vault *v, struct diag *d)
+{
+	char path[sizeof v->skel->room + 16];
+	struct store *s = NULL;
+	(void)snprintf(path, sizeof path, "%s/witan.db", v->skel->room);
+	TRY(store_open(&(struct store_config){ .path = path, .log = &v->skel->log, .meter = v->skel->meter }, &s, d));
+	v->store = s;
+	err e = load(v);
+	if (failed(e)) {
+		store_close(s);
+		v->store = NULL;
+		return e;
+	}
+	skel_ready(v->skel);
+	vault_turn(v);
+	return OK;
+}
+
+err vault_store(struct vault *v, struct diag *d)
+{
+	if (v->store != NULL)
+		return OK;
+	return diag_fail(d, ERR(BUSY), "store", "see the log for store.failed", "the store cannot be opened at the moment");
+}
+
+static void retry_later(struct vault *v);
+
+static void on_retry(void *arg)
+{
+	struct vault *v = arg;
+	struct diag d = { 0 };
+	err e = v->store == NULL ? open_store(v, &d) : store_retry(v->store);
+	if (failed(e))
+		retry_later(v);
+	else
+		vault_turn(v);
+}
+
+static void retry_later(struct vault *v)
+{
+	if (!timer_is_set(&v->retry) && failed(timer_set(loop_timers(v->skel->loop), &v->retry, RETRY_MS, on_retry, v)))
+		skel_exit(v->skel, 1); /* master starts another one */
+}
+
+/* ---- the end of a turn ---- */
+
+static bool anybody_waits(const struct vault *v)
+{
+	for (unsigned i = 0; i < VAULT_FRONTS_MAX; i++)
+		if (v->fronts[i] != NULL && v->fronts[i]->wants_all)
+			return true;
+	return false;
+}
+
+static void on_turn(void *arg)
+{
+	struct vault *v = arg;
+	err e = v->store != NULL ? store_commit(v->store) : OK;
+	if (failed(e)) {
+		v->next = v->config;
+		vault_forget_changes(v);
+	} else {
+		v->config = v->next;
+		vault_tell_changes(v);
+	}
+	vault_answer(v, e);
+	if (v->store != NULL && !store_is_failed(v->store))
+		vault_tell_all(v);
+	if (v->store == NULL || store_is_failed(v->store) || anybody_waits(v))
+		retry_later(v);
+}
+
+void vault_turn(struct vault *v)
+{
+	loop_defer(v->skel->loop, &v->turn, on_turn, v);
+}
+
+/* ---- life ---- */
+
+static void rotate_later(struct vault *v);
+
+/* A new period: other ticket keys; and what was replaced in the store leaves its journal. */
+static void on_rotate(void *arg)
+{
+	struct vault *v = arg;
+	vault_tell_certificate(v);
+	if (v->store != NULL && list_is_empty(&v->answers) && list_is_empty(&v->changes) && !failed(store_commit(v->store)))
+		(void)failed(store_tidy(v->store));
+	rotate_later(v);
+}
+
+static void rotate_later(struct vault *v)
+{
+	const uint64_t period = (uint64_t)VAULT_TICKET_SECONDS * 1000;
+	uint64_t left = period - vault_unix_ms() % period;
+	if (failed(timer_set(loop_timers(v->skel->loop), &v->rotate, left + 1, on_rotate, v)))
+		skel_exit(v->skel, 1);
+}
+
+static err vault_start(struct skel *s, struct diag *d)
+{
+	struct vault *v = s->state;
+	rotate_later(v);
+	err e = open_store(v, d);
+	if (err_is(e, ERR_CORRUPT) || err_is(e, ERR_REFUSED))
+		return e; /* no second try helps: a person must */
+	if (!failed(e))
+		return OK;
+	LOG(&s->log, STORE_FAILED, LOG_ERR(e), LOG_Z("why", d->what), LOG_Z("remedy", d->remedy));
+	retry_later(v);
+	return OK;
+}
+
+static void vault_on_reload(struct skel *s)
+{
+	struct vault *v = s->state;
+	struct diag d = { 0 };
+	err e = vault_read_chain(v, &d);
+	if (failed(e)) {
+		LOG(&s->log, CERTIFICATE_FAILED, LOG_ERR(e), LOG_Z("where", d.where), LOG_Z("why", d.what), LOG_Z("remedy", d.remedy));
+		return;
+	}
+	vault_tell_certificate(v);
+}
+
+static void vault_drain(struct skel *s, uint32_t ms)
+{
+	struct vault *v = s->state;
+	on_turn(v); /* what was begun is finished */
+	vault_close_admins(v);
+	store_close(v->store);
+	v->store = NULL;
+	skel_exit(s, 0);
+}
+
+static const char *const reads[] = { "certs", NULL };
 
 static const struct jail jail = {
 	.user = "witan-vault",
 	.room = "store",
+	.reads = reads,
 	.may = JAIL_READ | JAIL_WRITE | JAIL_ACCEPT,
 	.n_files = 1024,
 };
@@ -29,7 +241,10 @@ static const struct jail jail = {
 const struct role role_vault = {
 	.name = "vault",
 	.jail = &jail,
-	.start = start,
-	.on_channel = on_channel,
-	.on_listener = on_listener,
+	.open = vault_open,
+	.start = vault_start,
+	.on_channel = vault_on_channel,
+	.on_listener = vault_on_listener,
+	.on_reload = vault_on_reload,
+	.drain = vault_drain,
 };

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What fronts are told, and what they tell of people who sign in. */
+#include "role/vault/vault_priv.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* A channel that does not take a message is broken and closes by itself (on_close): then there is nobody to tell. */
+static void sent(struct vault_front *f, err e)
+{
+	if (failed(e) && !err_is(e, ERR_CLOSED))
+		LOG(&f->vault->skel->log, LIMIT_REACHED, LOG_Z("limit", "channel to a front"), LOG_INT("front", f->index), LOG_ERR(e));
+}
+
+/* Each front that has, or is being sent, the whole state. */
+#define EACH_FRONT(v, f)                                    \
+	for (unsigned i_ = 0; i_ < VAULT_FRONTS_MAX; i_++) \
+		for (struct vault_front *f = (v)->fronts[i_]; f != NULL && !f->wants_all; f = NULL)
+
+bool vault_front_is_there(const struct vault *v, unsigned index)
+{
+	return index < VAULT_FRONTS_MAX && v->fronts[index] != NULL;
+}
+
+/* ---- single messages ---- */
+
+static void send_certificate(struct vault_front *f)
+{
+	struct vault *v = f->vault;
+	char keys[VAULT_TICKET_KEYS];
+	vault_ticket_keys(v, vault_unix_ms() / 1000 / VAULT_TICKET_SECONDS, keys);
+	sent(f, ipc_send_certificate(f->channel, &(struct ipc_certificate){ .usage = STR("Default"), .chain_pem = buf_str(&v->chain),
+		.ca_pem = STR(""), .ticket_keys = { keys, sizeof keys } }, -1));
+	crypt_wipe(keys, sizeof keys);
+}
+
+static void send_settings(struct vault_front *f)
+{
+	for (size_t i = 0; i < CONFIG_N; i++) {
+		char text[CONFIG_TEXT];
+		sent(f, ipc_send_setting(f->channel, &(struct ipc_setting){ .object = str_of(config_objects[config_defs[i].object].name),
+			.property = str_of(config_defs[i].property), .value = str_of(config_print(&f->vault->config, &config_defs[i], text)) }, -1));
+	}
+}
+
+static void send_user(struct vault_front *f, const struct store_user *u)
+{
+	sent(f, ipc_send_user(f->channel, &(struct ipc_user){ .version = u->version, .aor = u->aor, .display_name = u->display_name,
+		.enabled = u->enabled ? 1 : 0, .ha1_md5 = u->ha1_md5, .ha1_sha256 = u->ha1_sha256 }, -1));
+}
+
+static void send_lock(struct vault_front *f, str aor, uint32_t failures, uint64_t until_ms)
+{
+	sent(f, ipc_send_lock(f->channel, &(struct ipc_lock){ .aor = aor, .failures = failures, .until_ms = until_ms }, -1));
+}
+
+void vault_tell_certificate(struct vault *v)
+{
+	EACH_FRONT(v, f)
+		send_certificate(f);
+}
+
+void vault_tell_lock(struct vault *v, str aor, uint32_t failures, uint64_t until_ms)
+{
+	EACH_FRONT(v, f)
+		send_lock(f, aor, failures, until_ms);
+}
+
+void vault_tell_trace(struct vault *v, uint32_t id, str filter, bool on)
+{
+	EACH_FRONT(v, f)
+		sent(f, ipc_send_trace_set(f->channel, &(struct ipc_trace_set){ .id = id, .filter = filter, .on = on ? 1 : 0 }, -1));
+}
+
+/* ---- changes ---- */
+
+struct change {
+	struct list node;
+	enum vault_change kind;
+	size_t n;
+	char aor[];
+};
+
+err vault_note(struct vault *v, enum vault_change kind, str aor)
+{
+	struct change *c = malloc(sizeof *c + aor.n);
+	ENSURE(c != NULL, NO_MEMORY);
+	c->kind = kind;
+	c->n = aor.n;
+	if (aor.n != 0)
+		memcpy(c->aor, aor.p, aor.n);
+	list_add(&v->changes, &c->node);
+	vault_turn(v);
+	return OK;
+}
+
+static void drop(struct change *c)
+{
+	list_remove(&c->node);
+	free(c);
+}
+
+void vault_forget_changes(struct vault *v)
+{
+	LIST_EACH(it, &v->changes)
+		drop(LIST_OF(it, struct change, node));
+}
+
+static void tell_user(void *arg, const struct store_user *u)
+{
+	EACH_FRONT((struct vault *)arg, f)
+		send_user(f, u);
+}
+
+/* As he is now: several changes of one turn are told as one. */
+static err tell_user_change(struct vault *v, str aor)
+{
+	err e = store_user_find(v->store, aor, tell_user, v);
+	if (!err_is(e, ERR_ABSENT))
+		return e;
+	(void)tally_remove(&v->tally, aor);
+	EACH_FRONT(v, f)
+		sent(f, ipc_send_user_gone(f->channel, &(struct ipc_user_gone){ .version = store_version(v->store), .aor = aor }, -1));
+	return OK;
+}
+
+static err tell_change(struct vault *v, const struct change *c)
+{
+	str aor = { c->aor, c->n };
+	switch (c->kind) {
+	case VAULT_USER:
+		return tell_user_change(v, aor);
+	case VAULT_UNLOCK:
+		(void)tally_remove(&v->tally, aor);
+		vault_tell_lock(v, aor, 0, 0);
+		return OK;
+	case VAULT_SETTINGS:
+		EACH_FRONT(v, f)
+			send_settings(f);
+		return OK;
+	}
+	return OK;
+}
+
+static void count_users(struct vault *v)
+{
+	uint64_t n = 0;
+	if (!failed(store_users_count(v->store, &n)))
+		meter_add(v->skel->meter, METER_USERS, (int64_t)(n - meter_get(v->skel->meter, METER_USERS)));
+}
+
+void vault_want_all(struct vault *v)
+{
+	for (unsigned i = 0; i < VAULT_FRONTS_MAX; i++)
+		if (v->fronts[i] != NULL)
+			v->fronts[i]->wants_all = true;
+}
+
+void vault_tell_changes(struct vault *v)
+{
+	bool any = !list_is_empty(&v->changes);
+	LIST_EACH(it, &v->changes) {
+		struct change *c = LIST_OF(it, struct change, node);
+		if (failed(tell_change(v, c)))
+			vault_want_all(v); /* committed, but cannot be read now: all of it once it can */
+		drop(c);
+	}
+	if (any)
+		count_users(v);
+}
+
+/* ---- the whole state ---- */
+
+static void give_user(void *arg, const struct store_user *u)
+{
+	send_user(arg, u);
+}
+
+static void give_lock(void *arg, const struct tally_entry *e)
+{
+	if (e->is_user || e->until_ms > vault_unix_ms())
+		send_lock(arg, (str){ e->aor, e->n }, e->failures, e->until_ms);
+}
+
+static err tell_all(struct vault *v, struct vault_front *f)
+{
+	send_settings(f);
+	send_certificate(f);
+	TRY(store_users_each(v->store, give_user, f));
+	tally_each(&v->tally, give_lock, f);
+	sent(f, ipc_send_snapshot_end(f->channel, &(struct ipc_snapshot_end){ .version = store_version(v->store) }, -1));
+	f->wants_all = false;
+	vault_tell_traces(v, f);
+	return OK;
+}
+
+void vault_tell_all(struct vault *v)
+{
+	for (unsigned i = 0; i < VAULT_FRONTS_MAX; i++) {
+		struct vault_front *f = v->fronts[i];
+		if (f != NULL && f->wants_all && failed(tell_all(v, f)))
+			return; /* tried again with the store */
+	}
+	count_users(v);
+}
+
+/* ---- people who sign in ---- */
+
+static void is_there(void *arg, const struct store_user *u)
+{
+	*(bool *)arg = true;
+}
+
+/* The lock holds at once; that it is stored too is for the next start, so a full disk does not open the door. */
+static void keep_lock(struct vault *v, const struct tally_entry *entry)
+{
+	str aor = { entry->aor, entry->n };
+	err e = store_begin(v->store);
+	if (failed(e))
+		return;
+	e = store_lock_set(v->store, aor, entry->failures, entry->until_ms);
+	e = store_end(v->store, !failed(e));
+	if (!failed(e))
+		vault_turn(v);
+}
+
+static err on_auth_failed(struct vault *v, str body)
+{
+	struct ipc_auth_failed m;
+	TRY(ipc_auth_failed_parse(&m, body));
+	if (m.aor.n == 0 || m.aor.n >= VAULT_AOR)
+		return OK; /* no name that anybody could have */
+	bool exists = false, locked = false;
+	if (v->store != NULL)
+		(void)failed(store_user_find(v->store, m.aor, is_there, &exists));
+	struct tally_entry *e = tally_add(&v->tally, m.aor, exists, vault_unix_ms(), &v->config, &locked);
+	if (e == NULL)
+		return OK;
+	if (exists || locked)
+		vault_tell_lock(v, m.aor, e->failures, e->until_ms);
+	if (!locked)
+		return OK;
+	LOG(&v->skel->log, AUTH_LOCKED, LOG_STR("user", m.aor), LOG_STR("address", m.address), LOG_INT("failures", e->failures),
+		LOG_INT("seconds", (e->until_ms - e->last_ms) / 1000));
+	if (exists)
+		keep_lock(v, e);
+	return OK;
+}
+
+static err on_auth_ok(struct vault *v, str body)
+{
+	struct ipc_auth_ok m;
+	TRY(ipc_auth_ok_parse(&m, body));
+	const struct tally_entry *e = tally_find(&v->tally, m.aor);
+	bool was_locked = e != NULL && e->until_ms != 0;
+	/* A proof that crossed the lock on its way does not open it. */
+	if (e == NULL || e->until_ms > vault_unix_ms())
+		return OK;
+	(void)tally_remove(&v->tally, m.aor);
+	vault_tell_lock(v, m.aor, 0, 0);
+	if (!was_locked || v->store == NULL || failed(store_begin(v->store)))
+		return OK;
+	err done = store_lock_remove(v->store, m.aor);
+	done = store_end(v->store, !failed(done));
+	if (!failed(done))
+		vault_turn(v);
+	return OK;
+}
+
+static err on_trace(struct vault *v, str body)
+{
+	struct ipc_trace m;
+	TRY(ipc_trace_parse(&m, body));
+	vault_on_trace(v, &m);
+	return OK;
+}
+
+static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body, int fd)
+{
+	struct vault_front *f = arg;
+	switch (type) {
+	case IPC_AUTH_FAILED:
+		return on_auth_failed(f->vault, body);
+	case IPC_AUTH_OK:
+		return on_auth_ok(f->vault, body);
+	case IPC_TRACE:
+		return on_trace(f->vault, body);
+	default:
+		return ERR(MALFORMED);
+	}
+}
+
+static void on_close(void *arg, struct ipc *from)
+{
+	struct vault_front *f = arg;
+	f->vault->fronts[f->index] = NULL;
+	free(f);
+}
+
+static const struct ipc_door door = { .on_message = on_message, .on_close = on_close };
+
+void vault_on_channel(struct skel *s, str role, unsigned index, int fd)
+{
+	struct vault *v = s->state;
+	struct vault_front *f = NULL;
+	if (str_eq(role, STR("front")) && index < VAULT_FRONTS_MAX)
+		f = calloc(1, sizeof *f);
+	if (f == NULL) {
+		(void)close(fd);
+		return;
+	}
+	*f = (struct vault_front){ .vault = v, .index = index, .wants_all = true };
+	if (failed(ipc_open(s->loop, fd, &door, f, &f->channel))) {
+		free(f);
+		return;
+	}
+	if (v->fronts[index] != NULL) {
+		ipc_close(v->fronts[index]->channel);
+		free(v->fronts[index]);
+	}
+	v->fronts[index] = f;
+	vault_turn(v);
+}
