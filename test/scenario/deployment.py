@@ -17,7 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("WITAN_BUILD", ROOT / "build"))
 FQDN = "uc.example.test"
 DOMAIN = "example.test"
-CRASH = re.compile(r"assert|AddressSanitizer|LeakSanitizer|runtime error|stack smashing|segfault|\*\*\* ", re.I)
+CRASH = re.compile(r"assert|AddressSanitizer|LeakSanitizer|runtime error|stack smashing|segfault", re.I)
 
 
 def free_port():
