@@ -58,7 +58,7 @@ static void set_timer(struct reg_watch *w)
 /* Tells everything there is, or ends the subscription when that cannot be sent. */
 static void tell_all(struct reg_watch *w)
 {
-	const struct reg_info all = { .user = w->user, .version = w->version, .is_full = true };
+	const struct reg_document all = { .user = w->user, .version = w->version, .is_full = true };
 	w->is_pending = false;
 	w->is_over = failed(reg_notify(w, &all, NULL));
 	w->quiet_ms = reg_now(w->reg) + REG_WATCH_PAUSE_MS;
@@ -68,7 +68,7 @@ static void tell_all(struct reg_watch *w)
 /* The last NOTIFY, and the end. */
 static void end(struct reg_watch *w, const char *reason)
 {
-	const struct reg_info all = { .user = w->user, .version = w->version, .is_full = true };
+	const struct reg_document all = { .user = w->user, .version = w->version, .is_full = true };
 	(void)failed(reg_notify(w, &all, reason));
 	reg_watch_free(w);
 }
@@ -101,7 +101,7 @@ void reg_watch_answered(struct reg_watch *w, unsigned status)
 
 static void tell_change(struct reg_watch *w, const struct reg_binding *gone, uint32_t since)
 {
-	const struct reg_info change = { .user = w->user, .gone = gone, .since = since, .version = w->version };
+	const struct reg_document change = { .user = w->user, .gone = gone, .since = since, .version = w->version };
 	uint64_t now = reg_now(w->reg);
 	if (w->notify != NULL || now < w->quiet_ms) {
 		w->is_pending = true; /* all of it, later */

@@ -50,7 +50,7 @@ static void add_contact(const struct reg *g, struct xml *x, const struct reg_bin
 	xml_close(x);
 }
 
-static void add_contacts(const struct reg *g, struct xml *x, const struct reg_info *i)
+static void add_contacts(const struct reg *g, struct xml *x, const struct reg_document *i)
 {
 	for (const struct reg_binding *b = i->user->bindings; b != NULL; b = b->next)
 		if (i->is_full || b->serial > i->since)
@@ -61,7 +61,7 @@ static void add_contacts(const struct reg *g, struct xml *x, const struct reg_in
 			add_contact(g, x, b, false, events[b->event]);
 }
 
-err reg_info_print(const struct reg *g, const struct reg_info *i, struct buf *out)
+err reg_info_print(const struct reg *g, const struct reg_document *i, struct buf *out)
 {
 	struct buf aor DEFER(buf_fini);
 	struct xml x;

@@ -44,7 +44,7 @@ static void fill(const struct reg_watch *w, struct sip_out *o, str body, const c
 	o->body = body;
 }
 
-err reg_notify(struct reg_watch *w, const struct reg_info *i, const char *reason)
+err reg_notify(struct reg_watch *w, const struct reg_document *i, const char *reason)
 {
 	struct arena a DEFER(arena_fini);
 	struct buf body DEFER(buf_fini);

@@ -96,7 +96,6 @@ static int tear_down(void **state)
 	crypt_free(b->crypt);
 	timers_fini(&b->timers);
 	arena_fini(&b->arena);
-	free(fake.txn);
 	free(b);
 	return 0;
 }

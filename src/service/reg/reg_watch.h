@@ -49,7 +49,7 @@ static inline str reg_watch_text(const struct reg_watch *w, enum reg_watch_text 
 /* ---- documents (reg_info.c) ---- */
 
 /* What one document tells. */
-struct reg_info {
+struct reg_document {
 	const struct reg_user *user;
 	const struct reg_binding *gone; /* partial: also what is no more */
 	uint32_t since;                 /* partial: bindings of a higher serial */
@@ -58,12 +58,12 @@ struct reg_info {
 };
 
 /* application/reginfo+xml (RFC 3680 5, RFC 5628). */
-err reg_info_print(const struct reg *g, const struct reg_info *i, struct buf *out);
+err reg_info_print(const struct reg *g, const struct reg_document *i, struct buf *out);
 
 /* ---- NOTIFY (reg_notify.c) ---- */
 
 /* Sends one. reason: NULL while the subscription lives, else why it ends. An error: nothing was sent. */
-err reg_notify(struct reg_watch *w, const struct reg_info *i, const char *reason);
+err reg_notify(struct reg_watch *w, const struct reg_document *i, const char *reason);
 
 /* Ends a subscription without a word; its user has to be settled. */
 void reg_watch_free(struct reg_watch *w);
