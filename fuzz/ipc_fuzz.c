@@ -27,9 +27,9 @@ static void (*const tries[IPC_N])(str body, struct buf *b) = {
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	struct buf b DEFER(buf_fini);
 	if (n < 2)
 		return 0;
+	struct buf b DEFER(buf_fini);
 	buf_init(&b, n);
 	tries[(p[0] | p[1] << 8) % IPC_N]((str){ (const char *)p + 2, n - 2 }, &b);
 	return 0;

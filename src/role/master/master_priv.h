@@ -14,7 +14,7 @@ enum {
 	START_MS = 30000,     /* until every process must have said READY */
 	DRAIN_MS = 5000,      /* what processes are given to finish */
 	DRAIN_GRACE_MS = 500, /* and a little more, before they are killed */
-	BACKOFF_FIRST_MS = 100,
+	BACKOFF_FIRST_MS = 50,
 	BACKOFF_MAX_MS = 5000,
 	LIFE_MS = 10000, /* a process that lived so long is started again at once */
 };

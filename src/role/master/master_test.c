@@ -43,13 +43,13 @@ static void put(const char *path, const char *text)
 
 static void back_off(void **state)
 {
-	static const unsigned want[] = { 0, 100, 200, 400, 800, 1600, 3200, 5000, 5000 };
+	static const unsigned want[] = { 0, 50, 100, 200, 400, 800, 1600, 3200, 5000, 5000 };
 	unsigned wait = 0;
 	for (size_t i = 0; i < sizeof want / sizeof want[0]; i++)
 		assert_int_equal(backoff_next(&wait, 50), want[i]);
 	/* after a life that was long enough it begins anew */
 	assert_int_equal(backoff_next(&wait, LIFE_MS), 0);
-	assert_int_equal(backoff_next(&wait, LIFE_MS - 1), 100);
+	assert_int_equal(backoff_next(&wait, LIFE_MS - 1), 50);
 }
 
 static void one_server_in_a_directory(void **state)
