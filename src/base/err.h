@@ -57,6 +57,10 @@ struct diag {
 err diag_fail(struct diag *d, err e, const char *where, const char *remedy, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
 
+/* What was said holds bytes of a peer: makes it printable ASCII without '"' and '\\', so that it fits a log line, a terminal and a
+ * quoted string of a protocol. d may be NULL. */
+void diag_clean(struct diag *d);
+
 /* The only macros that hide control flow. */
 #define TRY(expr)                           \
 	do {                                \

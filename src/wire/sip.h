@@ -150,7 +150,8 @@ err sip_frame_find(struct sip_frame *f, str in, const struct sip_limits *limits)
 
 /*
  * Reads one whole message. On error (MALFORMED, SIP_VERSION, SIP_SCHEME, SIP_TOO_LARGE, CEILING) d (NULL allowed) says
- * where and why with the section, and m holds what could be read: a request with m->answerable can be answered.
+ * where and why with the section, in the form of diag_clean, and m holds what could be read: a request with m->answerable
+ * can be answered.
  * Slices point into raw, rows into the arena: both must outlive m.
  */
 err sip_msg_parse(struct sip_msg *m, str raw, struct arena *a, const struct sip_limits *limits, struct diag *d);
@@ -159,7 +160,8 @@ err sip_msg_parse(struct sip_msg *m, str raw, struct arena *a, const struct sip_
  * Rules beyond the grammar that hold whoever reads the message: an option tag in Require or Proxy-Require that no RFC
  * defines (SIP_EXTENSION), REGISTER with a To that is no SIP or SIPS URI (MALFORMED; RFC 3261 10.2), a response with a
  * broadcast or multicast address in a Via below the top (MALFORMED; RFC 4475 3.3.10: it must not be relayed). m must have
- * been parsed without error.
+ * been parsed without error. For whoever judges a message without being the server that it is for (witan parse-message): the
+ * services of a server have narrower rules of their own.
  */
 err sip_msg_check(const struct sip_msg *m, struct diag *d);
 

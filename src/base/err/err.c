@@ -24,6 +24,25 @@ err diag_fail(struct diag *d, err e, const char *where, const char *remedy, cons
 	return e;
 }
 
+static void clean(char *z)
+{
+	for (; *z != '\0'; z++) {
+		if (*z < ' ' || *z > '~')
+			*z = '?';
+		else if (*z == '"' || *z == '\\')
+			*z = '\'';
+	}
+}
+
+void diag_clean(struct diag *d)
+{
+	if (d == NULL)
+		return;
+	clean(d->where);
+	clean(d->what);
+	clean(d->remedy);
+}
+
 void assert_failed(const char *cond, const char *file, int line)
 {
 	(void)fprintf(stderr, "{\"level\":\"fatal\",\"event\":\"assert.failed\",\"condition\":\"%s\",\"file\":\"%s\",\"line\":%d}\n",

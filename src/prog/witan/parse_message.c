@@ -45,14 +45,6 @@ static err read_stdin(struct buf *out, struct diag *d)
 	}
 }
 
-/* Text from the message goes to a terminal: nothing but printable ASCII. */
-static void make_printable(char *z)
-{
-	for (; *z != '\0'; z++)
-		if (*z < ' ' || *z > '~')
-			*z = '?';
-}
-
 static void judge(struct verdict *v, str raw, struct arena *a)
 {
 	size_t leading = 0;
@@ -63,9 +55,6 @@ static void judge(struct verdict *v, str raw, struct arena *a)
 	if (!failed(v->e))
 		v->e = sip_msg_check(&v->m, &v->d);
 	v->after = raw.n - leading - v->m.raw.n;
-	make_printable(v->d.where);
-	make_printable(v->d.what);
-	make_printable(v->d.remedy);
 }
 
 static void put_str(json_t *o, const char *key, str s)

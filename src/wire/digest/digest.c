@@ -26,7 +26,9 @@ static const struct {
 
 static err refuse(struct diag *d, const char *what, str name)
 {
-	return diag_fail(d, ERR(MALFORMED), "Authorization", SEE, "%s (%.*s)", what, name.n < 40 ? (int)name.n : 40, name.p);
+	err e = diag_fail(d, ERR(MALFORMED), "Authorization", SEE, "%s (%.*s)", what, name.n < 40 ? (int)name.n : 40, name.p);
+	diag_clean(d);
+	return e;
 }
 
 static void skip_space(struct scan *in)
@@ -60,7 +62,7 @@ static err read_param(struct scan *in, struct digest *out, unsigned *seen, struc
 {
 	str name, value;
 	if (!scan_some(in, &token_set, &name))
-		return refuse(d, "a parameter has no name", scan_rest(in));
+		return refuse(d, "a parameter has no name", STR(""));
 	skip_space(in);
 	if (!scan_char(in, '='))
 		return refuse(d, "a parameter has no '='", name);
@@ -89,7 +91,7 @@ static err read_params(struct scan *in, struct digest *out, struct diag *d)
 		if (scan_at_end(in))
 			return OK;
 		if (!scan_char(in, ','))
-			return refuse(d, "a ',' is missing", scan_rest(in));
+			return refuse(d, "a ',' is missing", STR(""));
 	}
 }
 

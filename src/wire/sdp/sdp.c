@@ -19,7 +19,9 @@ struct reader {
 
 static err refuse(struct reader *r, const char *what, str line)
 {
-	return diag_fail(r->d, ERR(MALFORMED), "SDP", SEE, "%s: \"%.*s\"", what, line.n < 100 ? (int)line.n : 100, line.p);
+	err e = diag_fail(r->d, ERR(MALFORMED), "SDP", SEE, "%s: '%.*s'", what, line.n < 100 ? (int)line.n : 100, line.p);
+	diag_clean(r->d);
+	return e;
 }
 
 /* One more field that a space ends; the last one ends with the line. */

@@ -15,7 +15,9 @@ const unsigned char sip_chars[256] = {
 
 err sip_refuse(struct diag *d, const char *where, const char *see, const char *what, str text)
 {
-	return diag_fail(d, ERR(MALFORMED), where, see, "%s: \"%.*s\"", what, text.n < 120 ? (int)text.n : 120, text.p);
+	err e = diag_fail(d, ERR(MALFORMED), where, see, "%s: '%.*s'", what, text.n < 120 ? (int)text.n : 120, text.p);
+	diag_clean(d);
+	return e;
 }
 
 bool sip_take_quoted(struct scan *s, str *out)

@@ -23,7 +23,7 @@ static err check_options(const struct sip_msg *m, enum sip_hdr_id id, struct dia
 	while (sip_walk_next(m, id, &w, &tag))
 		if (!is_option(tag))
 			return diag_fail(d, ERR(SIP_EXTENSION), sip_hdr_name(id).p, "see RFC 3261 8.2.2.3",
-				"no RFC defines the option tag \"%.*s\"", (int)(tag.n < 100 ? tag.n : 100), tag.p);
+				"no RFC defines the option tag '%.*s'", (int)(tag.n < 100 ? tag.n : 100), tag.p);
 	return OK;
 }
 

@@ -33,6 +33,8 @@ static void check_answer(char *col[COLUMNS], const struct sip_msg *m, err e, con
 	assert_string_equal(col[ANSWER], answer_of(m, e, z));
 	assert_true(d->where[0] != '\0' && d->what[0] != '\0');
 	assert_non_null(strstr(d->remedy, "see RFC "));
+	for (const char *c = d->what; *c != '\0'; c++) /* it goes into a Warning field as it is */
+		assert_true(*c >= ' ' && *c <= '~' && *c != '"' && *c != '\\');
 }
 
 static void check_message(char *col[COLUMNS])

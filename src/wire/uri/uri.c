@@ -11,7 +11,9 @@
 
 static err refuse(struct diag *d, const char *what, str s)
 {
-	return diag_fail(d, ERR(MALFORMED), "URI", SEE_URI, "%s in \"%.*s\"", what, s.n < 120 ? (int)s.n : 120, s.p);
+	err e = diag_fail(d, ERR(MALFORMED), "URI", SEE_URI, "%s in '%.*s'", what, s.n < 120 ? (int)s.n : 120, s.p);
+	diag_clean(d);
+	return e;
 }
 
 int uri_hex_digit(char c)
