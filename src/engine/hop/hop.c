@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "hop_priv.h"
+#include "engine/hop/hop_priv.h"
 
 #include "base/crypt.h"
 

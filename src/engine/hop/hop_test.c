@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "hop_priv.h"
+#include "engine/hop/hop_priv.h"
 #include "os/dns_fake.h"
 
 static const struct fake_row zone[] = {
