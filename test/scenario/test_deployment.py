@@ -9,6 +9,7 @@ import socket
 import ssl
 import stat
 import subprocess
+import threading
 
 import pytest
 
@@ -294,3 +295,29 @@ def test_running_server_presents_the_new_certificate(server_factory):
     assert told.returncode == 0 and "told the server" in told.stderr
     wait_for(lambda: presented(server.port_tls, ca) != old, 10, message="the old certificate is still presented")
     assert ssl.DER_cert_to_PEM_cert(presented(server.port_tls, ca)).strip() == (server.dir / "certs/default.pem").read_text().strip()
+
+
+def test_no_handshake_fails_while_certificates_are_replaced(server_factory):
+    server = server_factory(users=(), fronts=2, key="ec-p256")
+    ca, seen, wrong, stop = server.dir / "ca.pem", set(), [], threading.Event()
+
+    def shake():
+        while not stop.is_set():
+            try:
+                seen.add(presented(server.port_tls, ca))
+            except OSError as why:
+                wrong.append(why)
+
+    threads = [threading.Thread(target=shake) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    wait_for(lambda: seen, 10, message="no handshake succeeds")
+    for _ in range(4):
+        have = len(seen)
+        done("--dir", server.dir, "Request-CsCertificate", "-New")
+        wait_for(lambda: len(seen) > have, 10, message="the new certificate is not presented")
+    stop.set()
+    for thread in threads:
+        thread.join(20)
+    assert not wrong
+    assert len(seen) >= 5

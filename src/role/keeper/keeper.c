@@ -21,6 +21,7 @@ struct keeper {
 	struct keys keys;
 	struct list peers;
 	int dir; /* keys/, opened before the jail */
+	uint64_t sought_at; /* when an unknown key last made us read the files again */
 };
 
 static err keeper_open(struct skel *s, struct diag *d)
@@ -63,9 +64,24 @@ static void keeper_reload(struct skel *s)
 
 /* ---- fronts ---- */
 
+#define SEEK_MS 100
+
+/* A front may learn of a new certificate before we are told to read its key. Not more often than once in SEEK_MS, so that a
+ * front gone wrong cannot keep us reading. */
+static const struct key *find_key(struct keeper *k, str id)
+{
+	const struct key *key = keys_find(&k->keys, id);
+	uint64_t now = loop_now(k->skel->loop);
+	if (key != NULL || (k->sought_at != 0 && now < k->sought_at + SEEK_MS))
+		return key;
+	k->sought_at = now;
+	keeper_reload(k->skel);
+	return keys_find(&k->keys, id);
+}
+
 static err sign(struct keeper *k, const struct ipc_sign *m, uint8_t out[SIGNATURE_MAX], size_t *n)
 {
-	const struct key *key = keys_find(&k->keys, m->key);
+	const struct key *key = find_key(k, m->key);
 	ENSURE(key != NULL, ABSENT);
 	return key_sign(key, m->kind, m->input, out, n);
 }
