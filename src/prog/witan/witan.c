@@ -4,6 +4,7 @@
 
 #include "base/near.h"
 #include "model/cmd.h"
+#include "model/cmd.h"
 
 #include <ctype.h>
 #include <stdarg.h>
@@ -27,9 +28,6 @@ static const struct command commands[] = {
 	{ NULL, NULL, NULL, NULL },
 };
 
-/* Cmdlets are linked only where they were built. */
-#pragma weak cmdlet_main
-
 static const struct command *command_find(str name)
 {
 	for (const struct command *c = commands; c->name != NULL; c++)
@@ -38,9 +36,11 @@ static const struct command *command_find(str name)
 	return NULL;
 }
 
-/* Verb-CsNoun */
+/* Verb-CsNoun, also with the dash of a word processor */
 static bool is_cmdlet(str name)
 {
+	if (cmd_find(name, NULL) != NULL)
+		return true;
 	size_t dash = str_find_char(name, '-');
 	return dash > 0 && isalpha((unsigned char)name.p[0]) &&
 	       str_begins_case(str_cut(name, dash, name.n), STR("-Cs"));
@@ -140,7 +140,7 @@ static int dispatch(int argc, char **argv, const char *dir)
 	const struct command *c = command_find(name);
 	if (c != NULL)
 		return run(c, argc, argv, dir);
-	if (is_cmdlet(name) && cmdlet_main != NULL)
+	if (is_cmdlet(name))
 		return cmdlet_main(argc, argv, dir != NULL ? dir : default_dir());
 	return unknown(name);
 }

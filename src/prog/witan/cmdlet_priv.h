@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Cmdlets: what they share of asking the running server, showing its answers, and explaining themselves. */
+#ifndef WITAN_PROG_CMDLET_PRIV_H
+#define WITAN_PROG_CMDLET_PRIV_H
+
+#include "model/cmd.h"
+#include "prog/witan/witan_priv.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+enum show { SHOW_AUTO, SHOW_TABLE, SHOW_LIST, SHOW_JSON };
+
+/* "table", "list", "json"; false for another word. */
+bool show_find(str word, enum show *out);
+/* AUTO: one object with many properties as a list, else a table. Characters that steer a terminal are shown as "?". */
+void show_objects(FILE *to, const json_t *objects, enum show as);
+/* Text of a foreign peer: lines stay, what else steers a terminal becomes "?". */
+void show_text(FILE *to, str text);
+
+void explain(FILE *to, const struct cmd *c);
+
+/* The control socket of the running server. */
+struct control {
+	int fd;
+	char *in;
+	size_t n, size, taken;
+};
+
+err control_open(struct control *c, const char *dir, struct diag *d);
+void control_close(struct control *c);
+/* Sends {"command":name,"parameters":parameters}. */
+err control_ask(struct control *c, const char *name, json_t *parameters, struct diag *d);
+/* The next line; the caller drops *out. CLOSED at the end. */
+err control_read(struct control *c, json_t **out, struct diag *d);
+/* An answer as err: OK, or the refusal with its reason in d. */
+err control_result(const json_t *answer, struct diag *d);
+
+#endif
