@@ -61,6 +61,8 @@ struct conn_door {
 	void (*on_message)(void *arg, struct conn *c, struct inbound *in);
 	/* The connection has ended; c is freed after the call. */
 	void (*on_close)(void *arg, struct conn *c);
+	/* A connection made by conns_connect can be used. May be NULL. */
+	void (*on_open)(void *arg, struct conn *c);
 };
 
 struct conn_limits {
@@ -93,7 +95,7 @@ void conns_set_tls(struct conns *s, struct tls_server *tls);
 err conns_listen(struct conns *s, int fd, bool secure);
 /* Closes the listeners; connections go on. */
 void conns_stop_listening(struct conns *s);
-/* A connection of ours to a next hop; messages and its end come through the same door. */
+/* A connection of ours to a next hop; messages and its end come through the same door. What is sent before on_open waits for it. */
 err conns_connect(struct conns *s, const struct addr *to, bool secure, str name, struct flow *out);
 size_t conns_count(const struct conns *s);
 void conns_each(struct conns *s, void (*fn)(void *arg, struct conn *c), void *arg);

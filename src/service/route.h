@@ -17,6 +17,15 @@
 
 struct route;
 
+/* A way to another server of the topology. */
+struct route_door {
+	/* Is the host of u one? NULL: there are none. */
+	bool (*is_peer)(void *arg, const struct uri *u);
+	/* Finds or makes a connection to it (RFC 3263, with failover) and calls found(found_arg, e, flow) in a later turn. Answers
+	 * at once, without calling found, when it cannot even try. */
+	err (*dial)(void *arg, const struct uri *u, void (*found)(void *found_arg, err e, const struct flow *flow), void *found_arg);
+};
+
 struct route_config {
 	struct crypt *crypt;         /* its MAC key must be the same in all front processes */
 	const struct users *users;
@@ -27,6 +36,7 @@ struct route_config {
 	uint16_t front, n_fronts;
 	uint64_t home_k0, home_k1;   /* the same in all front processes: who is at home where */
 	err (*send)(void *arg, const struct flow *to, uint64_t request, str bytes);
+	struct route_door door;
 	void *arg;
 	struct log *log;
 	struct meter *meter;

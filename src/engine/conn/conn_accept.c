@@ -200,6 +200,7 @@ err conns_connect(struct conns *s, const struct addr *to, bool secure, str name,
 		net_close(fd);
 		return e;
 	}
+	c->is_ours = true;
 	c->trusted = true;
 	c->state = CONN_CONNECTING;
 	if (secure && failed(tls_connect(s->tls, fd, name, resume, c, &c->tls))) {

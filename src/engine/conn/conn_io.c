@@ -4,6 +4,12 @@
 
 #define READS_PER_TURN 8 /* of CONN_READ_SIZE at most: one peer cannot keep the others waiting */
 
+static void tell_open(struct conn *c)
+{
+	if (c->is_ours && c->set->c.door.on_open != NULL)
+		c->set->c.door.on_open(c->set->c.arg, c);
+}
+
 static void tls_up(struct conn *c)
 {
 	struct conns *s = c->set;
@@ -19,6 +25,7 @@ static void tls_up(struct conn *c)
 		conn_deadline(c, LATE_UNAUTHENTICATED, s->c.limits.unauthenticated_ms);
 	if (c->out.n != 0)
 		conn_mark_dirty(c);
+	tell_open(c);
 }
 
 static void tls_refused(struct conn *c)
@@ -108,6 +115,7 @@ static void connected(struct conn *c)
 	watch_set(&c->watch, WATCH_READ);
 	if (c->out.n != 0)
 		conn_mark_dirty(c);
+	tell_open(c);
 }
 
 void conn_on_ready(void *arg, unsigned events)

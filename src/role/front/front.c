@@ -95,10 +95,16 @@ static void on_close(void *arg, struct conn *c)
 {
 	struct front *f = arg;
 	struct flow flow = conn_flow(c);
+	front_hop_closed(f, c);
 	auth_conn_closed(f->auth, c);
 	front_bus_flow_gone(f, c);
 	reg_flow_gone(f->reg, &flow);
 	txns_flow_gone(f->txns, &flow);
+}
+
+static void on_open(void *arg, struct conn *c)
+{
+	front_hop_opened(arg, c);
 }
 
 err front_send(void *arg, const struct flow *to, uint64_t request, str bytes)
@@ -153,7 +159,7 @@ static err make_engine(struct front *f)
 {
 	struct skel *s = f->skel;
 	TRY(conns_new(&(struct conns_config){ .loop = s->loop, .log = &s->log, .meter = s->meter, .front = (uint16_t)s->index,
-			      .door = { on_message, on_close }, .arg = f },
+			      .door = { on_message, on_close, on_open }, .arg = f },
 		&f->conns));
 	return txns_new(&(struct txns_config){ .timers = loop_timers(s->loop), .log = &s->log, .meter = s->meter,
 				.front = (uint16_t)s->index, .via_host = f->fqdn, .via_port = f->port_tls, .reliable = true,
@@ -181,7 +187,8 @@ static err make_services(struct front *f)
 	return route_new(&(struct route_config){ .crypt = f->crypt, .users = f->users, .reg = f->reg, .txns = f->txns,
 				 .fqdn = f->fqdn, .port_tls = f->port_tls, .port_tcp = f->port_tcp,
 				 .front = (uint16_t)s->index, .n_fronts = (uint16_t)s->n_fronts, .home_k0 = home[0],
-				 .home_k1 = home[1], .send = front_send, .arg = f,
+				 .home_k1 = home[1], .send = front_send,
+				 .door = { front_is_peer_uri, front_dial }, .arg = f,
 				 .log = &s->log, .meter = s->meter },
 		&f->route);
 }
@@ -196,6 +203,7 @@ static err front_open(struct skel *s, struct diag *d)
 	f->skel = s;
 	f->fqdn = str_of(s->fqdn);
 	list_init(&f->signs);
+	list_init(&f->links);
 	for (uint16_t i = 0; i < FRONT_MAX; i++)
 		f->peers[i] = (struct front_peer){ .front = f, .index = i };
 	config_default(&f->config);
@@ -203,6 +211,8 @@ static err front_open(struct skel *s, struct diag *d)
 	crypt_mac_key(f->crypt, (str){ (const char *)s->shared_key, sizeof s->shared_key });
 	memcpy(&f->answers.tag_k0, s->shared_key + 16, 8);
 	memcpy(&f->answers.tag_k1, s->shared_key + 24, 8);
+	if (s->peers[0] != '\0') /* the system's list of DNS servers must be read before the jail */
+		TRY(dns_new(&(struct dns_config){ .loop = s->loop, .log = &s->log, .servers = STR("") }, &f->dns));
 	f->answers.send = front_send;
 	f->answers.arg = f;
 	f->answers.log = &s->log;

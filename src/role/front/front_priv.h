@@ -4,9 +4,11 @@
 
 #include "base/crypt.h"
 #include "engine/conn.h"
+#include "engine/hop.h"
 #include "engine/stage.h"
 #include "engine/txn.h"
 #include "model/config.h"
+#include "os/dns.h"
 #include "role/front.h"
 #include "service/auth.h"
 #include "service/peer.h"
@@ -58,6 +60,10 @@ struct front {
 	struct front_peer peers[FRONT_MAX];
 	struct front_early early[FRONT_MAX + 8];
 	unsigned n_early;
+	struct dns *dns;      /* NULL: there is no other server to look for */
+	struct list links;    /* connections of ours to other servers */
+	size_t n_links;
+	struct loop_task link_task;
 	struct list signs;    /* asked and not answered */
 	uint64_t next_sign;
 	size_t n_signs;
@@ -85,6 +91,12 @@ void front_tell_success(void *arg, str aor);
 /* front_keeper.c */
 err front_keeper_open(struct front *f, int fd);
 struct tls_signer front_signer(struct front *f);
+
+/* front_hop.c */
+bool front_is_peer_uri(void *arg, const struct uri *u);
+err front_dial(void *arg, const struct uri *u, void (*found)(void *found_arg, err e, const struct flow *flow), void *found_arg);
+void front_hop_opened(struct front *f, struct conn *c);
+void front_hop_closed(struct front *f, struct conn *c);
 
 /* front_bus.c */
 err front_bus_open(struct front *f, unsigned index, int fd);

@@ -126,7 +126,9 @@ static err choose(struct route *s, struct request *r)
 		return to_flow(s, r, &w);
 	if (w.is_server)
 		return serve(r);
-	ENSURE(!w.is_foreign, SIP_FORBIDDEN);
+	if (w.is_foreign && s->c.door.is_peer != NULL && s->c.door.is_peer(s->c.arg, &w.uri))
+		return route_to_peer(s, r, &w);
+	ENSURE(!w.is_foreign, SIP_FORBIDDEN); /* other organisations are for an Edge */
 	ENSURE(target.n != 0, SIP_NOT_FOUND);
 	r->target = target;
 	return to_user(s, r, &w);

@@ -53,6 +53,9 @@ err route_copy(const struct route *s, const struct request *r, const struct rout
 /* An answer to relay, made from the one that came: without our Via, and without identities that a client asserts. */
 err route_relay(struct txn *server, struct inbound *in, str start);
 
+/* Sends the request to another server of the topology. */
+err route_to_peer(struct route *s, struct request *r, const struct route_way *w);
+
 /* Sends the request to all its targets by their order, and the best answer back (16.7). */
 err route_fork(struct route *s, struct request *r, const struct route_way *w, const struct reg_target *targets, size_t n);
 
