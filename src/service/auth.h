@@ -60,7 +60,9 @@ err auth_stage(void *state, struct request *r, enum stage_verdict *v);
 
 /* From conn_door.on_close: frees what auth put in the connection's slot and forgets answers under way. */
 void auth_conn_closed(struct auth *a, struct conn *c);
-/* Vault has set the failures of aor to none (an administrator unlocked it, or the time is over). */
-void auth_forgive(struct auth *a, str aor);
+/* What vault tells of a name, known or not: wrong passwords in a row in all processes, and until when (milliseconds
+ * since 1970, 0: not) nobody may sign in by it. No failures: they are forgiven (a right password elsewhere, or an
+ * administrator). */
+void auth_lock(struct auth *a, str aor, uint32_t failures, uint64_t until_unix_ms);
 
 #endif

@@ -19,6 +19,8 @@ static err on_user(struct front *f, str body)
 {
 	struct ipc_user m;
 	TRY(ipc_user_parse(&m, body));
+	if (m.enabled == 0)
+		reg_user_gone(f->reg, m.aor);
 	return users_put(f->users, &(const struct user_row){ .version = m.version, .aor = m.aor, .display_name = m.display_name,
 					    .enabled = m.enabled != 0, .ha1_md5 = m.ha1_md5, .ha1_sha256 = m.ha1_sha256 });
 }
@@ -28,6 +30,7 @@ static err on_user_gone(struct front *f, str body)
 	struct ipc_user_gone m;
 	TRY(ipc_user_gone_parse(&m, body));
 	users_remove(f->users, m.aor);
+	reg_user_gone(f->reg, m.aor);
 	return OK;
 }
 
@@ -36,8 +39,7 @@ static err on_lock(struct front *f, str body)
 	struct ipc_lock m;
 	TRY(ipc_lock_parse(&m, body));
 	users_lock(f->users, m.aor, m.failures, m.until_ms);
-	if (m.failures == 0)
-		auth_forgive(f->auth, m.aor);
+	auth_lock(f->auth, m.aor, m.failures, m.until_ms);
 	return OK;
 }
 

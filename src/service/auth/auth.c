@@ -8,6 +8,10 @@
 #include "model/config.h"
 #include "service/auth/auth_priv.h"
 
+#define FORGET_MS         86400000 /* failures of a name as old as this count no more (vault's time too) */
+#define FORGET_ADDRESS_MS 600000   /* and those of an address */
+#define PER_ADDRESS       8        /* failures from an address that slow an answer like one of a name: many share one */
+
 /* What one request is about. */
 struct claim {
 	str from; /* address of record that the request is to come from */
@@ -46,17 +50,19 @@ void auth_conn_closed(struct auth *a, struct conn *c)
 	auth_conn_free(c);
 }
 
-void auth_forgive(struct auth *a, str aor)
+void auth_lock(struct auth *a, str aor, uint32_t failures, uint64_t until_unix_ms)
 {
-	guesses_forget(&a->names, aor);
+	uint64_t now = auth_unix_ms(a), left = until_unix_ms > now ? until_unix_ms - now : 0;
+	if (failures == 0)
+		guesses_forget(&a->names, aor);
+	else
+		guesses_lock(&a->names, aor, failures, left != 0 ? a->config.timers->now + left : 0);
 }
 
 struct auth_policy auth_policy_of(const struct auth *a)
 {
 	const struct config *c = a->config.config;
-	struct auth_policy p = { .nonce_ms = c->nonce_lifetime * 1000,
-		.max_failures = c->max_failed_sign_ins,
-		.lockout_ms = c->lockout_seconds * 1000 };
+	struct auth_policy p = { .nonce_ms = c->nonce_lifetime * 1000, .max_failures = c->max_failed_sign_ins };
 	p.takes[CRYPT_MD5] = c->use_digest_md5;
 	p.takes[CRYPT_SHA256] = c->use_digest_sha256 || !c->use_digest_md5; /* one there must be */
 	return p;
@@ -177,26 +183,38 @@ static err admit(struct auth *a, struct request *r, const struct claim *c, str p
 	return OK;
 }
 
-static enum stage_verdict wrong(struct auth *a, struct request *r, str aor, bool is_locked)
+/* The first lock, doubled with each wrong password after it: as vault reckons it for all processes together, so that a
+ * name locks here for as long whether vault knows it or not. */
+static uint64_t lock_ms(const struct config *c, uint32_t failures)
+{
+	uint32_t doubled = failures - c->max_failed_sign_ins;
+	uint64_t seconds = doubled < 20 ? (uint64_t)c->lockout_seconds << doubled : UINT64_MAX;
+	return (seconds < c->max_lockout_seconds ? seconds : c->max_lockout_seconds) * 1000;
+}
+
+/* A wrong password for a name that is not locked. Answers the failures in a row. */
+static uint32_t count_failure(struct auth *a, const struct request *r, str aor)
 {
 	const struct auth_config *cf = &a->config;
-	struct auth_policy policy = auth_policy_of(a);
 	uint64_t now = cf->timers->now;
+	uint32_t failures = guesses_add(&a->names, aor, now, FORGET_MS);
+	meter_add(cf->meter, METER_AUTH_FAILED, 1);
+	LOG(cf->log, AUTH_FAILED, LOG_REQ(r->in->request), LOG_STR("user", aor), LOG_INT("failures", failures));
+	if (failures >= cf->config->max_failed_sign_ins)
+		guesses_lock(&a->names, aor, failures, now + lock_ms(cf->config, failures));
+	if (cf->door.on_failure != NULL)
+		cf->door.on_failure(cf->arg, aor, &r->in->peer);
+	return failures;
+}
+
+static enum stage_verdict wrong(struct auth *a, struct request *r, str aor, bool is_locked)
+{
 	char buf[17];
 	str address = guesses_address(&r->in->peer, buf);
-	/* What is long past does not count any more. */
-	(void)guesses_count(&a->addresses, address, now, policy.lockout_ms);
-	uint32_t here = guesses_add(&a->addresses, address, now) / 8;
-	uint32_t failures = policy.max_failures;
-	meter_add(cf->meter, is_locked ? METER_AUTH_LOCKED : METER_AUTH_FAILED, 1);
-	if (!is_locked) {
-		failures = guesses_add(&a->names, aor, now);
-		LOG(cf->log, AUTH_FAILED, LOG_REQ(r->in->request), LOG_STR("user", aor), LOG_INT("failures", failures));
-		if (cf->door.on_failure != NULL)
-			cf->door.on_failure(cf->arg, aor, &r->in->peer);
-	}
-	if (!is_locked && failures == policy.max_failures)
-		LOG(cf->log, AUTH_LOCKED, LOG_REQ(r->in->request), LOG_STR("user", aor));
+	uint32_t here = guesses_add(&a->addresses, address, a->config.timers->now, FORGET_ADDRESS_MS) / PER_ADDRESS;
+	uint32_t failures = is_locked ? auth_policy_of(a).max_failures : count_failure(a, r, aor);
+	if (is_locked)
+		meter_add(a->config.meter, METER_AUTH_LOCKED, 1);
 	return auth_challenge_later(a, r, guesses_delay_ms(failures > here ? failures : here));
 }
 
@@ -212,7 +230,7 @@ static err right(struct auth *a, struct request *r, const struct claim *c, const
 	conn_set_trusted(r->conn);
 	meter_add(cf->meter, METER_AUTH_OK, 1);
 	str aor = user_aor(u);
-	if (u->failures != 0 || guesses_count(&a->names, aor, cf->timers->now, UINT64_MAX) != 0) {
+	if (u->failures != 0 || guesses_count(&a->names, aor) != 0) {
 		guesses_forget(&a->names, aor);
 		if (cf->door.on_success != NULL)
 			cf->door.on_success(cf->arg, aor);
@@ -220,11 +238,10 @@ static err right(struct auth *a, struct request *r, const struct claim *c, const
 	return admit(a, r, c, aor);
 }
 
-static bool is_locked(struct auth *a, const struct user *u, str aor)
+static bool is_locked(const struct auth *a, const struct user *u, str aor)
 {
-	struct auth_policy policy = auth_policy_of(a);
-	uint32_t failures = guesses_count(&a->names, aor, a->config.timers->now, policy.lockout_ms);
-	return failures >= policy.max_failures || (u != NULL && u->locked_until > auth_unix_ms(a));
+	return guesses_is_locked(&a->names, aor, a->config.timers->now) ||
+	       (u != NULL && u->locked_until > auth_unix_ms(a));
 }
 
 /* Credentials with a nonce that may be used. */

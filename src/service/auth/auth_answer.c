@@ -38,13 +38,11 @@ static bool is_md5_only(const struct request *r)
 	return false;
 }
 
-static void add_challenge(
-	const struct auth *a, const struct request *r, struct sip_out *o, enum crypt_hash h, bool stale)
+static void add_challenge(const struct auth *a, const struct request *r, struct sip_out *o, enum crypt_hash h,
+	const char nonce[NONCE_TEXT], bool stale)
 {
 	bool is_register = r->in->msg.method == SIP_METHOD_REGISTER;
-	char nonce[NONCE_TEXT];
 	str realm = auth_realm(a, r);
-	nonce_make(a->config.crypt, &r->in->flow, a->config.timers->now, nonce);
 	sip_out_addf(o, is_register ? SIP_HDR_WWW_AUTHENTICATE : SIP_HDR_PROXY_AUTHENTICATE,
 		"Digest realm=\"%.*s\", nonce=\"%.*s\", algorithm=%.*s, qop=\"auth\"%s", STR_FMT(realm), NONCE_TEXT,
 		nonce, STR_FMT(algorithms[h]), stale ? ", stale=true" : "");
@@ -56,11 +54,13 @@ void auth_challenge(struct auth *a, struct request *r, bool stale)
 	struct auth_policy policy = auth_policy_of(a);
 	bool sha256 = policy.takes[CRYPT_SHA256] && !(policy.takes[CRYPT_MD5] && is_md5_only(r));
 	struct sip_out o;
+	char nonce[NONCE_TEXT]; /* one for all: it is the count that is used up */
+	nonce_make(a->config.crypt, &r->in->flow, a->config.timers->now, nonce);
 	request_answer(r, &o, status, STR(""));
 	if (sha256)
-		add_challenge(a, r, &o, CRYPT_SHA256, stale); /* the one we prefer comes first (RFC 8760 2.3) */
+		add_challenge(a, r, &o, CRYPT_SHA256, nonce, stale); /* the one we prefer comes first (RFC 8760 2.3) */
 	if (policy.takes[CRYPT_MD5])
-		add_challenge(a, r, &o, CRYPT_MD5, stale);
+		add_challenge(a, r, &o, CRYPT_MD5, nonce, stale);
 	request_send(r, &o, status);
 	meter_add(a->config.meter, METER_AUTH_CHALLENGED, 1);
 }

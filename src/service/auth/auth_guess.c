@@ -7,6 +7,7 @@ struct guess {
 	struct map_node node;
 	struct list age;
 	uint64_t last_ms;
+	uint64_t until_ms; /* locked until then; 0: not */
 	uint32_t failures;
 	uint16_t key_n;
 	char key[];
@@ -44,15 +45,16 @@ static struct guess *find(const struct guesses *g, str key)
 	return n != NULL ? MAP_OF(n, struct guess, node) : NULL;
 }
 
-uint32_t guesses_count(struct guesses *g, str key, uint64_t now_ms, uint64_t forget_ms)
+uint32_t guesses_count(const struct guesses *g, str key)
 {
-	struct guess *u = find(g, key);
-	if (u == NULL)
-		return 0;
-	if (now_ms - u->last_ms < forget_ms)
-		return u->failures;
-	drop(g, u);
-	return 0;
+	const struct guess *u = find(g, key);
+	return u != NULL ? u->failures : 0;
+}
+
+bool guesses_is_locked(const struct guesses *g, str key, uint64_t now_ms)
+{
+	const struct guess *u = find(g, key);
+	return u != NULL && u->until_ms > now_ms;
 }
 
 static struct guess *add(struct guesses *g, str key)
@@ -72,17 +74,38 @@ static struct guess *add(struct guesses *g, str key)
 	return u;
 }
 
-uint32_t guesses_add(struct guesses *g, str key, uint64_t now_ms)
+/* The entry of key, made when there is none, as the one touched last; NULL without memory. */
+static struct guess *touch(struct guesses *g, str key)
 {
 	struct guess *u = find(g, key);
 	if (u == NULL)
 		u = add(g, key);
 	if (u == NULL)
-		return 0;
+		return NULL;
 	list_remove(&u->age);
 	list_add(&g->by_age, &u->age);
+	return u;
+}
+
+uint32_t guesses_add(struct guesses *g, str key, uint64_t now_ms, uint64_t forget_ms)
+{
+	struct guess *u = touch(g, key);
+	if (u == NULL)
+		return 0;
+	uint64_t since = u->last_ms > u->until_ms ? u->last_ms : u->until_ms;
+	if (since + forget_ms <= now_ms)
+		u->failures = 0;
 	u->last_ms = now_ms;
 	return ++u->failures;
+}
+
+void guesses_lock(struct guesses *g, str key, uint32_t failures, uint64_t until_ms)
+{
+	struct guess *u = touch(g, key);
+	if (u == NULL)
+		return;
+	u->failures = failures > u->failures ? failures : u->failures;
+	u->until_ms = until_ms > u->until_ms ? until_ms : u->until_ms;
 }
 
 void guesses_forget(struct guesses *g, str key)

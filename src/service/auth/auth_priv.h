@@ -82,10 +82,13 @@ struct guesses {
 
 void guesses_init(struct guesses *g);
 void guesses_fini(struct guesses *g);
-/* Failures in a row of key. Those whose last is forget_ms ago or more are forgotten. */
-uint32_t guesses_count(struct guesses *g, str key, uint64_t now_ms, uint64_t forget_ms);
-/* One more; answers how many there are now (0 only without memory). */
-uint32_t guesses_add(struct guesses *g, str key, uint64_t now_ms);
+/* Failures in a row of key. */
+uint32_t guesses_count(const struct guesses *g, str key);
+bool guesses_is_locked(const struct guesses *g, str key, uint64_t now_ms);
+/* One more; answers how many there are now (0 only without memory). They begin anew when the last is forget_ms ago. */
+uint32_t guesses_add(struct guesses *g, str key, uint64_t now_ms, uint64_t forget_ms);
+/* Key is locked until then (0: not), and has failed so often at least. */
+void guesses_lock(struct guesses *g, str key, uint32_t failures, uint64_t until_ms);
 void guesses_forget(struct guesses *g, str key);
 /* IPv4: the address; IPv6: its /64. Answers the key in out. */
 str guesses_address(const struct addr *a, char out[17]);
@@ -104,7 +107,7 @@ struct auth {
 /* What the configuration says, at this moment. */
 struct auth_policy {
 	bool takes[CRYPT_HASH_N];
-	uint32_t nonce_ms, max_failures, lockout_ms;
+	uint32_t nonce_ms, max_failures;
 };
 struct auth_policy auth_policy_of(const struct auth *a);
 

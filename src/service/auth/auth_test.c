@@ -668,7 +668,7 @@ static void a_right_password_and_vault_forgive(void **state)
 	assert_int_equal(b->n_successes, 1);
 	for (unsigned i = 0; i < 10; i++)
 		(void)fail_once(b, &c, "bob", "wrong");
-	auth_forgive(b->auth, STR("bob@" DOMAIN));
+	auth_lock(b->auth, STR("bob@" DOMAIN), 0, 0);
 	nonce = CHALLENGE(b, .conn = &c, .from = "bob");
 	ASSERT_PASSES(RUN(b, .conn = &c, .from = "bob", .nonce = nonce, .password = "secret2"), "bob");
 	auth_conn_closed(b->auth, &c);
@@ -684,6 +684,46 @@ static void vault_locks(void **state)
 	const char *nonce = CHALLENGE(b, .conn = &c);
 	ASSERT_PASSES(RUN(b, .conn = &c, .nonce = nonce), "ann");
 	assert_int_equal(b->n_successes, 1);
+	auth_conn_closed(b->auth, &c);
+}
+
+static void locks_double_for_everybody(void **state)
+{
+	struct bench *b = *state;
+	static const char *const names[] = { "ann", "zoe" };
+	for (size_t i = 0; i < 2; i++) {
+		struct conn c = fake_conn((uint32_t)i + 1, true);
+		unsigned failures = b->n_failures;
+		for (unsigned n = 0; n < 10; n++)
+			(void)fail_once(b, &c, names[i], "wrong");
+		timers_run(&b->timers, b->timers.now + b->config.lockout_seconds * 1000);
+		assert_int_equal(fail_once(b, &c, names[i], "wrong"), 2000);
+		assert_int_equal(b->n_failures - failures, 11);
+		timers_run(&b->timers, b->timers.now + b->config.lockout_seconds * 1500);
+		assert_int_equal(fail_once(b, &c, names[i], "wrong"), 2000);
+		assert_int_equal(b->n_failures - failures, 11); /* not looked at */
+		timers_run(&b->timers, b->timers.now + b->config.lockout_seconds * 500);
+		assert_int_equal(fail_once(b, &c, names[i], "wrong"), 2000);
+		assert_int_equal(b->n_failures - failures, 12);
+		auth_conn_closed(b->auth, &c);
+	}
+}
+
+static void vault_locks_strangers_too(void **state)
+{
+	struct bench *b = *state;
+	struct conn c = fake_conn(1, true);
+	auth_lock(b->auth, STR("zoe@" DOMAIN), 10, unix_now + 5000);
+	(void)fail_once(b, &c, "zoe", "wrong");
+	assert_int_equal(b->n_failures, 0);
+	timers_run(&b->timers, b->timers.now + 5000);
+	(void)fail_once(b, &c, "zoe", "wrong");
+	assert_int_equal(b->n_failures, 1);
+	/* tries at other processes count here */
+	auth_lock(b->auth, STR("bob@" DOMAIN), 9, 0);
+	(void)fail_once(b, &c, "bob", "wrong");
+	(void)fail_once(b, &c, "bob", "secret2");
+	assert_int_equal(b->n_failures, 2);
 	auth_conn_closed(b->auth, &c);
 }
 
@@ -753,13 +793,13 @@ static void failures_are_remembered_of_a_bounded_number(void **state)
 	guesses_init(&g);
 	for (int i = 0; i < AUTH_GUESSED_MAX + 10; i++) {
 		snprintf(key, sizeof key, "n%d", 10 + i);
-		assert_int_equal(guesses_add(&g, str_of(key), 1), 1);
-		(void)guesses_add(&g, STR("n5"), 1); /* stays: it is touched again and again */
+		assert_int_equal(guesses_add(&g, str_of(key), 1, 100), 1);
+		(void)guesses_add(&g, STR("n5"), 1, 100); /* stays: it is touched again and again */
 	}
 	assert_int_equal(g.by_key.n, AUTH_GUESSED_MAX);
-	assert_int_not_equal(guesses_count(&g, STR("n5"), 1, 100), 0);
-	assert_int_equal(guesses_count(&g, STR("n11"), 1, 100), 0);
-	assert_int_equal(guesses_count(&g, STR("n5"), 101, 100), 0);
+	assert_int_not_equal(guesses_count(&g, STR("n5")), 0);
+	assert_int_equal(guesses_count(&g, STR("n11")), 0);
+	assert_int_equal(guesses_add(&g, STR("n5"), 101, 100), 1);
 	guesses_fini(&g);
 	struct addr a = { .ip = { 0x20, 1, 0xd, 0xb8, 1, 2, 3, 4, 5 }, .family = 6 }, a2 = a;
 	char b1[17], b2[17];
@@ -799,6 +839,8 @@ int main(void)
 		CASE(guessing_locks),
 		CASE(a_right_password_and_vault_forgive),
 		CASE(vault_locks),
+		CASE(locks_double_for_everybody),
+		CASE(vault_locks_strangers_too),
 		CASE(disabled_users_are_as_unknown),
 		CASE(slowed_answers_are_bounded),
 		CASE(an_address_that_guesses_is_slowed),
