@@ -236,8 +236,8 @@ static err on_auth_failed(struct vault *v, str body)
 	struct tally_entry *e = tally_add(&v->tally, m.aor, exists, vault_unix_ms(), &v->config, &locked);
 	if (e == NULL)
 		return OK;
-	if (exists || locked)
-		vault_tell_lock(v, m.aor, e->failures, e->until_ms);
+	/* Strangers too: how fast a process answers must not depend on who is known. */
+	vault_tell_lock(v, m.aor, e->failures, e->until_ms);
 	if (!locked)
 		return OK;
 	LOG(&v->skel->log, AUTH_LOCKED, LOG_STR("user", m.aor), LOG_STR("address", m.address), LOG_INT("failures", e->failures),
