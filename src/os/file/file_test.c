@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -107,12 +108,37 @@ static void refusals(void **state)
 	buf_fini(&b);
 }
 
+/* A disk of our own that is full: the old content stays. Needs the right to mount. */
+static void full_disk(void **state)
+{
+	static char large[200000];
+	struct room *r = *state;
+	struct diag d = { 0 };
+	char path[80];
+	snprintf(path, sizeof(path), "%s/sub", r->path);
+	assert_int_equal(mkdirat(r->fd, "sub", 0700), 0);
+	if (mount("tmpfs", path, "tmpfs", 0, "size=64k") != 0)
+		skip();
+	err small = file_write(r->fd, "sub/a", STR("small"), 0600, NULL);
+	err e = file_write(r->fd, "sub/a", (str){ large, sizeof(large) }, 0600, &d);
+	struct buf b;
+	err again = file_read(r->fd, "sub/a", 100, &b, NULL);
+	bool is_old = str_eq(buf_str(&b), STR("small"));
+	buf_fini(&b);
+	assert_int_equal(umount(path), 0);
+	assert_false(failed(small) || failed(again));
+	assert_true(err_is(e, ERR_DISK_FULL));
+	assert_non_null(strstr(d.remedy, "df"));
+	assert_true(is_old);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(write_and_read, enter, leave),
 		cmocka_unit_test_setup_teardown(ceilings, enter, leave),
 		cmocka_unit_test_setup_teardown(refusals, enter, leave),
+		cmocka_unit_test_setup_teardown(full_disk, enter, leave),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -415,6 +415,93 @@ static void rsa_pkcs1(void **state)
 	close_world(&w);
 }
 
+/* A server with other ticket keys does not know the ticket, and shakes hands in full. */
+static void foreign_ticket(void **state)
+{
+	static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
+	for (size_t i = 0; i < 2; i++) {
+		struct world w;
+		struct end e;
+		struct peer p;
+		open_world(&w, &LEAF(), false);
+		open_peer(&p, &w, versions[i]);
+		shake(&w, &e, &p);
+		expect_echo(&e, &p);
+		hang_up(&p);
+		close_end(&e);
+		assert_non_null(p.session);
+		memset(w.ticket_keys, 'j', sizeof(w.ticket_keys));
+		struct tls_config c = config_of(&w, &w.leaf, false);
+		tls_server_unref(w.server);
+		assert_false(failed(tls_server_new(&c, w.loop, &w.server, NULL)));
+		shake(&w, &e, &p);
+		assert_int_equal(e.io, TLS_DONE);
+		assert_false(tls_resumed(e.t));
+		assert_int_equal(w.keeper.n_signed, 2);
+		hang_up(&p);
+		close_end(&e);
+		close_peer(&p);
+		close_world(&w);
+	}
+}
+
+/* TLS 1.2: a peer that wants to shake hands again costs no signature. */
+static void no_renegotiation(void **state)
+{
+	struct world w;
+	struct end e;
+	struct peer p;
+	char in[16];
+	size_t n;
+	open_world(&w, &LEAF(), false);
+	open_peer(&p, &w, TLS1_2_VERSION);
+	shake(&w, &e, &p);
+	expect_echo(&e, &p);
+	assert_int_equal(SSL_renegotiate(p.ssl), 1);
+	for (int i = 0; i < 5; i++) {
+		ERR_clear_error();
+		(void)SSL_do_handshake(p.ssl);
+		enum tls_io io = tls_read(e.t, in, sizeof(in), &n);
+		assert_true(io != TLS_DONE && io != TLS_WAIT);
+		turn(&w);
+	}
+	assert_int_equal(w.keeper.n_signed, 1);
+	hang_up(&p);
+	close_end(&e);
+	close_peer(&p);
+	close_world(&w);
+}
+
+/* The intermediate certificate is sent along; the peer knows the root only. */
+static void intermediate(void **state)
+{
+	struct world w;
+	struct end e;
+	struct peer p;
+	struct made middle, leaf;
+	char chain[16384];
+	open_world(&w, &LEAF(), false);
+	make(&middle, &CA(.cn = "Middle CA"), &w.ca);
+	make(&leaf, &LEAF(), &middle);
+	snprintf(chain, sizeof(chain), "%s%s", leaf.pem, middle.pem);
+	struct tls_config c = config_of(&w, &leaf, false);
+	c.chain_pem = str_of(chain);
+	w.keeper.key = leaf.key;
+	tls_server_unref(w.server);
+	assert_false(failed(tls_server_new(&c, w.loop, &w.server, NULL)));
+	open_peer(&p, &w, TLS1_3_VERSION);
+	shake(&w, &e, &p);
+	assert_int_equal(e.io, TLS_DONE);
+	assert_int_equal(p.r, 1);
+	assert_int_equal(SSL_get_verify_result(p.ssl), X509_V_OK);
+	hang_up(&p);
+	close_end(&e);
+	close_peer(&p);
+	close_world(&w);
+	unmake(&leaf);
+	unmake(&middle);
+}
+
 static void old_is_refused(void **state)
 {
 	struct world w;
@@ -847,6 +934,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kinds_of_keys),
 		cmocka_unit_test(rsa_pkcs1),
+		cmocka_unit_test(foreign_ticket),
+		cmocka_unit_test(no_renegotiation),
+		cmocka_unit_test(intermediate),
 		cmocka_unit_test(old_is_refused),
 		cmocka_unit_test(garbage),
 		cmocka_unit_test(signature_fails),
