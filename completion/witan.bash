@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 # Completion of witan for bash. The words come from the program's own help, so that they are always those of this version.
 
-# The first words of the lines of some help: commands, or options.
-_witan_words() {
-	"$1" "${@:3}" 2>/dev/null | sed -n "s/^  \($2\)\( .*\)\{0,1\}\$/\1/p"
+# The commands that the help lists.
+_witan_commands() {
+	"$1" help 2>/dev/null | sed -n 's/^  \([A-Za-z][A-Za-z-]*\) .*/\1/p'
+}
+
+# The options that a command's help names.
+_witan_options() {
+	"$1" "$2" --help 2>/dev/null | grep -oE '(^|[ [])--?[A-Za-z][A-Za-z-]*' | tr -d ' [' | sort -u
 }
 
 _witan() {
-	local witan=${COMP_WORDS[0]} current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command= words i
+	local witan=${COMP_WORDS[0]} current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' words i
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
 		--dir) ((i++)) ;;
@@ -20,20 +25,21 @@ _witan() {
 	--dir) mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
 	--topology | -PasswordFile) mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
 	-Type) words=Default ;;
-	-As) words="list json" ;;
+	-As) words="table list json" ;;
+	-Enabled) words="true false" ;;
 	--format) words="table json" ;;
 	--key) words="rsa-2048 rsa-3072 rsa-4096 ec-p256 ec-p384" ;;
 	*)
 		if [ -z "$command" ]; then
-			words="--dir --help --version $(_witan_words "$witan" '[A-Za-z][A-Za-z-]*' help)"
-		elif [ "$command" = help ]; then
-			words=$(_witan_words "$witan" '[A-Za-z][A-Za-z-]*' help)
+			words="--dir --help --version $(_witan_commands "$witan")"
+		elif [ "$command" = help ] || [ "${command,,}" = get-help ]; then
+			words=$(_witan_commands "$witan")
 		elif [ "$command" = plan ] && [ "$before" = plan ]; then
 			words="certificates --help"
 		elif [ "$command" = parse-message ] && [[ $current != -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -f -- "$current") && return
 		else
-			words="--help $(_witan_words "$witan" '--\{0,1\}[A-Za-z][A-Za-z-]*' "$command" --help)"
+			words="--help $(_witan_options "$witan" "$command")"
 		fi
 		;;
 	esac

@@ -221,10 +221,12 @@ def complete(*words):
 
 def test_bash_completes_commands_and_options():
     assert set(listed()) <= set(complete(""))
-    assert complete("--dir", "/nowhere", "init", "--port-sip-t") == ["--port-sip-tls", "--port-sip-tcp"]
+    assert complete("--dir", "/nowhere", "init", "--port-sip-t") == ["--port-sip-tcp", "--port-sip-tls"]
     assert "Request-CsCertificate" in complete("request")
     assert complete("Get-CsCertificate", "-a") == ["-As"]
-    assert complete("Get-CsCertificate", "-As", "") == ["list", "json"]
+    assert complete("Get-CsCertificate", "-As", "") == ["table", "list", "json"]
+    assert set(complete("trace", "--")) >= {"--user", "--address", "--json"}
+    assert "-DisplayName" in complete("New-CsUser", "-")
 
 
 def test_deployment_is_found_by_environment_and_place(made):
@@ -253,7 +255,9 @@ def test_certificate_is_shown_as_openssl_sees_it(made):
     assert shown["Thumbprint"] in print_out.replace(":", "")
     assert int(shown["SerialNumber"], 16) == int(print_out.split("serial=")[1].split()[0], 16)
     assert shown["Subject"] == "CN=uc01.corp.test,O=example.test" and shown["Use"] == "Default"
-    assert shown["Thumbprint"] in done("--dir", made, "Get-CsCertificate", "-Type", "default")
+    for form in ("list", "table"):
+        assert shown["Thumbprint"] in done("--dir", made, "Get-CsCertificate", "-Type", "default", "-As", form)
+    refused(2, "--dir", made, "Get-CsCertificate", "-As", "xml", says=["-As"])
     refused(2, "--dir", made, "Get-CsCertificate", "-Type", "Internal", says=["Default"])
 
 

@@ -19,7 +19,7 @@ struct certificate {
 	int dirfd;
 	struct arena arena;
 	enum cert_usage usage;
-	bool as_json;
+	err (*show)(struct certificate *c, const struct cert_view *v);
 	struct diag diag;
 };
 
@@ -43,7 +43,7 @@ static void time_text(int64_t t, char out[32])
 
 /* ---- showing ---- */
 
-static void show_list(const struct certificate *c, const struct cert_view *v)
+static err show_list(struct certificate *c, const struct cert_view *v)
 {
 	char from[32], to[32];
 	time_text(v->not_before, from);
@@ -56,9 +56,19 @@ static void show_list(const struct certificate *c, const struct cert_view *v)
 		from, to);
 	(void)printf("SerialNumber     : %s\nThumbprint       : %s\nKey              : %.*s\n", v->serial,
 		v->thumbprint, STR_FMT(v->key));
+	return OK;
 }
 
-static bool show_json(const struct certificate *c, const struct cert_view *v)
+static err show_table(struct certificate *c, const struct cert_view *v)
+{
+	char to[32];
+	time_text(v->not_after, to);
+	(void)printf("%-8s %-20s  %-40s  %s\n", "Use", "NotAfter", "Thumbprint", "Subject");
+	(void)printf("%-8s %-20s  %-40s  %.*s\n", cert_usage_word(c->usage), to, v->thumbprint, STR_FMT(v->subject));
+	return OK;
+}
+
+static err show_json(struct certificate *c, const struct cert_view *v)
 {
 	char from[32], to[32];
 	time_text(v->not_before, from);
@@ -72,23 +82,35 @@ static bool show_json(const struct certificate *c, const struct cert_view *v)
 		v->key.p, v->key.n);
 	bool ok = all != NULL && json_dumpf(all, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF;
 	json_decref(all);
-	return ok;
+	return ok ? OK : ERR(NO_MEMORY);
 }
 
-static err show(struct certificate *c, const struct cert_view *v)
+static const struct {
+	const char *word;
+	err (*show)(struct certificate *c, const struct cert_view *v);
+} forms[] = {
+	{ "list", show_list }, /* unless -As says something else */
+	{ "table", show_table },
+	{ "json", show_json },
+};
+
+static bool set_form(struct certificate *c, const char *word)
 {
-	if (!c->as_json)
-		show_list(c, v);
-	else
-		ENSURE(show_json(c, v), NO_MEMORY);
-	return OK;
+	c->show = forms[0].show;
+	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+		if (word != NULL && !str_eq_case(str_of(word), str_of(forms[i].word)))
+			continue;
+		c->show = forms[i].show;
+		return true;
+	}
+	return false;
 }
 
 static err get(struct certificate *c)
 {
 	struct cert_view view;
 	TRY(read_current(c, &view));
-	return show(c, &view);
+	return c->show(c, &view);
 }
 
 /* ---- a new one ---- */
@@ -147,9 +169,8 @@ static int run(struct certificate *c, const char *type, const char *as, err (*wo
 {
 	if (type != NULL && !cert_usage_find(str_of(type), &c->usage))
 		return witan_usage(c->command, "there is no certificate of type \"%s\"; there is: Default", type);
-	c->as_json = as != NULL && str_eq_case(str_of(as), STR("json"));
-	if (as != NULL && !c->as_json && !str_eq_case(str_of(as), STR("list")))
-		return witan_usage(c->command, "-As cannot be \"%s\": list or json", as);
+	if (!set_form(c, as))
+		return witan_usage(c->command, "-As cannot be \"%s\": table, list or json", as);
 	c->dirfd = deploy_open(c->dir, &c->diag);
 	if (c->dirfd < 0)
 		return witan_fail(c->command, ERR(ABSENT), &c->diag);
@@ -166,7 +187,7 @@ int get_certificate_main(int argc, char **argv, const char *dir)
 	const char *type = NULL, *as = NULL;
 	const struct witan_option options[] = {
 		{ "-Type", WITAN_TEXT, &type, "USAGE", "what the certificate is for (Default)", 0 },
-		{ "-As", WITAN_TEXT, &as, "list|json", "how it is printed", 0 },
+		{ "-As", WITAN_TEXT, &as, "table|list|json", "how it is printed", 0 },
 		{ NULL, WITAN_FLAG, NULL, NULL, NULL, 0 },
 	};
 	int status;
@@ -184,7 +205,7 @@ int request_certificate_main(int argc, char **argv, const char *dir)
 	const struct witan_option options[] = {
 		{ "-New", WITAN_FLAG, &is_new, NULL, "make a new key and a certificate for it (must be given)", 0 },
 		{ "-Type", WITAN_TEXT, &type, "USAGE", "what the certificate is for (Default)", 0 },
-		{ "-As", WITAN_TEXT, &as, "list|json", "how the new one is printed", 0 },
+		{ "-As", WITAN_TEXT, &as, "table|list|json", "how the new one is printed", 0 },
 		{ NULL, WITAN_FLAG, NULL, NULL, NULL, 0 },
 	};
 	int status;

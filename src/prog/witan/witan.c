@@ -4,7 +4,6 @@
 
 #include "base/near.h"
 #include "model/cmd.h"
-#include "model/cmd.h"
 
 #include <ctype.h>
 #include <stdarg.h>
