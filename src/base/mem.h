@@ -33,6 +33,11 @@ void *arena_zalloc(struct arena *a, size_t size);
 /* A copy of s; p is NULL past the ceiling. */
 str arena_copy(struct arena *a, str s);
 
+/* The parts one after another; p is NULL past the ceiling. */
+str arena_join(struct arena *a, const str *parts, size_t n_parts);
+/* v in decimal; p is NULL past the ceiling. */
+str arena_decimal(struct arena *a, uint64_t v);
+
 /* ---- buffer ---- */
 
 struct buf {

@@ -88,3 +88,27 @@ str arena_copy(struct arena *a, str s)
 		memcpy(p, s.p, s.n);
 	return (str){ p, s.n };
 }
+
+str arena_join(struct arena *a, const str *parts, size_t n_parts)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < n_parts; i++)
+		n += parts[i].n;
+	char *p = arena_alloc(a, n != 0 ? n : 1), *at = p;
+	if (p == NULL)
+		return (str){ NULL, 0 };
+	for (size_t i = 0; i < n_parts; at += parts[i++].n)
+		if (parts[i].n != 0)
+			memcpy(at, parts[i].p, parts[i].n);
+	return (str){ p, n };
+}
+
+str arena_decimal(struct arena *a, uint64_t v)
+{
+	char digits[20];
+	size_t i = sizeof digits;
+	do
+		digits[--i] = (char)('0' + v % 10);
+	while ((v /= 10) != 0);
+	return arena_copy(a, (str){ digits + i, sizeof digits - i });
+}

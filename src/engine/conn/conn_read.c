@@ -2,7 +2,6 @@
 /* From bytes to messages: framing, parsing, and the answer to what is not well-formed. */
 #include "engine/conn/conn_priv.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #define ARENA_FIRST   4096u /* what an ordinary message needs for its rows and its answer, in the same allocation */
@@ -59,13 +58,11 @@ void inbound_set_source(struct inbound *in, const struct flow *flow, const struc
 	in->peer = *peer;
 	in->secure = secure;
 	in->request = request;
-	char *p = in->msg.is_request ? arena_alloc(&in->arena, ADDR_TEXT + 32) : NULL;
-	if (p == NULL)
+	if (!in->msg.is_request)
 		return;
-	int n = snprintf(p, ADDR_TEXT + 32, ";received=%s", addr_print(peer, host));
-	if (in->msg.via.has_rport)
-		n += snprintf(p + n, 32, ";rport=%u", peer->port);
-	in->via_params = (str){ p, (size_t)n };
+	str port = in->msg.via.has_rport ? arena_decimal(&in->arena, peer->port) : STR("");
+	const str parts[] = { STR(";received="), str_of(addr_print(peer, host)), port.n != 0 ? STR(";rport=") : STR(""), port };
+	in->via_params = arena_join(&in->arena, parts, sizeof parts / sizeof parts[0]);
 }
 
 static void fill(struct conn *c, struct inbound *in)

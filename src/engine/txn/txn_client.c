@@ -4,7 +4,6 @@
 
 #include "base/enc.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 /*
@@ -87,17 +86,24 @@ static void again(void *arg)
 	txn_timer(t, &t->again, t->interval, again);
 }
 
+static void put_u32(uint8_t *p, uint32_t v)
+{
+	for (int i = 0; i < 4; i++)
+		p[i] = (uint8_t)(v >> (24 - 8 * i));
+}
+
 static str make_via(struct txn *t, struct arena *a, str tail)
 {
 	const struct txns_config *c = &t->set->c;
-	size_t room = c->via_host.n + tail.n + 96;
-	char *p = arena_alloc(a, room);
-	if (p == NULL)
-		return STR("");
-	int n = snprintf(p, room, "SIP/2.0/%s %.*s:%u;branch=" BRANCH_PREFIX "%04x%08x%08x%s%.*s",
-		t->flow.is_plain ? "TCP" : "TLS", STR_FMT(c->via_host), c->via_port, c->front, t->slot, t->serial,
-		tail.n != 0 ? "." : "", STR_FMT(tail));
-	return (str){ p, (size_t)n };
+	uint8_t id[10] = { (uint8_t)(c->front >> 8), (uint8_t)c->front };
+	char hex[20];
+	put_u32(id + 2, t->slot);
+	put_u32(id + 6, t->serial);
+	enc_hex(id, sizeof id, hex);
+	const str parts[] = { t->flow.is_plain ? STR("SIP/2.0/TCP ") : STR("SIP/2.0/TLS "), c->via_host, STR(":"),
+		arena_decimal(a, c->via_port), STR(";branch=" BRANCH_PREFIX), { hex, sizeof hex }, tail.n != 0 ? STR(".") : STR(""),
+		tail };
+	return arena_join(a, parts, sizeof parts / sizeof parts[0]);
 }
 
 static err begin(struct txn *t, struct sip_out *o, str tail)
@@ -154,13 +160,11 @@ static void send_beside(struct txn *t, str method, const struct sip_msg *respons
 	buf_init(&b, 256u << 10);
 	if (t->sent_n == 0 || failed(sip_msg_parse(&m, (str){ t->sent, t->sent_n }, &a, NULL, NULL)))
 		return;
-	char *start = arena_alloc(&a, m.request_uri.n + 32);
-	char *cseq = arena_alloc(&a, 32);
-	if (start == NULL || cseq == NULL)
+	str start = arena_join(&a, (const str[]){ method, STR(" "), m.request_uri, STR(" SIP/2.0") }, 4);
+	str cseq = arena_join(&a, (const str[]){ arena_decimal(&a, m.cseq), STR(" "), method }, 3);
+	if (start.p == NULL || cseq.p == NULL)
 		return;
-	int n = snprintf(start, m.request_uri.n + 32, "%.*s %.*s SIP/2.0", STR_FMT(method), STR_FMT(m.request_uri));
-	sip_out_new(&o, &a, (str){ start, (size_t)n });
-	n = snprintf(cseq, 32, "%u %.*s", m.cseq, STR_FMT(method));
+	sip_out_new(&o, &a, start);
 	sip_out_add(&o, SIP_HDR_VIA, m.via.raw);
 	for (const struct sip_hdr *h = sip_hdr_first(&m, SIP_HDR_ROUTE); h != NULL; h = sip_hdr_next(&m, h))
 		sip_out_add(&o, SIP_HDR_ROUTE, h->value);
@@ -168,7 +172,7 @@ static void send_beside(struct txn *t, str method, const struct sip_msg *respons
 	sip_out_add(&o, SIP_HDR_FROM, sip_hdr_value(&m, SIP_HDR_FROM));
 	sip_out_add(&o, SIP_HDR_TO, sip_hdr_value(response != NULL ? response : &m, SIP_HDR_TO));
 	sip_out_add(&o, SIP_HDR_CALL_ID, m.call_id);
-	sip_out_add(&o, SIP_HDR_CSEQ, (str){ cseq, (size_t)n });
+	sip_out_add(&o, SIP_HDR_CSEQ, cseq);
 	if (!failed(sip_out_print(&o, &b)))
 		(void)failed(txn_send(t, buf_str(&b)));
 }

@@ -32,11 +32,27 @@ err addr_parse(str s, uint16_t port, struct addr *out)
 	return OK;
 }
 
+/* Written with every request; inet_ntop goes through the whole of printf for it. */
+static void print_ipv4(const uint8_t ip[4], char *out)
+{
+	for (int i = 0; i < 4; i++) {
+		unsigned v = ip[i];
+		if (v >= 100)
+			*out++ = (char)('0' + v / 100);
+		if (v >= 10)
+			*out++ = (char)('0' + v / 10 % 10);
+		*out++ = (char)('0' + v % 10);
+		*out++ = i < 3 ? '.' : '\0';
+	}
+}
+
 const char *addr_print(const struct addr *a, char out[ADDR_TEXT])
 {
 	out[0] = '\0';
-	if (a->family != 0)
-		inet_ntop(a->family == 4 ? AF_INET : AF_INET6, a->ip, out, ADDR_TEXT);
+	if (a->family == 4)
+		print_ipv4(a->ip, out);
+	else if (a->family == 6)
+		inet_ntop(AF_INET6, a->ip, out, ADDR_TEXT);
 	return out;
 }
 

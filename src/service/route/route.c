@@ -2,7 +2,6 @@
 /* The checks of RFC 3261 16.3 and the choice of targets (16.5). */
 #include "service/route/route_priv.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 err route_new(const struct route_config *config, struct route **out)
@@ -98,16 +97,18 @@ static err pass_ack(struct route *s, struct request *r, const struct route_way *
 {
 	struct sip_out o;
 	struct buf b DEFER(buf_fini);
-	char tail[ROUTE_TAIL], via[512];
+	char tail[ROUTE_TAIL];
 	if (!w->by_token || (r->in->msg.has_max_forwards && r->in->msg.max_forwards == 0))
 		return OK;
 	const struct route_hop hop = { .request_uri = w->request_uri, .flow = w->flow };
 	TRY(route_copy(s, r, w, &hop, &r->in->arena, &o));
 	bool secure = !w->flow.is_plain;
 	route_loop_hash(s, r, tail);
-	int n = snprintf(via, sizeof via, "SIP/2.0/%s %.*s:%u;branch=z9hG4bKa%.*s", secure ? "TLS" : "TCP", STR_FMT(s->c.fqdn),
-		secure ? s->c.port_tls : s->c.port_tcp, ROUTE_TAIL, tail);
-	sip_out_add_top(&o, SIP_HDR_VIA, (str){ via, (size_t)n });
+	const str via[] = { secure ? STR("SIP/2.0/TLS ") : STR("SIP/2.0/TCP "), s->c.fqdn, STR(":"),
+		arena_decimal(o.arena, secure ? s->c.port_tls : s->c.port_tcp), STR(";branch=z9hG4bKa"), { tail, ROUTE_TAIL } };
+	str value = arena_join(o.arena, via, sizeof via / sizeof via[0]);
+	ENSURE(value.p != NULL, CEILING);
+	sip_out_add_top(&o, SIP_HDR_VIA, value);
 	buf_init(&b, 1u << 20);
 	TRY(sip_out_print(&o, &b));
 	return s->c.send(s->c.arg, &w->flow, r->in->request, buf_str(&b));

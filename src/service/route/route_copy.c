@@ -2,28 +2,10 @@
 /* The request as it goes on (RFC 3261 16.6). */
 #include "service/route/route_priv.h"
 
-#include <stdio.h>
-
-static str format_u32(struct arena *a, uint32_t v)
-{
-	char *p = arena_alloc(a, 12);
-	return p != NULL ? (str){ p, (size_t)snprintf(p, 12, "%u", v) } : STR("");
-}
-
-static err start_line(const struct request *r, str request_uri, struct arena *a, str *out)
-{
-	str method = r->in->msg.method_name;
-	size_t n = method.n + request_uri.n + sizeof "  SIP/2.0";
-	char *p = arena_alloc(a, n);
-	ENSURE(p != NULL, CEILING);
-	*out = (str){ p, (size_t)snprintf(p, n, "%.*s %.*s SIP/2.0", STR_FMT(method), STR_FMT(request_uri)) };
-	return OK;
-}
-
 static void hop_count(const struct request *r, struct arena *a, struct sip_out *o)
 {
 	const struct sip_msg *m = &r->in->msg;
-	sip_out_set(o, SIP_HDR_MAX_FORWARDS, m->has_max_forwards ? format_u32(a, m->max_forwards - 1u) : STR("70"));
+	sip_out_set(o, SIP_HDR_MAX_FORWARDS, m->has_max_forwards ? arena_decimal(a, m->max_forwards - 1u) : STR("70"));
 }
 
 /* Requests that begin a dialog, or may (RFC 6665 4.1: NOTIFY); what is inside one is not asked again. */
@@ -33,17 +15,22 @@ static bool wants_record_route(const struct sip_msg *m)
 	return m->to_tag.n == 0 && (methods & 1u << m->method) != 0;
 }
 
+static void add_joined(struct sip_out *o, enum sip_hdr_id id, bool on_top, const str *parts, size_t n)
+{
+	str value = arena_join(o->arena, parts, n);
+	if (value.p == NULL)
+		o->failed = true;
+	else if (on_top)
+		sip_out_add_top(o, id, value);
+	else
+		sip_out_add(o, id, value);
+}
+
 static void record(const struct route *s, bool secure, const char token[ROUTE_TOKEN_SIZE], struct arena *a, struct sip_out *o)
 {
-	size_t room = s->c.fqdn.n + ROUTE_TOKEN_SIZE + 64;
-	char *p = arena_alloc(a, room);
-	if (p == NULL) {
-		o->failed = true;
-		return;
-	}
-	int n = snprintf(p, room, "<sip:%.*s@%.*s:%u;transport=%s;lr>", ROUTE_TOKEN_SIZE, token, STR_FMT(s->c.fqdn),
-		secure ? s->c.port_tls : s->c.port_tcp, secure ? "tls" : "tcp");
-	sip_out_add_top(o, SIP_HDR_RECORD_ROUTE, (str){ p, (size_t)n });
+	const str parts[] = { STR("<sip:"), { token, ROUTE_TOKEN_SIZE }, STR("@"), s->c.fqdn, STR(":"),
+		arena_decimal(a, secure ? s->c.port_tls : s->c.port_tcp), secure ? STR(";transport=tls;lr>") : STR(";transport=tcp;lr>") };
+	add_joined(o, SIP_HDR_RECORD_ROUTE, true, parts, sizeof parts / sizeof parts[0]);
 }
 
 /* Twice where the transport changes, so that each side finds the one it can reach (RFC 5658). */
@@ -67,7 +54,7 @@ static bool wants_privacy(const struct sip_msg *m)
 }
 
 /* RFC 3325 4 and 5: what a client asserts is worth nothing; what we have proven is written by us. A server of ours is believed. */
-static void identity(const struct request *r, struct arena *a, struct sip_out *o)
+static void identity(const struct request *r, struct sip_out *o)
 {
 	bool hide = wants_privacy(&r->in->msg);
 	sip_out_remove(o, SIP_HDR_P_PREFERRED_IDENTITY);
@@ -76,21 +63,15 @@ static void identity(const struct request *r, struct arena *a, struct sip_out *o
 	sip_out_remove(o, SIP_HDR_P_ASSERTED_IDENTITY);
 	if (r->aor.n == 0 || hide)
 		return;
-	char *p = arena_alloc(a, r->aor.n + 8);
-	if (p == NULL) {
-		o->failed = true;
-		return;
-	}
-	int n = snprintf(p, r->aor.n + 8, "<sip:%.*s>", STR_FMT(r->aor));
-	sip_out_add(o, SIP_HDR_P_ASSERTED_IDENTITY, (str){ p, (size_t)n });
+	add_joined(o, SIP_HDR_P_ASSERTED_IDENTITY, false, (const str[]){ STR("<sip:"), r->aor, STR(">") }, 3);
 }
 
 err route_copy(const struct route *s, const struct request *r, const struct route_way *w, const struct route_hop *hop,
 	struct arena *a, struct sip_out *o)
 {
 	const struct sip_msg *m = &r->in->msg;
-	str start;
-	TRY(start_line(r, hop->request_uri, a, &start));
+	str start = arena_join(a, (const str[]){ m->method_name, STR(" "), hop->request_uri, STR(" SIP/2.0") }, 4);
+	ENSURE(start.p != NULL, CEILING);
 	sip_out_from(o, a, m, start);
 	for (unsigned i = 0; i < w->own_routes; i++)
 		sip_out_remove_top(o, SIP_HDR_ROUTE);
@@ -98,8 +79,8 @@ err route_copy(const struct route *s, const struct request *r, const struct rout
 		sip_out_add_top(o, SIP_HDR_ROUTE, hop->path);
 	hop_count(r, a, o);
 	if (hop->breadth != 0)
-		sip_out_set(o, SIP_HDR_MAX_BREADTH, format_u32(a, hop->breadth));
-	identity(r, a, o);
+		sip_out_set(o, SIP_HDR_MAX_BREADTH, arena_decimal(a, hop->breadth));
+	identity(r, o);
 	/* credentials are for us alone (22.3) */
 	sip_out_remove(o, SIP_HDR_PROXY_AUTHORIZATION);
 	sip_out_remove(o, SIP_HDR_AUTHORIZATION);
