@@ -11,12 +11,14 @@
 #define ROUNDS 100000
 
 static const char reg[] =
-	"REGISTER sip:example.test SIP/2.0\r\nVia: SIP/2.0/TLS 192.0.2.11:44321;branch=z9hG4bK1234567890abcdef;rport;alias\r\n"
+	"REGISTER sip:example.test SIP/2.0\r\nVia: SIP/2.0/TLS "
+	"192.0.2.11:44321;branch=z9hG4bK1234567890abcdef;rport;alias\r\n"
 	"Max-Forwards: 70\r\nFrom: <sip:alice@example.test>;tag=9f8e7d6c5b\r\nTo: <sip:alice@example.test>\r\n"
 	"Call-ID: 1234567890abcdef@192.0.2.11\r\nCSeq: 2 REGISTER\r\n"
 	"Contact: <sip:alice@192.0.2.11:44321;transport=tls>;expires=3600\r\n"
 	"Authorization: Digest username=\"alice\", realm=\"example.test\", nonce=\"abcdef0123456789abcdef0123456789\", "
-	"uri=\"sip:example.test\", response=\"0123456789abcdef0123456789abcdef\", algorithm=MD5, cnonce=\"deadbeef\", qop=auth, "
+	"uri=\"sip:example.test\", response=\"0123456789abcdef0123456789abcdef\", algorithm=MD5, cnonce=\"deadbeef\", "
+	"qop=auth, "
 	"nc=00000001\r\nExpires: 3600\r\nContent-Length: 0\r\n\r\n";
 
 static const char message[] =

@@ -32,7 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	check_inside(raw, g.scheme);
-	const str values[] = { g.username, g.realm, g.nonce, g.uri, g.response, g.cnonce, g.opaque, g.algorithm, g.qop, g.nc_raw };
+	const str values[] = { g.username, g.realm, g.nonce, g.uri, g.response, g.cnonce, g.opaque, g.algorithm, g.qop,
+		g.nc_raw };
 	for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
 		check_inside(raw, values[i]);
 	CHECK(g.nc_raw.n == 0 || g.nc_raw.n == 8);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as a SIP message: read, walked, answered, printed and read again; and found in a stream that comes in pieces. */
+/* Any bytes as a SIP message: read, walked, answered, printed and read again; and found in a stream that comes in
+ * pieces. */
 #include <stdlib.h>
 
 #include "wire/sip.h"
@@ -57,13 +58,16 @@ static void walk(const struct sip_msg *m, struct arena *a)
 
 static void compare(const struct sip_msg *m, const struct sip_msg *n)
 {
-	CHECK(n->n_hdrs == m->n_hdrs + (m->first[SIP_HDR_CONTENT_LENGTH] == 0) || m->first[SIP_HDR_CONTENT_LENGTH] != 0);
+	CHECK(n->n_hdrs == m->n_hdrs + (m->first[SIP_HDR_CONTENT_LENGTH] == 0) ||
+		m->first[SIP_HDR_CONTENT_LENGTH] != 0);
 	CHECK(n->is_request == m->is_request && n->method == m->method && n->status == m->status && n->cseq == m->cseq);
 	CHECK(n->max_forwards == m->max_forwards && n->has_max_forwards == m->has_max_forwards);
 	CHECK(str_eq(n->body, m->body) && str_eq(n->call_id, m->call_id) && str_eq(n->via.raw, m->via.raw));
-	CHECK(str_eq(n->from.raw, m->from.raw) && str_eq(n->to.raw, m->to.raw) && str_eq(n->request_uri, m->request_uri));
+	CHECK(str_eq(n->from.raw, m->from.raw) && str_eq(n->to.raw, m->to.raw) &&
+		str_eq(n->request_uri, m->request_uri));
 	for (unsigned id = 1; id < SIP_HDR_N; id++) {
-		const struct sip_hdr *x = sip_hdr_first(m, (enum sip_hdr_id)id), *y = sip_hdr_first(n, (enum sip_hdr_id)id);
+		const struct sip_hdr *x = sip_hdr_first(m, (enum sip_hdr_id)id),
+				     *y = sip_hdr_first(n, (enum sip_hdr_id)id);
 		for (; id != SIP_HDR_CONTENT_LENGTH && x != NULL; x = sip_hdr_next(m, x), y = sip_hdr_next(n, y))
 			CHECK(y != NULL && str_eq(x->value, y->value));
 		CHECK(id == SIP_HDR_CONTENT_LENGTH || y == NULL);
@@ -128,7 +132,8 @@ static void frames(str raw)
 	struct sip_frame whole = { 0 }, f = { 0 };
 	err e = sip_frame_find(&whole, raw, NULL), piece = ERR(INCOMPLETE);
 	size_t step = raw.n < 600 ? 1 : 1 + raw.n / 97;
-	for (size_t n = 0; n <= raw.n && err_is(piece, ERR_INCOMPLETE); n += n + step > raw.n && n != raw.n ? raw.n - n : step)
+	for (size_t n = 0; n <= raw.n && err_is(piece, ERR_INCOMPLETE);
+		n += n + step > raw.n && n != raw.n ? raw.n - n : step)
 		piece = sip_frame_find(&f, str_cut(raw, 0, n), NULL);
 	CHECK(piece.def == e.def);
 	CHECK(f.header_length == whole.header_length && f.length == whole.length);

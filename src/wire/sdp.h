@@ -16,17 +16,17 @@ struct sdp_address {
 };
 
 struct sdp_media {
-	str media;       /* "audio" */
-	uint16_t port;   /* 0: refused or not wanted (RFC 3264 6) */
-	uint32_t ports;  /* 1 unless "port/ports" */
-	str proto;       /* "RTP/SAVPF" */
-	str formats;     /* "0 8 101": str_split at the spaces */
+	str media;                     /* "audio" */
+	uint16_t port;                 /* 0: refused or not wanted (RFC 3264 6) */
+	uint32_t ports;                /* 1 unless "port/ports" */
+	str proto;                     /* "RTP/SAVPF" */
+	str formats;                   /* "0 8 101": str_split at the spaces */
 	struct sdp_address connection; /* its own first c= line, or that of the session */
-	str lines;       /* what follows the m= line, for sdp_next_attr */
+	str lines;                     /* what follows the m= line, for sdp_next_attr */
 };
 
 struct sdp {
-	str user, id, version;         /* o= */
+	str user, id, version; /* o= */
 	struct sdp_address origin;
 	str name;                      /* s= */
 	struct sdp_address connection; /* of the session; host empty without */
@@ -36,9 +36,9 @@ struct sdp {
 };
 
 /*
- * Reads a whole description: the lines in the order of RFC 8866 9, v= o= s= t= there, a c= line for each medium. Lines may end
- * with LF alone and s= may be empty, as older ones have it. MALFORMED with the reason in d (NULL allowed); CEILING past
- * SDP_MEDIA_MAX or the arena. Slices point into raw.
+ * Reads a whole description: the lines in the order of RFC 8866 9, v= o= s= t= there, a c= line for each medium. Lines
+ * may end with LF alone and s= may be empty, as older ones have it. MALFORMED with the reason in d (NULL allowed);
+ * CEILING past SDP_MEDIA_MAX or the arena. Slices point into raw.
  */
 err sdp_parse(struct sdp *s, str raw, struct arena *a, struct diag *d);
 

@@ -13,9 +13,9 @@ struct xml {
 	struct buf *b;
 	const char *names[XML_DEPTH_MAX]; /* of the open elements */
 	unsigned depth;
-	bool in_tag;   /* attributes may still be added */
-	bool done;     /* the root element is closed */
-	bool refused;  /* text with a character that XML 1.0 forbids */
+	bool in_tag;  /* attributes may still be added */
+	bool done;    /* the root element is closed */
+	bool refused; /* text with a character that XML 1.0 forbids */
 };
 
 /* Writes the declaration. b must outlive x. */
@@ -30,8 +30,8 @@ void xml_text(struct xml *x, str text);
 void xml_close(struct xml *x);
 /* An element with nothing but text. */
 void xml_element(struct xml *x, const char *name, str text);
-/* Is the document whole? MALFORMED: text was no UTF-8 or held a character that XML 1.0 2.2 forbids; CEILING: b was too small.
- * After an error what is in b must not be sent. */
+/* Is the document whole? MALFORMED: text was no UTF-8 or held a character that XML 1.0 2.2 forbids; CEILING: b was too
+ * small. After an error what is in b must not be sent. */
 err xml_end(struct xml *x);
 
 #endif

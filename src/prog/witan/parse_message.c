@@ -22,10 +22,12 @@ struct verdict {
 static int help(void)
 {
 	(void)puts("usage: witan parse-message [--json] FILE|-\n\n"
-		   "Reads one SIP message and says whether it is well-formed. FILE is the message byte for byte, - reads it\n"
+		   "Reads one SIP message and says whether it is well-formed. FILE is the message byte for byte, - "
+		   "reads it\n"
 		   "from standard input.\n\n"
 		   "  --json   the verdict as one JSON object\n\n"
-		   "exit status: 0 well-formed, 1 malformed (where, why and the section of the RFC on standard error), 2 the\n"
+		   "exit status: 0 well-formed, 1 malformed (where, why and the section of the RFC on standard error), "
+		   "2 the\n"
 		   "command line is wrong or the file cannot be read");
 	return WITAN_DONE;
 }
@@ -111,7 +113,8 @@ static void print_text(const struct verdict *v)
 	if (failed(v->e)) {
 		(void)fprintf(stderr, "malformed: %s: %s (%s)\n", v->d.where, v->d.what, v->d.remedy);
 		if (answer(v) != 0)
-			(void)fprintf(stderr, "  a server answers %u %.*s\n", answer(v), STR_FMT(sip_reason(answer(v))));
+			(void)fprintf(
+				stderr, "  a server answers %u %.*s\n", answer(v), STR_FMT(sip_reason(answer(v))));
 		return;
 	}
 	if (m->is_request) {
@@ -119,7 +122,8 @@ static void print_text(const struct verdict *v)
 	} else {
 		(void)printf("%u ", m->status);
 		for (size_t i = 0; i < m->reason.n; i++) /* UTF-8, but a backslash lets controls through */
-			(void)putchar((unsigned char)m->reason.p[i] < ' ' || m->reason.p[i] == 0x7f ? '?' : m->reason.p[i]);
+			(void)putchar(
+				(unsigned char)m->reason.p[i] < ' ' || m->reason.p[i] == 0x7f ? '?' : m->reason.p[i]);
 		(void)printf(" (%.*s)\n", STR_FMT(m->method_name));
 	}
 	(void)printf("well-formed: %u header fields, %zu bytes of body", m->n_hdrs, m->body.n);
@@ -135,7 +139,8 @@ static int run(const char *path, bool as_json)
 	struct diag d = { 0 };
 	struct verdict v;
 	arena_init(&a, FILE_MAX);
-	err e = path[0] == '-' && path[1] == '\0' ? read_stdin(&raw, &d) : file_read(AT_FDCWD, path, FILE_MAX, &raw, &d);
+	err e = path[0] == '-' && path[1] == '\0' ? read_stdin(&raw, &d)
+						  : file_read(AT_FDCWD, path, FILE_MAX, &raw, &d);
 	if (failed(e)) {
 		(void)witan_fail(NAME, e, &d);
 		return WITAN_USAGE;

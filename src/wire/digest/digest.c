@@ -5,7 +5,7 @@
 #include "base/scan.h"
 
 #define VALUE_MAX 1024
-#define SEE "see RFC 7616 3.4"
+#define SEE       "see RFC 7616 3.4"
 
 /* RFC 3261 25.1 token, and LWS */
 static const struct scan_set token_set = { { 0x03ff6ca200000000, 0x47ffffff87fffffe } };
@@ -15,10 +15,20 @@ static const struct {
 	str name;
 	size_t at;
 } params[] = {
-#define PARAM(text, member) { { text, sizeof text - 1 }, offsetof(struct digest, member) }
-	PARAM("username", username), PARAM("realm", realm), PARAM("nonce", nonce), PARAM("uri", uri),
-	PARAM("response", response), PARAM("cnonce", cnonce), PARAM("opaque", opaque), PARAM("algorithm", algorithm),
-	PARAM("qop", qop), PARAM("nc", nc_raw),
+#define PARAM(text, member)                                                \
+	{                                                                  \
+		{ text, sizeof text - 1 }, offsetof(struct digest, member) \
+	}
+	PARAM("username", username),
+	PARAM("realm", realm),
+	PARAM("nonce", nonce),
+	PARAM("uri", uri),
+	PARAM("response", response),
+	PARAM("cnonce", cnonce),
+	PARAM("opaque", opaque),
+	PARAM("algorithm", algorithm),
+	PARAM("qop", qop),
+	PARAM("nc", nc_raw),
 #undef PARAM
 };
 
@@ -26,7 +36,8 @@ static const struct {
 
 static err refuse(struct diag *d, const char *what, str name)
 {
-	err e = diag_fail(d, ERR(MALFORMED), "Authorization", SEE, "%s (%.*s)", what, name.n < 40 ? (int)name.n : 40, name.p);
+	err e = diag_fail(
+		d, ERR(MALFORMED), "Authorization", SEE, "%s (%.*s)", what, name.n < 40 ? (int)name.n : 40, name.p);
 	diag_clean(d);
 	return e;
 }
@@ -131,7 +142,8 @@ void digest_ha1(struct crypt *c, enum crypt_hash h, str user, str realm, str pas
 	crypt_hash(c, h, parts, sizeof parts / sizeof parts[0], out);
 }
 
-void digest_response(struct crypt *c, const struct digest *d, const uint8_t *ha1, str method, char out[2 * CRYPT_HASH_MAX])
+void digest_response(
+	struct crypt *c, const struct digest *d, const uint8_t *ha1, str method, char out[2 * CRYPT_HASH_MAX])
 {
 	uint8_t hash[CRYPT_HASH_MAX];
 	char a1[2 * CRYPT_HASH_MAX], a2[2 * CRYPT_HASH_MAX];
@@ -139,8 +151,8 @@ void digest_response(struct crypt *c, const struct digest *d, const uint8_t *ha1
 	crypt_hash(c, d->hash, (const str[]){ method, STR(":"), d->uri }, 3, hash);
 	enc_hex(hash, n, a2);
 	enc_hex(ha1, n, a1);
-	const str parts[] = { { a1, 2 * n }, STR(":"), d->nonce, STR(":"), d->nc_raw, STR(":"), d->cnonce, STR(":"), d->qop,
-		STR(":"), { a2, 2 * n } };
+	const str parts[] = { { a1, 2 * n }, STR(":"), d->nonce, STR(":"), d->nc_raw, STR(":"), d->cnonce, STR(":"),
+		d->qop, STR(":"), { a2, 2 * n } };
 	crypt_hash(c, d->hash, parts, sizeof parts / sizeof parts[0], hash);
 	enc_hex(hash, n, out);
 	crypt_wipe(a1, sizeof a1);

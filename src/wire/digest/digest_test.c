@@ -13,10 +13,11 @@
 #define assert_str(s, z) assert_true(str_eq((s), STR(z)))
 
 /* RFC 7616 3.9.1: Mufasa, the same request with both algorithms */
-static const char mufasa[] = "Digest username=\"Mufasa\",\r\n realm=\"http-auth@example.org\", uri=\"/dir/index.html\", algorithm=%s,"
-			     " nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\", nc=00000001,"
-			     " cnonce=\"f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ\", qop=auth,\t response=\"%s\","
-			     " opaque=\"FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS\"";
+static const char mufasa[] =
+	"Digest username=\"Mufasa\",\r\n realm=\"http-auth@example.org\", uri=\"/dir/index.html\", algorithm=%s,"
+	" nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\", nc=00000001,"
+	" cnonce=\"f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ\", qop=auth,\t response=\"%s\","
+	" opaque=\"FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS\"";
 
 static void check_vector(const char *algorithm, enum crypt_hash hash, const char *response)
 {
@@ -81,14 +82,16 @@ static err parse(const char *z, struct digest *out)
 static void test_grammar(void **state)
 {
 	(void)state;
-	static const char *const bad[] = { "", " ", "Digest", "Digest ", "Digest username", "Digest username=", "Digest =x",
-		"Digest username=\"a", "Digest username=\"a\\", "Digest username=\"a\\\"", "Digest username=\"a\" realm=\"b\"",
-		"Digest username=\"a\",", "Digest username=\"a\",,realm=\"b\"", "Digest username=\"a\",username=\"b\"",
-		"Digest nc=1", "Digest nc=0000000g", "Digest nc=000000001", "Digest nc=\"\"x", "Digest a=b;c=d", "Digest realm=\"a\"\"b\"",
-		"Digest\"x\"" };
-	static const char *const good[] = { "Digest a=b", "dIGEST nc=ffffFFFF", "Digest username=\"a\\\"b\"", "Digest x=1, x=2",
-		"Digest username = \"a\" , realm = \"b\"", "Digest username=\"\"", "Digest qop=\"auth\", nc=00000002",
-		"NoOneKnowsThisScheme opaque-data=here", "NTLM qop=\"auth\", whatever", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==" };
+	static const char *const bad[] = { "", " ", "Digest", "Digest ", "Digest username",
+		"Digest username=", "Digest =x", "Digest username=\"a", "Digest username=\"a\\",
+		"Digest username=\"a\\\"", "Digest username=\"a\" realm=\"b\"", "Digest username=\"a\",",
+		"Digest username=\"a\",,realm=\"b\"", "Digest username=\"a\",username=\"b\"", "Digest nc=1",
+		"Digest nc=0000000g", "Digest nc=000000001", "Digest nc=\"\"x", "Digest a=b;c=d",
+		"Digest realm=\"a\"\"b\"", "Digest\"x\"" };
+	static const char *const good[] = { "Digest a=b", "dIGEST nc=ffffFFFF", "Digest username=\"a\\\"b\"",
+		"Digest x=1, x=2", "Digest username = \"a\" , realm = \"b\"", "Digest username=\"\"",
+		"Digest qop=\"auth\", nc=00000002", "NoOneKnowsThisScheme opaque-data=here",
+		"NTLM qop=\"auth\", whatever", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==" };
 	struct digest d;
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
 		if (!failed(parse(bad[i], &d)))
@@ -102,7 +105,8 @@ static void test_values(void **state)
 {
 	(void)state;
 	struct digest d;
-	assert_false(failed(digest_parse(STR("Digest username=\"a\\\"b\", realm=\"\", algorithm=MD5-sess, nc=000000ff"), &d, NULL)));
+	assert_false(failed(digest_parse(
+		STR("Digest username=\"a\\\"b\", realm=\"\", algorithm=MD5-sess, nc=000000ff"), &d, NULL)));
 	assert_str(d.username, "a\\\"b");
 	assert_int_equal(d.realm.n, 0);
 	assert_false(d.hash_known);

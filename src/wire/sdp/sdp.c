@@ -19,7 +19,8 @@ struct reader {
 
 static err refuse(struct reader *r, const char *what, str line)
 {
-	err e = diag_fail(r->d, ERR(MALFORMED), "SDP", SEE, "%s: '%.*s'", what, line.n < 100 ? (int)line.n : 100, line.p);
+	err e = diag_fail(
+		r->d, ERR(MALFORMED), "SDP", SEE, "%s: '%.*s'", what, line.n < 100 ? (int)line.n : 100, line.p);
 	diag_clean(r->d);
 	return e;
 }
@@ -138,8 +139,8 @@ static bool read_media(struct reader *r, str value)
 	struct sdp_media *m = &r->s->media[r->s->n_media++];
 	*m = (struct sdp_media){ .connection = r->s->connection };
 	r->m = m;
-	if (!take_field(&rest, &m->media) || !is_all(m->media, &token_set) || !take_field(&rest, &port) || !read_port(port, m) ||
-		!take_field(&rest, &m->proto) || !is_proto(m->proto))
+	if (!take_field(&rest, &m->media) || !is_all(m->media, &token_set) || !take_field(&rest, &port) ||
+		!read_port(port, m) || !take_field(&rest, &m->proto) || !is_proto(m->proto))
 		return false;
 	m->formats = rest;
 	str format;
@@ -162,17 +163,31 @@ struct rule {
 enum { SEEN_V = 1, SEEN_O = 2, SEEN_S = 4, SEEN_T = 8, SEEN_ALL = 15 };
 
 static const struct rule session_rules[] = {
-	{ 'v', false, 1, read_version },  { 'o', false, 2, read_origin },     { 's', false, 3, read_name },
-	{ 't', true, 10, read_time },     { 'i', false, 4, read_text },       { 'u', false, 5, read_text },
-	{ 'e', true, 6, read_text },      { 'p', true, 7, read_text },        { 'c', false, 8, read_connection },
-	{ 'b', true, 9, read_bandwidth }, { 'r', true, 10, read_text },       { 'z', false, 11, read_text },
-	{ 'k', false, 12, read_text },    { 'a', true, 13, read_attribute },  { 'm', true, 14, read_media },
+	{ 'v', false, 1, read_version },
+	{ 'o', false, 2, read_origin },
+	{ 's', false, 3, read_name },
+	{ 't', true, 10, read_time },
+	{ 'i', false, 4, read_text },
+	{ 'u', false, 5, read_text },
+	{ 'e', true, 6, read_text },
+	{ 'p', true, 7, read_text },
+	{ 'c', false, 8, read_connection },
+	{ 'b', true, 9, read_bandwidth },
+	{ 'r', true, 10, read_text },
+	{ 'z', false, 11, read_text },
+	{ 'k', false, 12, read_text },
+	{ 'a', true, 13, read_attribute },
+	{ 'm', true, 14, read_media },
 	{ 0 },
 };
 
 static const struct rule media_rules[] = {
-	{ 'i', false, 1, read_text }, { 'c', true, 2, read_connection }, { 'b', true, 3, read_bandwidth },
-	{ 'k', false, 4, read_text }, { 'a', true, 5, read_attribute },  { 'm', true, 6, read_media },
+	{ 'i', false, 1, read_text },
+	{ 'c', true, 2, read_connection },
+	{ 'b', true, 3, read_bandwidth },
+	{ 'k', false, 4, read_text },
+	{ 'a', true, 5, read_attribute },
+	{ 'm', true, 6, read_media },
 	{ 0 },
 };
 

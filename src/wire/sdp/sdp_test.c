@@ -97,19 +97,22 @@ static err parse(str in)
 static void test_grammar(void **state)
 {
 	(void)state;
-	static const char *const good[] = { BASE, HEAD "t=0 0\r\n", BASE "m=audio 1 RTP/AVP 0\r\n", BASE "m=audio 1 RTP/AVP 0",
-		"v=0\no=- 1 1 IN IP4 h\ns=\nt=0 0\nm=x 1 y z\nc=IN IP4 h\n", BASE "a=x:y z\r\na=q\r\n",
-		BASE "m=message 7 TCP/TLS/MSRP *\r\na=path:msrps://x\r\n" };
-	static const char *const bad[] = { "", "\r\n", "v=0\r\n", "v=1\r\no=- 1 1 IN IP4 h\r\ns=-\r\nt=0 0\r\n", HEAD, HEAD "t=0\r\n",
-		HEAD "t=0 x\r\n", HEAD "m=audio 1 RTP/AVP 0\r\n", HEAD "t=0 0\r\nm=audio 1 RTP/AVP 0\r\n", BASE "m =video 1 RTP/AVP 0\r\n",
-		BASE "m=audio\r\n", BASE "m=audio 1\r\n", BASE "m=audio 1 RTP/AVP\r\n", BASE "m=audio 1 RTP/AVP \r\n",
+	static const char *const good[] = { BASE, HEAD "t=0 0\r\n", BASE "m=audio 1 RTP/AVP 0\r\n",
+		BASE "m=audio 1 RTP/AVP 0", "v=0\no=- 1 1 IN IP4 h\ns=\nt=0 0\nm=x 1 y z\nc=IN IP4 h\n",
+		BASE "a=x:y z\r\na=q\r\n", BASE "m=message 7 TCP/TLS/MSRP *\r\na=path:msrps://x\r\n" };
+	static const char *const bad[] = { "", "\r\n", "v=0\r\n", "v=1\r\no=- 1 1 IN IP4 h\r\ns=-\r\nt=0 0\r\n", HEAD,
+		HEAD "t=0\r\n", HEAD "t=0 x\r\n", HEAD "m=audio 1 RTP/AVP 0\r\n",
+		HEAD "t=0 0\r\nm=audio 1 RTP/AVP 0\r\n", BASE "m =video 1 RTP/AVP 0\r\n", BASE "m=audio\r\n",
+		BASE "m=audio 1\r\n", BASE "m=audio 1 RTP/AVP\r\n", BASE "m=audio 1 RTP/AVP \r\n",
 		BASE "m=audio 65536 RTP/AVP 0\r\n", BASE "m=audio 1/ RTP/AVP 0\r\n", BASE "m=audio 1/0 RTP/AVP 0\r\n",
-		BASE "m=audio -1 RTP/AVP 0\r\n", BASE "m=audio 1 RTP/ 0\r\n", BASE "m=audio 1 RTP//AVP 0\r\n", BASE "m=audio  1 RTP/AVP 0\r\n",
-		BASE "m=audio 1 RTP/AVP 0  8\r\n", BASE "a=\r\n", BASE "a=:x\r\n", BASE "a=x:\r\n", BASE "b=AS\r\n", BASE "v=0\r\n",
-		BASE "s=-\r\n", BASE "x=y\r\n", BASE "\r\n", BASE "a=x\r\n\r\n", BASE "a=x\ry\r\n", BASE "a=x\r\nc=IN IP4 h\r\n",
+		BASE "m=audio -1 RTP/AVP 0\r\n", BASE "m=audio 1 RTP/ 0\r\n", BASE "m=audio 1 RTP//AVP 0\r\n",
+		BASE "m=audio  1 RTP/AVP 0\r\n", BASE "m=audio 1 RTP/AVP 0  8\r\n", BASE "a=\r\n", BASE "a=:x\r\n",
+		BASE "a=x:\r\n", BASE "b=AS\r\n", BASE "v=0\r\n", BASE "s=-\r\n", BASE "x=y\r\n", BASE "\r\n",
+		BASE "a=x\r\n\r\n", BASE "a=x\ry\r\n", BASE "a=x\r\nc=IN IP4 h\r\n",
 		"v=0\r\ns=-\r\no=- 1 1 IN IP4 h\r\nt=0 0\r\n", "v=0\r\no=- 1 IN IP4 h\r\ns=-\r\nt=0 0\r\n",
 		"v=0\r\no=- 1 1 IN IP4 h x\r\ns=-\r\nt=0 0\r\n", "v=0\r\no=- a 1 IN IP4 h\r\ns=-\r\nt=0 0\r\n",
-		HEAD "c=IN IP4\r\nt=0 0\r\n", HEAD "r=7d\r\nt=0 0\r\n", BASE "m=audio 1 RTP/AVP 0\r\nt=0 0\r\n", "v=0 \r\n", "a" };
+		HEAD "c=IN IP4\r\nt=0 0\r\n", HEAD "r=7d\r\nt=0 0\r\n", BASE "m=audio 1 RTP/AVP 0\r\nt=0 0\r\n",
+		"v=0 \r\n", "a" };
 	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
 		if (failed(parse(str_of(good[i]))))
 			fail_msg("%s is refused", good[i]);

@@ -123,7 +123,8 @@ static err check_auth(str value, struct diag *d)
 	struct scan in = scan_of(value);
 	str scheme;
 	if (!sip_some(&in, CHAR_TOKEN, &scheme) || scan_at_end(&in) || !sip_is(*in.p, CHAR_SPACE))
-		return sip_refuse(d, NULL, "see RFC 3261 20.7", "the scheme is not well-formed", STR("")); /* it may be secret */
+		return sip_refuse(
+			d, NULL, "see RFC 3261 20.7", "the scheme is not well-formed", STR("")); /* it may be secret */
 	return OK;
 }
 

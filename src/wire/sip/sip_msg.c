@@ -4,13 +4,9 @@
  * are decoded, and the other well-known ones checked. The first thing that is wrong is reported; reading goes on, so
  * that a request can be answered.
  */
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 #include "wire/sip/sip_priv.h"
 
-#define FEW 40 /* rows before the arena is asked */
+#define FEW      40          /* rows before the arena is asked */
 #define CSEQ_MAX 0x7fffffffu /* RFC 3261 8.1.1.5 */
 
 struct reader {
@@ -45,69 +41,16 @@ static void refuse_as(struct reader *r, err e, const char *where, const char *se
 	note(r, diag_fail(r->d, e, where, see, "%s", what), where);
 }
 
-/* ---- text ---- */
+/* ---- rows ---- */
 
-static bool is_plain(char c)
-{
-	return (signed char)c >= ' ' && c != 0x7f;
-}
-
-/* The first byte that is a control, DEL or not ASCII; end without. */
-static const char *find_odd(const char *p, const char *end)
-{
-#ifdef __SSE2__
-	const __m128i space = _mm_set1_epi8(' '), del = _mm_set1_epi8(0x7f);
-	for (; end - p >= 16; p += 16) {
-		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-		int odd = _mm_movemask_epi8(_mm_or_si128(_mm_cmplt_epi8(v, space), _mm_cmpeq_epi8(v, del)));
-		if (odd != 0)
-			return p + __builtin_ctz((unsigned)odd);
-	}
-#endif
-	while (p != end && is_plain(*p))
-		p++;
-	return p;
-}
-
-/* Steps over one odd character of a line: UTF-8, HTAB, a fold, or a control that a backslash makes part of a quoted
- * string. 0: it may not stand there. */
-static size_t odd_length(const char *from, const char *at, const char *end)
-{
-	const unsigned char *p = (const unsigned char *)at;
-	size_t left = (size_t)(end - at);
-	if (p[0] >= 0x80)
-		return str_utf8_length((str){ at, left });
-	if (p[0] == '\t')
-		return 1;
-	if (p[0] == '\r')
-		return left >= 3 && p[1] == '\n' && (p[2] == ' ' || p[2] == '\t') ? 3 : 0;
-	return p[0] != '\n' && at != from && at[-1] == '\\';
-}
-
-/* ---- lines ---- */
-
-/* Takes the next line with its folds and CRLF; false at the end of the input or at a line that has no end. */
 static bool take_line(struct reader *r, str *line)
 {
-	const char *from = r->p, *end = r->end, *p = from;
-	bool good = true;
-	for (;;) {
-		p = find_odd(p, end);
-		if (p == end)
-			return false;
-		size_t n = odd_length(from, p, end);
-		if (n == 0 && *p == '\r' && end - p >= 2 && p[1] == '\n')
-			break;
-		good = good && n != 0;
-		if (n == 0 && *p == '\n')
-			break;
-		p += n != 0 ? n : 1;
-	}
-	r->p = p + (*p == '\r' ? 2 : 1);
-	*line = (str){ from, (size_t)(r->p - from) };
-	if (!good || *p == '\n')
-		refuse(r, "header", "see RFC 3261 7, 25.1", "a line has a bare CR or LF, a control character or no UTF-8",
-			(str){ from, (size_t)(p - from) });
+	bool good;
+	if (!sip_take_line(&r->p, r->end, line, &good))
+		return false;
+	if (!good)
+		refuse(r, "header", "see RFC 3261 7, 25.1",
+			"a line has a bare CR or LF, a control character or no UTF-8", *line);
 	return true;
 }
 
@@ -207,8 +150,8 @@ static void check_version(struct reader *r, const char *where, str s)
 	if (str_eq_case(s, STR("SIP/2.0")))
 		return;
 	in.p += str_begins_case(s, STR("SIP/")) ? 4 : 0;
-	if (in.p != s.p && sip_some(&in, CHAR_DIGIT, &major) && scan_char(&in, '.') && sip_some(&in, CHAR_DIGIT, &minor) &&
-		scan_at_end(&in))
+	if (in.p != s.p && sip_some(&in, CHAR_DIGIT, &major) && scan_char(&in, '.') &&
+		sip_some(&in, CHAR_DIGIT, &minor) && scan_at_end(&in))
 		refuse_as(r, ERR(SIP_VERSION), where, "see RFC 3261 7.1", "the version is not SIP/2.0");
 	else
 		refuse(r, where, "see RFC 3261 7.1", "the SIP version is not well-formed", s);
@@ -234,7 +177,8 @@ static void read_request_line(struct reader *r, str line)
 	if (m->uri.headers.n != 0 && m->uri.kind != URI_OTHER)
 		refuse(r, where, "see RFC 3261 19.1.1", "the Request-URI has headers", m->request_uri);
 	if (m->uri.kind == URI_OTHER)
-		refuse_as(r, ERR(SIP_SCHEME), where, "see RFC 3261 8.2.2.1", "the scheme of the Request-URI is not known");
+		refuse_as(r, ERR(SIP_SCHEME), where, "see RFC 3261 8.2.2.1",
+			"the scheme of the Request-URI is not known");
 }
 
 static void read_status_line(struct reader *r, str line)
@@ -385,14 +329,21 @@ static void read_body(struct reader *r)
 		refuse_as(r, ERR(SIP_ENTITY), where, "see RFC 3261 21.4.11", "the body is over its ceiling");
 }
 
+static const char *name_of(const struct sip_hdr *h)
+{
+	return h->id != SIP_HDR_OTHER ? sip_hdr_name((enum sip_hdr_id)h->id).p : "header";
+}
+
 static void check_rows(struct reader *r)
 {
 	for (unsigned i = 0; i < r->n; i++) {
 		const struct sip_hdr *h = &r->rows[i];
-		const char *where = h->id != SIP_HDR_OTHER ? sip_hdr_name((enum sip_hdr_id)h->id).p : "header";
-		if (h->next != 0 && sip_hdr_kind((enum sip_hdr_id)h->id) == SIP_KIND_ONE && h->id != SIP_HDR_CONTENT_LENGTH)
-			refuse(r, where, "see RFC 3261 7.3.1", "the field is there twice", str_trim(h->line));
-		note(r, sip_check_field((enum sip_hdr_id)h->id, h->value, r->d), where);
+		enum sip_hdr_id id = (enum sip_hdr_id)h->id;
+		if (h->next != 0 && sip_hdr_kind(id) == SIP_KIND_ONE && id != SIP_HDR_CONTENT_LENGTH)
+			refuse(r, name_of(h), "see RFC 3261 7.3.1", "the field is there twice", str_trim(h->line));
+		err e = sip_check_field(id, h->value, r->d);
+		if (failed(e))
+			note(r, e, name_of(h));
 	}
 }
 

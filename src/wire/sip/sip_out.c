@@ -216,7 +216,8 @@ static str reply_via(struct sip_out *o, const struct sip_via *via, str via_param
 	struct buf b DEFER(buf_fini);
 	str rest = via->params, name, value;
 	buf_init(&b, SIP_HEADER_MAX);
-	buf_add(&b, str_trim(str_cut(via->raw, 0, via->params.n != 0 ? (size_t)(via->params.p - via->raw.p) : via->raw.n)));
+	buf_add(&b,
+		str_trim(str_cut(via->raw, 0, via->params.n != 0 ? (size_t)(via->params.p - via->raw.p) : via->raw.n)));
 	while (b.n != 0 && (b.p[b.n - 1] == ';' || sip_is(b.p[b.n - 1], CHAR_SPACE)))
 		b.n--;
 	while (sip_next_param(&rest, &name, &value)) {
@@ -244,16 +245,18 @@ static void add_to(struct sip_out *o, const struct sip_msg *m, const struct sip_
 		add_received(o, h);
 }
 
-/* which fields of a request stand in its response (RFC 3261 8.2.6) */
-static bool is_echoed(unsigned id, unsigned status)
+/* Which rows of a request stand in its response (RFC 3261 8.2.6): every Via, and of the others the first. */
+static bool is_echoed(const struct sip_msg *m, unsigned row, unsigned status)
 {
+	unsigned id = m->hdrs[row].id;
 	switch (id) {
 	case SIP_HDR_VIA:
+		return true;
 	case SIP_HDR_FROM:
 	case SIP_HDR_TO:
 	case SIP_HDR_CALL_ID:
 	case SIP_HDR_CSEQ:
-		return true;
+		return m->first[id] == row + 1;
 	case SIP_HDR_TIMESTAMP:
 		return status == 100;
 	default:
@@ -272,7 +275,7 @@ void sip_out_reply(struct sip_out *o, struct arena *a, const struct sip_msg *m, 
 	o->start = concat(o, (str){ code, sizeof code - 1 }, reason.n != 0 ? reason : sip_reason(status), STR(""));
 	for (unsigned i = 0; i < m->n_hdrs; i++) {
 		const struct sip_hdr *h = &m->hdrs[i];
-		if (!is_echoed(h->id, status))
+		if (!is_echoed(m, i, status))
 			continue;
 		if (h->id == SIP_HDR_TO)
 			add_to(o, m, h, status, to_tag);

@@ -51,7 +51,8 @@ static void test_as_received(void **state)
 	struct held h;
 	begin(&h);
 	end(&h, "INVITE sip:bob@192.0.2.2 SIP/2.0\r\n"
-		"Via: SIP/2.0/tls c.example.com:5061;branch=z9hG4bK1;rport;received=10.0.0.1 , SIP/2.0/TCP d.example.com\r\n"
+		"Via: SIP/2.0/tls c.example.com:5061;branch=z9hG4bK1;rport;received=10.0.0.1 , SIP/2.0/TCP "
+		"d.example.com\r\n"
 		"Via: SIP/2.0/TLS e.example.com;branch=z9hG4bK3\r\n"
 		"Max-Forwards: 70\r\n"
 		"Route: <sip:p1.example.com;lr>, <sip:p2.example.com;lr>\r\n"
@@ -85,7 +86,8 @@ static void test_changes(void **state)
 	end(&h, "INVITE sip:bob@192.0.2.2 SIP/2.0\r\n"
 		"Record-Route: <sip:us.example.com;lr>\r\n"
 		"Via: SIP/2.0/TLS us.example.com;branch=z9hG4bK0\r\n"
-		"Via: SIP/2.0/tls c.example.com:5061;branch=z9hG4bK1;rport;received=10.0.0.1 , SIP/2.0/TCP d.example.com\r\n"
+		"Via: SIP/2.0/tls c.example.com:5061;branch=z9hG4bK1;rport;received=10.0.0.1 , SIP/2.0/TCP "
+		"d.example.com\r\n"
 		"Via: SIP/2.0/TLS e.example.com;branch=z9hG4bK3\r\n"
 		"Max-Forwards: 69\r\n"
 		"Route: <sip:q.example.com;lr>\r\n"
@@ -139,7 +141,8 @@ static void test_reply(void **state)
 	begin(&h);
 	sip_out_reply(&h.o, &h.a, &h.m, 404, STR(""), STR("b2"), STR(";received=192.0.2.9;rport=999"));
 	end(&h, "SIP/2.0 404 Not Found\r\n"
-		"Via: SIP/2.0/tls c.example.com:5061;branch=z9hG4bK1;received=192.0.2.9;rport=999, SIP/2.0/TCP d.example.com\r\n"
+		"Via: SIP/2.0/tls c.example.com:5061;branch=z9hG4bK1;received=192.0.2.9;rport=999, SIP/2.0/TCP "
+		"d.example.com\r\n"
 		"Via: SIP/2.0/TLS e.example.com;branch=z9hG4bK3\r\n"
 		"From: \"Ann, A.\" <sip:ann@example.com>;tag=a1\r\n"
 		"To: <sip:bob@example.com>;tag=b2\r\n"
@@ -149,7 +152,8 @@ static void test_reply(void **state)
 	begin(&h);
 	sip_out_reply(&h.o, &h.a, &h.m, 100, STR("Wait"), STR("b2"), STR(""));
 	end(&h, "SIP/2.0 100 Wait\r\n"
-		"Via: SIP/2.0/tls c.example.com:5061;branch=z9hG4bK1;rport;received=10.0.0.1 , SIP/2.0/TCP d.example.com\r\n"
+		"Via: SIP/2.0/tls c.example.com:5061;branch=z9hG4bK1;rport;received=10.0.0.1 , SIP/2.0/TCP "
+		"d.example.com\r\n"
 		"Via: SIP/2.0/TLS e.example.com;branch=z9hG4bK3\r\n"
 		"From: \"Ann, A.\" <sip:ann@example.com>;tag=a1\r\n"
 		"To: <sip:bob@example.com>\r\n"
@@ -172,6 +176,29 @@ static void test_reply_to_broken(void **state)
 	sip_out_reply(&h.o, &h.a, &h.m, 400, STR(""), STR("x"), STR(";received=192.0.2.9"));
 	assert_ok(sip_out_print(&h.o, &h.b));
 	assert_true(str_begins(buf_str(&h.b), STR("SIP/2.0 400 Bad Request\r\nTo: sip:j.user@example.com;tag=x\r\n")));
+	arena_fini(&h.a);
+	buf_fini(&h.b);
+	free((char *)(uintptr_t)raw.p);
+}
+
+/* RFC 4475 3.3.8: of fields that may be there once, the response has one. */
+static void test_reply_to_multi(void **state)
+{
+	(void)state;
+	struct held h;
+	str raw = test_file("rfc4475/multi01.dat");
+	arena_init(&h.a, 65536);
+	buf_init(&h.b, 65536);
+	assert_err(sip_msg_parse(&h.m, raw, &h.a, NULL, NULL), MALFORMED);
+	sip_out_reply(&h.o, &h.a, &h.m, 400, STR(""), STR("x"), STR(";received=192.0.2.9"));
+	assert_ok(sip_out_print(&h.o, &h.b));
+	assert_str(buf_str(&h.b), "SIP/2.0 400 Bad Request\r\n"
+				  "Via: SIP/2.0/UDP 192.0.2.25;branch=z9hG4bKkdjuw;received=192.0.2.9\r\n"
+				  "CSeq: 5 INVITE\r\n"
+				  "Call-ID: multi01.98asdh@192.0.2.1\r\n"
+				  "From: sip:caller@example.com;tag=3413415\r\n"
+				  "To: sip:user@example.com;tag=x\r\n"
+				  "Content-Length: 0\r\n\r\n");
 	arena_fini(&h.a);
 	buf_fini(&h.b);
 	free((char *)(uintptr_t)raw.p);
@@ -238,7 +265,8 @@ static void round_trip(str raw)
 		assert_true(str_eq(again.from_tag, m.from_tag) && str_eq(again.call_id, m.call_id));
 		assert_true(str_eq(again.via.raw, m.via.raw) && again.cseq == m.cseq && again.method == m.method);
 		for (unsigned id = 1; id < SIP_HDR_N; id++)
-			assert_true(str_eq(sip_hdr_value(&m, (enum sip_hdr_id)id), sip_hdr_value(&again, (enum sip_hdr_id)id)) ||
+			assert_true(str_eq(sip_hdr_value(&m, (enum sip_hdr_id)id),
+					    sip_hdr_value(&again, (enum sip_hdr_id)id)) ||
 				    id == SIP_HDR_CONTENT_LENGTH);
 	}
 	arena_fini(&a);
@@ -266,6 +294,7 @@ int main(void)
 		cmocka_unit_test(test_tops),
 		cmocka_unit_test(test_reply),
 		cmocka_unit_test(test_reply_to_broken),
+		cmocka_unit_test(test_reply_to_multi),
 		cmocka_unit_test(test_smuggling),
 		cmocka_unit_test(test_ceilings),
 		cmocka_unit_test(test_round_trips),

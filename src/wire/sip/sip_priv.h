@@ -48,6 +48,10 @@ static inline void sip_skip_space(struct scan *s)
 	(void)sip_while(s, CHAR_SPACE);
 }
 
+/* Takes the next line with its folds and line end off *at; false when no line ends. good: it ends with CRLF, and is
+ * UTF-8 without control characters but HTAB and what a backslash makes part of a quoted string. */
+bool sip_take_line(const char **at, const char *end, str *line, bool *good);
+
 /* A quoted string with its quotes; false, and s anywhere, if it does not end. */
 bool sip_take_quoted(struct scan *s, str *out);
 

@@ -50,7 +50,8 @@ static err check_relays(const struct sip_msg *m, struct diag *d)
 		struct sip_via via;
 		TRY(sip_via_parse(value, &via, d));
 		if (is_many(via.host))
-			return sip_refuse(d, "Via", "see RFC 4475 3.3.10", "a response is not relayed to many at once", via.host);
+			return sip_refuse(
+				d, "Via", "see RFC 4475 3.3.10", "a response is not relayed to many at once", via.host);
 	}
 	return OK;
 }
@@ -60,7 +61,8 @@ err sip_msg_check(const struct sip_msg *m, struct diag *d)
 	if (!m->is_request)
 		return check_relays(m, d);
 	if (m->method == SIP_METHOD_REGISTER && m->to.uri.kind != URI_SIP && m->to.uri.kind != URI_SIPS)
-		return sip_refuse(d, "To", "see RFC 3261 10.2", "no SIP or SIPS URI, so nobody can be registered", m->to.uri.raw);
+		return sip_refuse(
+			d, "To", "see RFC 3261 10.2", "no SIP or SIPS URI, so nobody can be registered", m->to.uri.raw);
 	TRY(check_options(m, SIP_HDR_PROXY_REQUIRE, d));
 	return check_options(m, SIP_HDR_REQUIRE, d);
 }

@@ -53,7 +53,7 @@ static void test_characters(void **state)
 {
 	(void)state;
 #define ALPHANUM "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-#define TOKEN	 ALPHANUM "-.!%*_+`'~"
+#define TOKEN    ALPHANUM "-.!%*_+`'~"
 	static const struct {
 		unsigned set;
 		const char *members;
@@ -92,7 +92,8 @@ static void test_lists(void **state)
 	check_list("<a, b", 1, (const char *const[]){ "<a, b" });
 	check_list("a, \"\\", 2, (const char *const[]){ "a", "\"\\" });
 	str rest = STR("a;b = c ; d=\"x;y\"; e=<z;w>;f"), name, value;
-	static const char *const want[][2] = { { "a", "" }, { "b", "c" }, { "d", "\"x;y\"" }, { "e", "<z;w>" }, { "f", "" } };
+	static const char *const want[][2] = { { "a", "" }, { "b", "c" }, { "d", "\"x;y\"" }, { "e", "<z;w>" },
+		{ "f", "" } };
 	for (size_t i = 0; i < 5; i++) {
 		assert_true(sip_next_param(&rest, &name, &value));
 		assert_str(name, want[i][0]);
@@ -120,7 +121,8 @@ static void test_values(void **state)
 	static const struct {
 		const char *z;
 		unsigned q;
-	} good[] = { { "0", 0 }, { "1", 1000 }, { "0.", 0 }, { "1.000", 1000 }, { "0.5", 500 }, { "0.25", 250 }, { "0.001", 1 } };
+	} good[] = { { "0", 0 }, { "1", 1000 }, { "0.", 0 }, { "1.000", 1000 }, { "0.5", 500 }, { "0.25", 250 },
+		{ "0.001", 1 } };
 	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
 		assert_true(sip_qvalue(str_of(good[i].z), &q));
 		assert_int_equal(q, good[i].q);
@@ -160,10 +162,10 @@ static void test_addresses(void **state)
 	assert_true(a.is_star);
 	assert_true(is_addr("caller<sip:a@b>", &a));
 	assert_str(a.display, "caller");
-	static const char *const bad[] = { "", "<sip:a@b", "sip:a@b>", "< sip:a@b>", "<sip:a@b >", "\"A <sip:a@b>", "A, B <sip:a@b>",
-		"<sip:a@b>x", "<sip:a@b>;", "<sip:a@b>;;a", "<sip:a@b>;a=", "<sip:a@b>;a=\"x", "<sip:a@b>;a=b c", "<sip:a@b>,<sip:c@d>",
-		"sip:a@b?x=y", "sip:a,b@c", "sip:a@b x", "\"A\" sip:a@b", "\"A\" B <sip:a@b>", "<>", "A", "**", "<sip:a@b>;=x",
-		"A:B <sip:a@b>", "<sip:a@b>;a==b" };
+	static const char *const bad[] = { "", "<sip:a@b", "sip:a@b>", "< sip:a@b>", "<sip:a@b >", "\"A <sip:a@b>",
+		"A, B <sip:a@b>", "<sip:a@b>x", "<sip:a@b>;", "<sip:a@b>;;a", "<sip:a@b>;a=", "<sip:a@b>;a=\"x",
+		"<sip:a@b>;a=b c", "<sip:a@b>,<sip:c@d>", "sip:a@b?x=y", "sip:a,b@c", "sip:a@b x", "\"A\" sip:a@b",
+		"\"A\" B <sip:a@b>", "<>", "A", "**", "<sip:a@b>;=x", "A:B <sip:a@b>", "<sip:a@b>;a==b" };
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
 		if (is_addr(bad[i], &a))
 			fail_msg("%s is accepted", bad[i]);
@@ -196,10 +198,12 @@ static void test_vias(void **state)
 	assert_int_equal(v.branch.n, 0);
 	assert_true(is_via("SIP/2.0/UDP h", &v));
 	assert_false(v.has_rport);
-	static const char *const bad[] = { "", "SIP/2.0/UDP", "SIP/2.0/UDP ", "SIP/2.0 h", "SIP/2.0/UDPh:1x", "SIP/2.0/UDP h:", "SIP/2.0/UDP h:0",
-		"SIP/2.0/UDP h:65536", "SIP/2.0/UDP h;", "SIP/2.0/UDP h;;", "SIP/2.0/UDP h;branch=", "SIP/2.0/UDP h;branch",
-		"SIP/2.0/UDP h;branch=a;branch=b", "SIP/2.0/UDP h;rport;rport", "SIP/2.0/UDP h;rport=x", "SIP/2.0/UDP h;received=1;received=2",
-		"SIP/2.0/UDP h x", "SIP/2.0/UDP h_x", "SIP/2.0/UDP 1.2.3.4.5", "SIP/2.0/UDP [::1", "SIP/2.0/UDP h, SIP/2.0/UDP i" };
+	static const char *const bad[] = { "", "SIP/2.0/UDP", "SIP/2.0/UDP ", "SIP/2.0 h", "SIP/2.0/UDPh:1x",
+		"SIP/2.0/UDP h:", "SIP/2.0/UDP h:0", "SIP/2.0/UDP h:65536", "SIP/2.0/UDP h;", "SIP/2.0/UDP h;;",
+		"SIP/2.0/UDP h;branch=", "SIP/2.0/UDP h;branch", "SIP/2.0/UDP h;branch=a;branch=b",
+		"SIP/2.0/UDP h;rport;rport", "SIP/2.0/UDP h;rport=x", "SIP/2.0/UDP h;received=1;received=2",
+		"SIP/2.0/UDP h x", "SIP/2.0/UDP h_x", "SIP/2.0/UDP 1.2.3.4.5", "SIP/2.0/UDP [::1",
+		"SIP/2.0/UDP h, SIP/2.0/UDP i" };
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
 		if (is_via(bad[i], &v))
 			fail_msg("%s is accepted", bad[i]);
@@ -236,15 +240,18 @@ static bool is_message(const char *start, const char *fields)
 static void test_start_lines(void **state)
 {
 	(void)state;
-	static const char *const good[] = { OPTIONS_LINE, "OPTIONS sips:example.com SIP/2.0", "OPTIONS tel:+1 sip/2.0", "SIP/2.0 200 OK",
-		"SIP/2.0 200 ", "SIP/2.0 699 \xc3\xa4", "\r\n\r\n" OPTIONS_LINE };
-	static const char *const bad[] = { "", "OPTIONS", "OPTIONS ", "OPTIONS sip:b@example.com", "OPTIONS sip:b@example.com ",
-		" " OPTIONS_LINE, OPTIONS_LINE " ", "OPTIONS  sip:b@example.com SIP/2.0", "OPTIONS sip:b@example.com  SIP/2.0",
-		"OPTIONS\tsip:b@example.com SIP/2.0", "OPT(IONS sip:b@example.com SIP/2.0", "OPTIONS sip:b@example.com SIP/2",
-		"OPTIONS sip:b@example.com HTTP/1.1", "OPTIONS sip:b@example.com SIP/2.1", "OPTIONS sip:b@example.com SIP/2.0.",
-		"OPTIONS http://b/ SIP/2.0", "OPTIONS sip:b@example.com?a=b SIP/2.0", "OPTIONS <sip:b@example.com> SIP/2.0",
-		"OPTIONS * SIP/2.0", "options sip:b@example.com SIP/2.0", "SIP/2.0 200", "SIP/2.0  200 OK", "SIP/2.0 99 X", "SIP/2.0 700 X",
-		"SIP/2.0 2000 X", "SIP/2.0 20x X", "SIP/3.0 200 OK", "SIP/2.0 200 \xff", "OPTIONS sip:b@example.com\r\n SIP/2.0" };
+	static const char *const good[] = { OPTIONS_LINE, "OPTIONS sips:example.com SIP/2.0", "OPTIONS tel:+1 sip/2.0",
+		"SIP/2.0 200 OK", "SIP/2.0 200 ", "SIP/2.0 699 \xc3\xa4", "\r\n\r\n" OPTIONS_LINE };
+	static const char *const bad[] = { "", "OPTIONS", "OPTIONS ", "OPTIONS sip:b@example.com",
+		"OPTIONS sip:b@example.com ", " " OPTIONS_LINE, OPTIONS_LINE " ", "OPTIONS  sip:b@example.com SIP/2.0",
+		"OPTIONS sip:b@example.com  SIP/2.0", "OPTIONS\tsip:b@example.com SIP/2.0",
+		"OPT(IONS sip:b@example.com SIP/2.0", "OPTIONS sip:b@example.com SIP/2",
+		"OPTIONS sip:b@example.com HTTP/1.1", "OPTIONS sip:b@example.com SIP/2.1",
+		"OPTIONS sip:b@example.com SIP/2.0.", "OPTIONS http://b/ SIP/2.0",
+		"OPTIONS sip:b@example.com?a=b SIP/2.0", "OPTIONS <sip:b@example.com> SIP/2.0", "OPTIONS * SIP/2.0",
+		"options sip:b@example.com SIP/2.0", "SIP/2.0 200", "SIP/2.0  200 OK", "SIP/2.0 99 X", "SIP/2.0 700 X",
+		"SIP/2.0 2000 X", "SIP/2.0 20x X", "SIP/3.0 200 OK", "SIP/2.0 200 \xff",
+		"OPTIONS sip:b@example.com\r\n SIP/2.0" };
 	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
 		if (!is_message(good[i], ""))
 			fail_msg("%s is refused", good[i]);
@@ -256,24 +263,31 @@ static void test_start_lines(void **state)
 static void test_fields(void **state)
 {
 	(void)state;
-	static const char *const good[] = { "", "Nn:\r\n", "Nn :y\r\n", "Nn\t: y\r\n z\r\n\tw\r\n", "Nn: a\tb\r\n", "Nn: \"\\\x01\"\r\n",
-		"Contact: *\r\n", "Contact: <sip:a@b>, sip:c@d;q=0.5\r\n", "m: <sip:a@b>\r\nContact: <sip:c@d>\r\n",
-		"Expires: 0\r\n", "Expires: 99999999999999999999\r\n", "Session-Expires: 90 ;refresher=uas\r\n", "Retry-After: 5 (soon)\r\n",
-		"Route: <sip:a;lr>, \"B\" <sip:b;lr>;x=y\r\n", "Date: Sat, 13 Nov 2010 23:29:00 GMT\r\n", "Max-Forwards: 0\r\n",
-		"Content-Type: text/plain; charset=\"utf 8\"\r\n", "c: a / b\r\n", "Event: presence.winfo;id=7\r\n", "Supported:\r\n",
-		"Supported: a, b\r\nk: c\r\n", "Authorization: Digest a=b\r\nAuthorization: Digest c=d\r\n", "Warning: 307 isi.edu \"x\"\r\n",
-		"RAck: 776656 1 INVITE\r\n", "Refer-To: <sip:a@b?Replaces=x%40y%3Bto-tag%3Dz>\r\n", "Server: a (b, (c))\r\n",
-		"Content-Length: 0\r\nl: 00\r\n", "Nn: \xf0\x9f\x98\x80\r\n", "P-Asserted-Identity: \"A\" <sip:a@b>, tel:+1\r\n" };
-	static const char *const bad[] = { "Nn\r\n", ": x\r\n", "Nn y: z\r\n", "Nn: a\nY: b\r\n", "Nn: a\rb\r\n", "Nn: \x01\r\n", "Nn: \x7f\r\n",
-		"Nn: \xff\r\n", "Nn: \xc3\r\n", "Nn: \xed\xa0\x80\r\n", "\xc3\xa4: x\r\n", " Nn: y: z\r\n", "Contact:\r\n", "Contact: *, <sip:a@b>\r\n",
-		"Contact: <sip:a@b>,\r\n ,\r\n", "Contact: sip:a@b?x=y\r\n", "Expires: x\r\n", "Expires:\r\n", "Expires: -1\r\n", "Expires: 1x\r\n",
-		"Route: sip:a;lr\r\n", "Route: <sip:a;lr>;;\r\n", "Record-Route: <sip:a b>\r\n", "Date: Sat, 13 Nov 2010 23:29:00 EST\r\n",
-		"Date: Sat, 13 Now 2010 23:29:00 GMT\r\n", "Max-Forwards: 256\r\n", "Max-Forwards: x\r\n", "Max-Forwards: -1\r\n",
-		"Max-Forwards: 7\r\nMax-Forwards: 7\r\n", "Content-Type: text\r\n", "Content-Type: text/\r\n", "Content-Type: a/b;\r\n",
-		"Event:\r\n", "Event: a b\r\n", "Supported: a b\r\n", "Require: (a)\r\n", "Authorization: Digest\r\n", "Authorization: =\r\n",
-		"Warning: 1812 x \"y\"\r\n", "RAck: 1 INVITE\r\n", "RSeq: 4294967296\r\n", "Content-Length: 1\r\n", "Content-Length: 0\r\nl: 1\r\n",
-		"To: <sip:c@d>\r\n", "f: <sip:c@d>\r\n", "Call-ID: 2\r\n", "CSeq: 1 OPTIONS\r\n", "Event: a\r\no: b\r\n",
-		"Refer-To: <sip:a@b>, <sip:c@d>\r\n", "Reply-To: *\r\n" };
+	static const char *const good[] = { "", "Nn:\r\n", "Nn :y\r\n", "Nn\t: y\r\n z\r\n\tw\r\n", "Nn: a\tb\r\n",
+		"Nn: \"\\\x01\"\r\n", "Contact: *\r\n", "Contact: <sip:a@b>, sip:c@d;q=0.5\r\n",
+		"m: <sip:a@b>\r\nContact: <sip:c@d>\r\n", "Expires: 0\r\n", "Expires: 99999999999999999999\r\n",
+		"Session-Expires: 90 ;refresher=uas\r\n", "Retry-After: 5 (soon)\r\n",
+		"Route: <sip:a;lr>, \"B\" <sip:b;lr>;x=y\r\n", "Date: Sat, 13 Nov 2010 23:29:00 GMT\r\n",
+		"Max-Forwards: 0\r\n", "Content-Type: text/plain; charset=\"utf 8\"\r\n", "c: a / b\r\n",
+		"Event: presence.winfo;id=7\r\n", "Supported:\r\n", "Supported: a, b\r\nk: c\r\n",
+		"Authorization: Digest a=b\r\nAuthorization: Digest c=d\r\n", "Warning: 307 isi.edu \"x\"\r\n",
+		"RAck: 776656 1 INVITE\r\n", "Refer-To: <sip:a@b?Replaces=x%40y%3Bto-tag%3Dz>\r\n",
+		"Server: a (b, (c))\r\n", "Content-Length: 0\r\nl: 00\r\n", "Nn: \xf0\x9f\x98\x80\r\n",
+		"P-Asserted-Identity: \"A\" <sip:a@b>, tel:+1\r\n" };
+	static const char *const bad[] = { "Nn\r\n", ": x\r\n", "Nn y: z\r\n", "Nn: a\nY: b\r\n", "Nn: a\rb\r\n",
+		"Nn: \x01\r\n", "Nn: \x7f\r\n", "Nn: \xff\r\n", "Nn: \xc3\r\n", "Nn: \xed\xa0\x80\r\n",
+		"\xc3\xa4: x\r\n", " Nn: y: z\r\n", "Contact:\r\n", "Contact: *, <sip:a@b>\r\n",
+		"Contact: <sip:a@b>,\r\n ,\r\n", "Contact: sip:a@b?x=y\r\n", "Expires: x\r\n", "Expires:\r\n",
+		"Expires: -1\r\n", "Expires: 1x\r\n", "Route: sip:a;lr\r\n", "Route: <sip:a;lr>;;\r\n",
+		"Record-Route: <sip:a b>\r\n", "Date: Sat, 13 Nov 2010 23:29:00 EST\r\n",
+		"Date: Sat, 13 Now 2010 23:29:00 GMT\r\n", "Max-Forwards: 256\r\n", "Max-Forwards: x\r\n",
+		"Max-Forwards: -1\r\n", "Max-Forwards: 7\r\nMax-Forwards: 7\r\n", "Content-Type: text\r\n",
+		"Content-Type: text/\r\n", "Content-Type: a/b;\r\n", "Event:\r\n", "Event: a b\r\n",
+		"Supported: a b\r\n", "Require: (a)\r\n", "Authorization: Digest\r\n", "Authorization: =\r\n",
+		"Warning: 1812 x \"y\"\r\n", "RAck: 1 INVITE\r\n", "RSeq: 4294967296\r\n", "Content-Length: 1\r\n",
+		"Content-Length: 0\r\nl: 1\r\n", "To: <sip:c@d>\r\n", "f: <sip:c@d>\r\n", "Call-ID: 2\r\n",
+		"CSeq: 1 OPTIONS\r\n", "Event: a\r\no: b\r\n", "Refer-To: <sip:a@b>, <sip:c@d>\r\n",
+		"Reply-To: *\r\n" };
 	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
 		if (!is_message(OPTIONS_LINE, good[i]))
 			fail_msg("%s is refused", good[i]);
@@ -291,11 +305,12 @@ static err parse_raw(const char *z, struct sip_msg *m, struct arena *a)
 static void test_required(void **state)
 {
 	(void)state;
-	static const char *const fields[] = { "Via: SIP/2.0/TLS h\r\n", "From: <sip:a@b>;tag=1\r\n", "To: <sip:a@b>\r\n", "Call-ID: x\r\n",
-		"CSeq: 4 ACK\r\n" };
-	static const char *const broken[] = { "Via: SIP\r\n", "From: <sip:a@b>;tag\r\n", "To: <sip:a@b>;tag=1;tag=2\r\n", "Call-ID: a@b@c\r\n",
-		"CSeq: 4ACK\r\n", "CSeq: ACK\r\n", "CSeq: 4 ACK x\r\n", "CSeq: 2147483648 ACK\r\n", "CSeq: 4 BYE\r\n", "From: *\r\n",
-		"Call-ID:\r\n", "Via:\r\n" };
+	static const char *const fields[] = { "Via: SIP/2.0/TLS h\r\n", "From: <sip:a@b>;tag=1\r\n",
+		"To: <sip:a@b>\r\n", "Call-ID: x\r\n", "CSeq: 4 ACK\r\n" };
+	static const char *const broken[] = { "Via: SIP\r\n", "From: <sip:a@b>;tag\r\n",
+		"To: <sip:a@b>;tag=1;tag=2\r\n", "Call-ID: a@b@c\r\n", "CSeq: 4ACK\r\n", "CSeq: ACK\r\n",
+		"CSeq: 4 ACK x\r\n", "CSeq: 2147483648 ACK\r\n", "CSeq: 4 BYE\r\n", "From: *\r\n", "Call-ID:\r\n",
+		"Via:\r\n" };
 	struct sip_msg m;
 	struct arena a;
 	arena_init(&a, 1 << 20);
@@ -312,7 +327,8 @@ static void test_required(void **state)
 		char z[1024] = "ACK sip:a SIP/2.0\r\n";
 		size_t same = strcspn(broken[i], ":");
 		for (size_t k = 0; k < 5; k++)
-			(void)strncat(z, strncmp(fields[k], broken[i], same) == 0 ? broken[i] : fields[k], sizeof z - strlen(z) - 1);
+			(void)strncat(z, strncmp(fields[k], broken[i], same) == 0 ? broken[i] : fields[k],
+				sizeof z - strlen(z) - 1);
 		(void)strncat(z, "\r\n", sizeof z - strlen(z) - 1);
 		if (!failed(parse_raw(z, &m, &a)))
 			fail_msg("%s is accepted", broken[i]);
@@ -329,10 +345,13 @@ static void test_reading(void **state)
 	uint32_t seconds;
 	str value;
 	arena_init(&a, 65536);
-	assert_ok(parse_raw("SIP/2.0 200 OK\r\nVia: SIP/2.0/TLS a, SIP/2.0/TLS b\r\nv: SIP/2.0/TLS c\r\nf: <sip:a@b>;tag=9\r\nt: <sip:a@b>\r\n"
-			    "i: x\r\nCSeq: 7 PUBLISH\r\nSupported: path, Gruu\r\nSupported:\r\nk: outbound\r\nExpires: 18446744073709551616\r\n"
-			    "Min-SE: 90;x\r\nWWW-Authenticate: Digest a=\"b\", c=d\r\nWWW-Authenticate: NTLM e=f\r\n\r\n",
-		&m, &a));
+	assert_ok(
+		parse_raw("SIP/2.0 200 OK\r\nVia: SIP/2.0/TLS a, SIP/2.0/TLS b\r\nv: SIP/2.0/TLS c\r\nf: "
+			  "<sip:a@b>;tag=9\r\nt: <sip:a@b>\r\n"
+			  "i: x\r\nCSeq: 7 PUBLISH\r\nSupported: path, Gruu\r\nSupported:\r\nk: outbound\r\nExpires: "
+			  "18446744073709551616\r\n"
+			  "Min-SE: 90;x\r\nWWW-Authenticate: Digest a=\"b\", c=d\r\nWWW-Authenticate: NTLM e=f\r\n\r\n",
+			&m, &a));
 	assert_int_equal(m.status, 200);
 	assert_int_equal(m.method, SIP_METHOD_PUBLISH);
 	assert_int_equal(m.cseq, 7);
@@ -377,11 +396,14 @@ static err rules_of(const char *start, const char *fields)
 static void test_rules(void **state)
 {
 	(void)state;
-	assert_ok(rules_of("REGISTER sip:b SIP/2.0", "t: <sips:a@b>\r\nCSeq: 1 REGISTER\r\nRequire: path, OUTBOUND\r\n"));
+	assert_ok(
+		rules_of("REGISTER sip:b SIP/2.0", "t: <sips:a@b>\r\nCSeq: 1 REGISTER\r\nRequire: path, OUTBOUND\r\n"));
 	assert_err(rules_of("REGISTER sip:b SIP/2.0", "t: <tel:+1>\r\nCSeq: 1 REGISTER\r\n"), MALFORMED);
-	assert_err(rules_of("BYE sip:b SIP/2.0", "t: <tel:+1>\r\nCSeq: 1 BYE\r\nRequire: path, nonesuch\r\n"), SIP_EXTENSION);
+	assert_err(rules_of("BYE sip:b SIP/2.0", "t: <tel:+1>\r\nCSeq: 1 BYE\r\nRequire: path, nonesuch\r\n"),
+		SIP_EXTENSION);
 	assert_err(rules_of("BYE sip:b SIP/2.0", "t: <tel:+1>\r\nCSeq: 1 BYE\r\nProxy-Require: x\r\n"), SIP_EXTENSION);
-	static const char *const many[] = { "255.255.255.255", "224.0.0.1", "239.255.255.255", "[ff02::1]", "[FF0e::1]" };
+	static const char *const many[] = { "255.255.255.255", "224.0.0.1", "239.255.255.255", "[ff02::1]",
+		"[FF0e::1]" };
 	static const char *const one[] = { "223.255.255.255", "240.0.0.1", "[fe80::1]", "[ff::1]", "ff02.example.com" };
 	char fields[256];
 	for (size_t i = 0; i < 5; i++) {

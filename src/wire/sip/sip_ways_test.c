@@ -2,8 +2,9 @@
 /* Valid messages four ways: whole, byte by byte, cut at every length, and with each allocation failing in turn. */
 #include "wire/sip/sip_test.h"
 
-static const char *const files[] = { "rfc4475/wsinv.dat", "rfc4475/intmeth.dat", "rfc4475/esc01.dat", "rfc4475/longreq.dat",
-	"rfc4475/mpart01.dat", "rfc4475/unreason.dat", "rfc4475/semiuri.dat", "rfc5118/ipv4-mapped-ipv6.dat" };
+static const char *const files[] = { "rfc4475/wsinv.dat", "rfc4475/intmeth.dat", "rfc4475/esc01.dat",
+	"rfc4475/longreq.dat", "rfc4475/mpart01.dat", "rfc4475/unreason.dat", "rfc4475/semiuri.dat",
+	"rfc5118/ipv4-mapped-ipv6.dat" };
 #define FILES (sizeof files / sizeof files[0])
 
 static void release(str s)
@@ -30,7 +31,8 @@ static void assert_inside(str raw, str s)
 static void check_slices(str raw, const struct sip_msg *m)
 {
 	const str parts[] = { m->raw, m->method_name, m->request_uri, m->uri.host, m->reason, m->via.raw, m->via.host,
-		m->via.branch, m->from.raw, m->from.display, m->to.raw, m->from_tag, m->to_tag, m->call_id, m->cseq_method, m->body };
+		m->via.branch, m->from.raw, m->from.display, m->to.raw, m->from_tag, m->to_tag, m->call_id,
+		m->cseq_method, m->body };
 	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
 		assert_inside(raw, parts[i]);
 	for (unsigned i = 0; i < m->n_hdrs; i++) {
@@ -149,9 +151,10 @@ static void test_starved(void **state)
 	each_file(starved);
 }
 
-static const char small[] = "OPTIONS sip:a@example.com SIP/2.0\r\nVia: SIP/2.0/TLS h.example.com;branch=z9hG4bK1\r\n"
-			    "From: <sip:a@example.com>;tag=1\r\nTo: <sip:a@example.com>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n"
-			    "Content-Length: 4\r\n\r\nbody";
+static const char small[] =
+	"OPTIONS sip:a@example.com SIP/2.0\r\nVia: SIP/2.0/TLS h.example.com;branch=z9hG4bK1\r\n"
+	"From: <sip:a@example.com>;tag=1\r\nTo: <sip:a@example.com>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n"
+	"Content-Length: 4\r\n\r\nbody";
 
 static void check_limits(struct sip_limits l, const char *frame, const char *parse)
 {

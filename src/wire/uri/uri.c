@@ -8,7 +8,6 @@
 #define SEE_URI    "see RFC 3261 19.1.1, 25.1"
 #define PARAMS_MAX 32 /* of one URI: their names are compared with one another */
 
-
 static err refuse(struct diag *d, const char *what, str s)
 {
 	err e = diag_fail(d, ERR(MALFORMED), "URI", SEE_URI, "%s in '%.*s'", what, s.n < 120 ? (int)s.n : 120, s.p);
@@ -72,7 +71,8 @@ static bool read_hostport(struct scan *in, struct uri *u)
 	return true;
 }
 
-/* in stands behind the first ';'. No name may be there twice (RFC 3261 19.1.1): readers would disagree on what counts. */
+/* in stands behind the first ';'. No name may be there twice (RFC 3261 19.1.1): readers would disagree on what counts.
+ */
 static bool read_params(struct scan *in, struct uri *u)
 {
 	const char *from = in->p;

@@ -18,7 +18,8 @@ int uri_next_char(str *rest)
 		return -1;
 	char c = rest->p[0];
 	int high, low;
-	if (c != '%' || rest->n < 3 || (high = uri_hex_digit(rest->p[1])) < 0 || (low = uri_hex_digit(rest->p[2])) < 0) {
+	if (c != '%' || rest->n < 3 || (high = uri_hex_digit(rest->p[1])) < 0 ||
+		(low = uri_hex_digit(rest->p[2])) < 0) {
 		*rest = str_cut(*rest, 1, rest->n);
 		return (unsigned char)c;
 	}
@@ -46,7 +47,8 @@ bool uri_equal_text(str a, str b, bool ignore_case)
 static bool ipv6_bytes(str s, struct in6_addr *out)
 {
 	char z[INET6_ADDRSTRLEN];
-	return s.n > 2 && s.p[0] == '[' && str_to_z(str_cut(s, 1, s.n - 1), z, sizeof z) && inet_pton(AF_INET6, z, out) == 1;
+	return s.n > 2 && s.p[0] == '[' && str_to_z(str_cut(s, 1, s.n - 1), z, sizeof z) &&
+	       inet_pton(AF_INET6, z, out) == 1;
 }
 
 static bool equal_host(str a, str b)

@@ -37,8 +37,8 @@ static inline bool uri_some(struct scan *s, unsigned set, str *out)
 	return out->n != 0;
 }
 
-/* Walks text with %HH escapes. A character of the reserved set that was escaped is not the same as the bare one (RFC 3261
- * 19.1.4), so it comes with URI_ESCAPED. -1 at the end; the escapes must have been checked. */
+/* Walks text with %HH escapes. A character of the reserved set that was escaped is not the same as the bare one (RFC
+ * 3261 19.1.4), so it comes with URI_ESCAPED. -1 at the end; the escapes must have been checked. */
 #define URI_ESCAPED 0x100
 int uri_next_char(str *rest);
 /* Are two pieces of text the same but for the way they are escaped? */

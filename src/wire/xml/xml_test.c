@@ -30,9 +30,10 @@ static void test_document(void **state)
 	xml_close(&x);
 	xml_close(&x);
 	assert_false(failed(xml_end(&x)));
-	static const char want[] = HEAD "<reginfo xmlns=\"urn:ietf:params:xml:ns:reginfo\" version=\"3\"><registration"
-					" aor=\"sip:a&amp;b&lt;&quot;'&#9;&#13;&#10;&gt;@example.com\"><uri>sip:x?y=&lt;&amp;&gt;\""
-					"&#13;\n\t\xc3\xa4\xf0\x9f\x98\x80</uri><a:empty/></registration></reginfo>";
+	static const char want[] =
+		HEAD "<reginfo xmlns=\"urn:ietf:params:xml:ns:reginfo\" version=\"3\"><registration"
+		     " aor=\"sip:a&amp;b&lt;&quot;'&#9;&#13;&#10;&gt;@example.com\"><uri>sip:x?y=&lt;&amp;&gt;\""
+		     "&#13;\n\t\xc3\xa4\xf0\x9f\x98\x80</uri><a:empty/></registration></reginfo>";
 	assert_true(str_eq(buf_str(&b), str_of(want)));
 }
 
@@ -90,10 +91,10 @@ static void test_characters(void **state)
 		bool allowed = c >= ' ' || c == '\t' || c == '\n' || c == '\r';
 		assert_int_equal(is_heard((str){ &one, 1 }), allowed);
 	}
-	static const char *const good[] = { "", "\xc2\x80", "\xed\x9f\xbf", "\xee\x80\x80", "\xef\xbf\xbd", "\xf0\x90\x80\x80",
-		"\xf4\x8f\xbf\xbf", "]]>", "<![CDATA[x]]>", "&amp;" };
-	static const char *const bad[] = { "\x80", "\xc3", "a\xc3", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xef\xbf\xbe",
-		"\xef\xbf\xbf", "\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80", "\xff", "\xe4\x20" };
+	static const char *const good[] = { "", "\xc2\x80", "\xed\x9f\xbf", "\xee\x80\x80", "\xef\xbf\xbd",
+		"\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf", "]]>", "<![CDATA[x]]>", "&amp;" };
+	static const char *const bad[] = { "\x80", "\xc3", "a\xc3", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80",
+		"\xef\xbf\xbe", "\xef\xbf\xbf", "\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80", "\xff", "\xe4\x20" };
 	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
 		assert_true(is_heard(str_of(good[i])));
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
