@@ -283,7 +283,8 @@ static void connect_peer(struct peer *p, int fd)
 	SSL_set_app_data(p->ssl, p);
 	SSL_set_fd(p->ssl, fd);
 	SSL_set_connect_state(p->ssl);
-	SSL_set_tlsext_host_name(p->ssl, "sip.example.com");
+	char name[] = "sip.example.com"; /* OpenSSL's macro takes away const */
+	SSL_set_tlsext_host_name(p->ssl, name);
 	if (p->session != NULL)
 		SSL_set_session(p->ssl, p->session);
 }
@@ -405,7 +406,8 @@ static void rsa_pkcs1(void **state)
 	struct peer p;
 	open_world(&w, &LEAF(.bits = 3072), false);
 	open_peer(&p, &w, TLS1_2_VERSION);
-	assert_int_equal(SSL_CTX_set1_sigalgs_list(p.ctx, "RSA+SHA256:ECDSA+SHA256"), 1);
+	char algorithms[] = "RSA+SHA256:ECDSA+SHA256";
+	assert_int_equal(SSL_CTX_set1_sigalgs_list(p.ctx, algorithms), 1);
 	shake(&w, &e, &p);
 	assert_int_equal(e.io, TLS_DONE);
 	expect_echo(&e, &p);
