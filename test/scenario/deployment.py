@@ -106,13 +106,14 @@ class Deployment:
     # ---- life ----
 
     def start(self, timeout=30.0, ready=True, env=None):
+        since = len(self.events)
         self.process = subprocess.Popen(self.wrap + [str(self.build / "witand"), "--dir", str(self.dir)], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
                                         env={**os.environ, **(env or {})})
         self.reader = threading.Thread(target=self._read, args=(self.process.stderr,), daemon=True)
         self.reader.start()
         if ready:
-            self.wait_event("server.ready", timeout)
+            self.wait_event("server.ready", timeout, since=since)
         return self
 
     def _read(self, pipe):
