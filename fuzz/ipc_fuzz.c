@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The first two bytes choose the type, the rest is the body. What is accepted must be written again as the same bytes. */
+/* The first two bytes choose the type, the rest is the body. What is accepted must be written again as the same bytes.
+ */
 #include "os/ipc.h"
 
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
-#define IPC_MSG(NAME, name)                                                            \
-	static void try_##name(str body, struct buf *b)                                \
-	{                                                                              \
-		struct ipc_##name m;                                                   \
-		if (failed(ipc_##name##_parse(&m, body)))                              \
-			return;                                                        \
-		ipc_##name##_print(&m, b);                                             \
-		if (b->failed || !str_eq(buf_str(b), body))                            \
-			abort();                                                       \
+#define IPC_MSG(NAME, name)                                 \
+	static void try_##name(str body, struct buf *b)     \
+	{                                                   \
+		struct ipc_##name m;                        \
+		if (failed(ipc_##name##_parse(&m, body)))   \
+			return;                             \
+		ipc_##name##_print(&m, b);                  \
+		if (b->failed || !str_eq(buf_str(b), body)) \
+			abort();                            \
 	}
 #include "os/ipc.def"
 #undef IPC_MSG

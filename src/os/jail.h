@@ -19,15 +19,17 @@ enum {
 
 struct jail {
 	const char *user; /* whom it becomes when root starts it; NULL: stays who it is */
-	const char *room; /* a directory below the deployment directory: the root of its file system when root starts it */
-	const char *const *reads; /* directories below the deployment directory that JAIL_READ covers too, ended by NULL; may be NULL */
-	unsigned may;     /* set of JAIL_* */
-	unsigned n_files; /* descriptors; 0: as many as the system lets it have */
+	const char
+		*room; /* a directory below the deployment directory: the root of its file system when root starts it */
+	const char *const *reads; /* directories below the deployment directory that JAIL_READ covers too, ended by
+				     NULL; may be NULL */
+	unsigned may;             /* set of JAIL_* */
+	unsigned n_files;         /* descriptors; 0: as many as the system lets it have */
 };
 
 /*
- * dir is the deployment directory. What the kernel lacks is told as JAIL_PARTIAL, once each; what it refuses is an error:
- * then the process must end. Directories that are to be used later must be open before (openat below them).
+ * dir is the deployment directory. What the kernel lacks is told as JAIL_PARTIAL, once each; what it refuses is an
+ * error: then the process must end. Directories that are to be used later must be open before (openat below them).
  * Signals, threads and programs cannot be started afterwards; the death of the parent ends the process.
  */
 err jail_enter(const struct jail *j, int dir, struct log *log, struct diag *d);

@@ -100,7 +100,9 @@ static bool write_some(struct ipc *c)
 	if (has_fd) {
 		m.msg_control = control.room;
 		m.msg_controllen = sizeof control.room;
-		control.h = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
+		control.h = (struct cmsghdr){
+			.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS
+		};
 		memcpy(CMSG_DATA(&control.h), &c->fds[c->fds_from % FDS_MAX].fd, sizeof(int));
 		next = 1;
 	}
@@ -166,7 +168,8 @@ err ipc_frame(struct ipc *c, enum ipc_type type, size_t size, int fd, char **bod
 	ASSERT((unsigned)type < IPC_N && ipc_type_carries_fd(type) == (fd >= 0));
 	if (c->closing || c->broken)
 		return refuse(c, fd, ERR(CLOSED));
-	if (size > IPC_BODY_MAX || c->out.n - c->out_at + size + IPC_HEAD > IPC_QUEUE_MAX || (fd >= 0 && c->fds_n == FDS_MAX))
+	if (size > IPC_BODY_MAX || c->out.n - c->out_at + size + IPC_HEAD > IPC_QUEUE_MAX ||
+		(fd >= 0 && c->fds_n == FDS_MAX))
 		return refuse(c, fd, ERR(CEILING));
 	if (!buf_reserve(&c->out, size + IPC_HEAD))
 		return refuse(c, fd, ERR(NO_MEMORY));
@@ -259,7 +262,9 @@ static err read_some(struct ipc *c)
 	} control;
 	ENSURE(buf_reserve(&c->in, READ_ROOM), NO_MEMORY);
 	struct iovec v = { c->in.p + c->in.n, c->in.size - c->in.n };
-	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof control.room };
+	struct msghdr m = {
+		.msg_iov = &v, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof control.room
+	};
 	ssize_t n = recvmsg(c->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? ERR(ABSENT) : ERR(CLOSED);

@@ -117,40 +117,38 @@ static inline bool get_STR(struct scan *s, str *v)
 #define PUT_FIELD(kind, field)  p = put_##kind(p, m->field);
 #define GET_FIELD(kind, field)  ENSURE(get_##kind(&s, &m->field), MALFORMED);
 
-#define IPC_MSG(NAME, name)                                                          \
-	static inline size_t size_##name(const struct ipc_##name *m)                 \
-	{                                                                            \
-		(void)m;                                                             \
-		return 0 IPC_FIELDS_##NAME(SIZE_FIELD);                              \
-	}                                                                            \
-	static inline char *put_##name(char *p, const struct ipc_##name *m)          \
-	{                                                                            \
-		(void)m;                                                             \
-		IPC_FIELDS_##NAME(PUT_FIELD)                                         \
-		return p;                                                            \
-	}                                                                            \
-	void ipc_##name##_print(const struct ipc_##name *m, struct buf *b)           \
-	{                                                                            \
-		size_t n = size_##name(m);                                           \
-		if (n == 0 || !buf_reserve(b, n))                                    \
-			return;                                                      \
-		(void)put_##name(b->p + b->n, m);                                    \
-		b->n += n;                                                           \
-	}                                                                            \
-	err ipc_##name##_parse(struct ipc_##name *m, str body)                       \
-	{                                                                            \
-		struct scan s = scan_of(body);                                       \
-		*m = (struct ipc_##name){ 0 };                                       \
-		IPC_FIELDS_##NAME(GET_FIELD)                                         \
-		ENSURE(scan_at_end(&s), MALFORMED);                                  \
-		return OK;                                                           \
-	}                                                                            \
-	err ipc_send_##name(struct ipc *c, const struct ipc_##name *m, int fd)       \
-	{                                                                            \
-		char *p;                                                             \
-		TRY(ipc_frame(c, IPC_##NAME, size_##name(m), fd, &p));               \
-		(void)put_##name(p, m);                                              \
-		return OK;                                                           \
+#define IPC_MSG(NAME, name)                                                      \
+	static inline size_t size_##name(const struct ipc_##name *m)             \
+	{                                                                        \
+		(void)m;                                                         \
+		return 0 IPC_FIELDS_##NAME(SIZE_FIELD);                          \
+	}                                                                        \
+	static inline char *put_##name(char *p, const struct ipc_##name *m)      \
+	{                                                                        \
+		(void)m;                                                         \
+		IPC_FIELDS_##NAME(PUT_FIELD) return p;                           \
+	}                                                                        \
+	void ipc_##name##_print(const struct ipc_##name *m, struct buf *b)       \
+	{                                                                        \
+		size_t n = size_##name(m);                                       \
+		if (n == 0 || !buf_reserve(b, n))                                \
+			return;                                                  \
+		(void)put_##name(b->p + b->n, m);                                \
+		b->n += n;                                                       \
+	}                                                                        \
+	err ipc_##name##_parse(struct ipc_##name *m, str body)                   \
+	{                                                                        \
+		struct scan s = scan_of(body);                                   \
+		*m = (struct ipc_##name){ 0 };                                   \
+		IPC_FIELDS_##NAME(GET_FIELD) ENSURE(scan_at_end(&s), MALFORMED); \
+		return OK;                                                       \
+	}                                                                        \
+	err ipc_send_##name(struct ipc *c, const struct ipc_##name *m, int fd)   \
+	{                                                                        \
+		char *p;                                                         \
+		TRY(ipc_frame(c, IPC_##NAME, size_##name(m), fd, &p));           \
+		(void)put_##name(p, m);                                          \
+		return OK;                                                       \
 	}
 #include "os/ipc.def"
 #undef IPC_MSG

@@ -55,24 +55,23 @@ static void fill_STR(str *v)
 #define SAME(kind, field) SAME_##kind(in.field, out.field);
 
 /* Whole, cut at every length, and one byte longer. */
-#define IPC_MSG(NAME, name)                                                                  \
-	static void check_##name(struct buf *b)                                              \
-	{                                                                                    \
-		struct ipc_##name in = { 0 }, out;                                           \
-		IPC_FIELDS_##NAME(FILL)                                                      \
-		buf_reset(b);                                                                \
-		ipc_##name##_print(&in, b);                                                  \
-		assert_false(b->failed);                                                     \
-		assert_false(failed(ipc_##name##_parse(&out, buf_str(b))));                  \
-		IPC_FIELDS_##NAME(SAME)                                                      \
-		for (size_t n = 0; n < b->n; n++) {                                          \
-			char *cut = malloc(n + 1);                                           \
-			memcpy(cut, b->p, n);                                                \
+#define IPC_MSG(NAME, name)                                                                            \
+	static void check_##name(struct buf *b)                                                        \
+	{                                                                                              \
+		struct ipc_##name in = { 0 }, out;                                                     \
+		IPC_FIELDS_##NAME(FILL) buf_reset(b);                                                  \
+		ipc_##name##_print(&in, b);                                                            \
+		assert_false(b->failed);                                                               \
+		assert_false(failed(ipc_##name##_parse(&out, buf_str(b))));                            \
+		IPC_FIELDS_##NAME(SAME) for (size_t n = 0; n < b->n; n++)                              \
+		{                                                                                      \
+			char *cut = malloc(n + 1);                                                     \
+			memcpy(cut, b->p, n);                                                          \
 			assert_true(err_is(ipc_##name##_parse(&out, (str){ cut, n }), ERR_MALFORMED)); \
-			free(cut);                                                           \
-		}                                                                            \
-		buf_add_char(b, 'x');                                                        \
-		assert_true(err_is(ipc_##name##_parse(&out, buf_str(b)), ERR_MALFORMED));    \
+			free(cut);                                                                     \
+		}                                                                                      \
+		buf_add_char(b, 'x');                                                                  \
+		assert_true(err_is(ipc_##name##_parse(&out, buf_str(b)), ERR_MALFORMED));              \
 	}
 #include "os/ipc.def"
 #undef IPC_MSG
@@ -93,7 +92,10 @@ static void messages_come_back_as_they_went(void **state)
 static void lengths_that_lie_are_refused(void **state)
 {
 	/* a string that claims 4 GiB, and one that claims a byte more than there is */
-	static const char much[] = "\xff\xff\xff\xff" "abc", more[] = "\x04\0\0\0" "abc";
+	static const char much[] = "\xff\xff\xff\xff"
+				   "abc",
+			  more[] = "\x04\0\0\0"
+				   "abc";
 	struct ipc_auth_ok m;
 	assert_true(err_is(ipc_auth_ok_parse(&m, (str){ much, sizeof much - 1 }), ERR_MALFORMED));
 	assert_true(err_is(ipc_auth_ok_parse(&m, (str){ more, sizeof more - 1 }), ERR_MALFORMED));
@@ -247,11 +249,13 @@ static void large_bodies_arrive_whole(void **state)
 	pair_open(&p, true);
 	p.b.stop_at = 6;
 	for (int i = 0; i < 6; i++)
-		assert_false(failed(ipc_send_auth_ok(p.a.c, &(struct ipc_auth_ok){ .aor = { big, IPC_BODY_MAX - 4 } }, -1)));
+		assert_false(
+			failed(ipc_send_auth_ok(p.a.c, &(struct ipc_auth_ok){ .aor = { big, IPC_BODY_MAX - 4 } }, -1)));
 	run(p.l);
 	assert_int_equal(p.b.seen.n, 6 * (IPC_BODY_MAX - 4));
 	/* one byte more than a body may have */
-	assert_true(err_is(ipc_send_auth_ok(p.a.c, &(struct ipc_auth_ok){ .aor = { big, IPC_BODY_MAX - 3 } }, -1), ERR_CEILING));
+	assert_true(err_is(
+		ipc_send_auth_ok(p.a.c, &(struct ipc_auth_ok){ .aor = { big, IPC_BODY_MAX - 3 } }, -1), ERR_CEILING));
 	free(big);
 	pair_close(&p);
 }
@@ -267,7 +271,8 @@ static void descriptors_arrive_with_their_message(void **state)
 		assert_int_equal(write(fds[1], "hello", 5), 5);
 		close(fds[1]);
 		assert_false(failed(ipc_send_start(p.a.c, &(struct ipc_start){ 0 }, -1)));
-		assert_false(failed(ipc_send_channel(p.a.c, &(struct ipc_channel){ .role = STR("front"), .index = 1 }, fds[0])));
+		assert_false(failed(
+			ipc_send_channel(p.a.c, &(struct ipc_channel){ .role = STR("front"), .index = 1 }, fds[0])));
 		assert_false(failed(ipc_send_auth_ok(p.a.c, &(struct ipc_auth_ok){ .aor = STR("x") }, -1)));
 	}
 	run(p.l);
@@ -281,7 +286,10 @@ static void descriptors_arrive_with_their_message(void **state)
 static void partial_frames_wait_for_the_rest(void **state)
 {
 	struct pair p;
-	static const char frame[] = "\x05\0\0\0" "\x11\0" "\x01\0\0\0" "q";
+	static const char frame[] = "\x05\0\0\0"
+				    "\x11\0"
+				    "\x01\0\0\0"
+				    "q";
 	assert_int_equal(frame[4], IPC_AUTH_OK);
 	pair_open(&p, false);
 	for (size_t i = 0; i < 2 * (sizeof frame - 1); i++) {
@@ -297,12 +305,26 @@ static void partial_frames_wait_for_the_rest(void **state)
 static void broken_frames_close_the_channel(void **state)
 {
 	static const str rows[] = {
-		STR("\x05\0\0\0" "\xff\xff" "\x01\0\0\0" "q"), /* no such type */
-		STR("\x01\0\x10\0" "\x11\0"),                  /* longer than a body may be */
-		STR("\xff\xff\xff\xff" "\x11\0"),
-		STR("\x05\0\0\0" "\x11\0" "\x02\0\0\0" "q"),   /* a field cut off */
-		STR("\x06\0\0\0" "\x11\0" "\x01\0\0\0" "qq"),  /* bytes left over */
-		STR("\x08\0\0\0" "\x01\0" "\x01\0\0\0" "q\0\0\0"), /* CHANNEL without a descriptor */
+		STR("\x05\0\0\0"
+		    "\xff\xff"
+		    "\x01\0\0\0"
+		    "q"), /* no such type */
+		STR("\x01\0\x10\0"
+		    "\x11\0"), /* longer than a body may be */
+		STR("\xff\xff\xff\xff"
+		    "\x11\0"),
+		STR("\x05\0\0\0"
+		    "\x11\0"
+		    "\x02\0\0\0"
+		    "q"), /* a field cut off */
+		STR("\x06\0\0\0"
+		    "\x11\0"
+		    "\x01\0\0\0"
+		    "qq"), /* bytes left over */
+		STR("\x08\0\0\0"
+		    "\x01\0"
+		    "\x01\0\0\0"
+		    "q\0\0\0"), /* CHANNEL without a descriptor */
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct pair p;
@@ -320,14 +342,22 @@ static void descriptors_nobody_asked_for_close_the_channel(void **state)
 	union {
 		struct cmsghdr h;
 		char room[CMSG_SPACE(2 * sizeof(int))];
-	} control = { .h = { .cmsg_len = CMSG_LEN(2 * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS } };
-	static char frame[] = "\x05\0\0\0" "\x11\0" "\x01\0\0\0" "q";
+	} control = {
+		.h = { .cmsg_len = CMSG_LEN(2 * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS }
+	};
+	static char frame[] = "\x05\0\0\0"
+			      "\x11\0"
+			      "\x01\0\0\0"
+			      "q";
 	struct iovec v = { frame, sizeof frame - 1 };
 	for (unsigned n = 1; n <= 2; n++) {
 		int fds[2] = { 0, 0 };
 		memcpy(CMSG_DATA(&control.h), fds, sizeof fds);
 		control.h.cmsg_len = CMSG_LEN(n * sizeof(int));
-		struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_SPACE(n * sizeof(int)) };
+		struct msghdr m = { .msg_iov = &v,
+			.msg_iovlen = 1,
+			.msg_control = &control,
+			.msg_controllen = CMSG_SPACE(n * sizeof(int)) };
 		pair_open(&p, false);
 		assert_int_equal(sendmsg(p.raw, &m, 0), (ssize_t)v.iov_len);
 		run(p.l);

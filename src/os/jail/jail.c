@@ -61,7 +61,8 @@ static err find_user(const char *name, struct passwd *out, char *room, size_t si
 	int r = getpwnam_r(name, out, room, size, &found);
 	if (found != NULL)
 		return OK;
-	return diag_fail(d, ERR(REFUSED), "users", "create it: useradd --system --no-create-home --shell /usr/sbin/nologin NAME",
+	return diag_fail(d, ERR(REFUSED), "users",
+		"create it: useradd --system --no-create-home --shell /usr/sbin/nologin NAME",
 		"there is no system user %s%s%s", name, r != 0 ? ": " : "", r != 0 ? strerror(r) : "");
 }
 
@@ -75,7 +76,7 @@ static err change_root(const struct jail *j, int room, struct diag *d)
 	if (fchdir(room) != 0 || chroot(".") != 0 || chdir("/") != 0)
 		return fail(d, "root directory");
 	if (setgroups(0, NULL) != 0 || setresgid(user.pw_gid, user.pw_gid, user.pw_gid) != 0 ||
-	    setresuid(user.pw_uid, user.pw_uid, user.pw_uid) != 0)
+		setresuid(user.pw_uid, user.pw_uid, user.pw_uid) != 0)
 		return fail(d, "change of user");
 	/* proves that there is no way back */
 	ASSERT(setuid(0) != 0 && geteuid() == user.pw_uid);
@@ -86,8 +87,8 @@ static err enter_room(const struct jail *j, int dir, struct diag *d)
 {
 	int room = openat(dir, j->room, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (room < 0)
-		return diag_fail(d, ERR(SYSTEM), j->room, "run `witan init` for this directory again", "cannot open the directory: %s",
-			strerror(errno));
+		return diag_fail(d, ERR(SYSTEM), j->room, "run `witan init` for this directory again",
+			"cannot open the directory: %s", strerror(errno));
 	err e = OK;
 	if (jail_is_changing_root(j))
 		e = change_root(j, room, d);

@@ -4,7 +4,8 @@
 
 #include "os/jail.h"
 
-/* Sanitizers read /proc, make threads and map what they like: their builds run without filters. Never so in another build. */
+/* Sanitizers read /proc, make threads and map what they like: their builds run without filters. Never so in another
+ * build. */
 #ifdef __SANITIZE_ADDRESS__
 #define JAIL_SANITIZER true
 #elif defined __has_feature

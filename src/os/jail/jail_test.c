@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each case runs in a child inside a jail and answers by its exit status; a child killed by a filter answers 1000 + signal. */
+/* Each case runs in a child inside a jail and answers by its exit status; a child killed by a filter answers 1000 +
+ * signal. */
 #include "os/jail.h"
 
 #include "os/jail/jail_priv.h"
@@ -98,7 +99,9 @@ static int do_open_room(void)
 static int do_write_room(void)
 {
 	int fd = open("new", O_RDWR | O_CREAT, 0600);
-	return fd >= 0 && write(fd, "x", 1) == 1 && fsync(fd) == 0 && ftruncate(fd, 0) == 0 && unlink("new") == 0 ? 0 : told(fd);
+	return fd >= 0 && write(fd, "x", 1) == 1 && fsync(fd) == 0 && ftruncate(fd, 0) == 0 && unlink("new") == 0
+		       ? 0
+		       : told(fd);
 }
 
 static int do_open_reads(void)
@@ -173,7 +176,9 @@ static int do_kill(void)
 
 static int do_run_memory(void)
 {
-	return mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED ? 1 : 0;
+	return mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED
+		       ? 1
+		       : 0;
 }
 
 static int do_abort(void)
@@ -247,7 +252,10 @@ static void a_user_that_is_not_there_is_refused(void **state)
 		skip();
 	pid_t pid = fork();
 	if (pid == 0)
-		_exit(err_is(jail_enter(&j, dir, NULL, &d), ERR_REFUSED) && strstr(d.what, "nobody-of-that-name") != NULL ? 0 : 1);
+		_exit(err_is(jail_enter(&j, dir, NULL, &d), ERR_REFUSED) &&
+					strstr(d.what, "nobody-of-that-name") != NULL
+				? 0
+				: 1);
 	int status;
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Landlock by its system calls: the C library has no wrapper, and the headers of the build machine may be older than the
- * kernel. Every right the running kernel knows is taken away; the room's are given back.
+ * Landlock by its system calls: the C library has no wrapper, and the headers of the build machine may be older than
+ * the kernel. Every right the running kernel knows is taken away; the room's are given back.
  */
 #include "os/jail/jail_priv.h"
 
@@ -54,8 +54,8 @@ static err allow(int ruleset, int dir, const char *path, uint64_t rights, struct
 	int fd = openat(dir, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct path_beneath rule = { .allowed = rights, .parent = fd };
 	if (fd < 0)
-		return diag_fail(d, ERR(SYSTEM), path, "run `witan init` for this directory again", "cannot open the directory: %s",
-			strerror(errno));
+		return diag_fail(d, ERR(SYSTEM), path, "run `witan init` for this directory again",
+			"cannot open the directory: %s", strerror(errno));
 	long r = syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &rule, 0);
 	int reason = errno;
 	(void)close(fd);
@@ -100,7 +100,8 @@ err jail_landlock_enforce(int fd, struct diag *d)
 {
 	err e = OK;
 	if (syscall(SYS_landlock_restrict_self, fd, 0) != 0)
-		e = diag_fail(d, ERR(SYSTEM), "Landlock", "", "the kernel refuses to enforce the rules: %s", strerror(errno));
+		e = diag_fail(
+			d, ERR(SYSTEM), "Landlock", "", "the kernel refuses to enforce the rules: %s", strerror(errno));
 	(void)close(fd);
 	return e;
 }

@@ -25,11 +25,13 @@ static const struct calls allowed[] = {
 	     "rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending sigaltstack restart_syscall "
 	     "clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday time times getrusage "
 	     "getpid getppid gettid getuid geteuid getgid getegid getrandom sched_yield exit exit_group "
-	     "sendmsg recvmsg sendto recvfrom sendmmsg recvmmsg shutdown getsockname getpeername getsockopt setsockopt" },
+	     "sendmsg recvmsg sendto recvfrom sendmmsg recvmmsg shutdown getsockname getpeername getsockopt "
+	     "setsockopt" },
 	{ JAIL_ACCEPT, "accept4 accept" },
 	{ JAIL_NETWORK, "connect" },
-	{ JAIL_READ | JAIL_WRITE, "openat open stat lstat statx access faccessat faccessat2 getdents64 readlink readlinkat "
-				  "getcwd statfs fstatfs fadvise64" },
+	{ JAIL_READ | JAIL_WRITE,
+		"openat open stat lstat statx access faccessat faccessat2 getdents64 readlink readlinkat "
+		"getcwd statfs fstatfs fadvise64" },
 	{ JAIL_WRITE, "fsync fdatasync sync_file_range ftruncate fallocate unlink unlinkat rename renameat renameat2 "
 		      "fchmod fchown flock mkdir rmdir utimensat" },
 };
@@ -37,11 +39,14 @@ static const struct calls allowed[] = {
 /* Tried by libraries now and then; an error does them no harm. `may`: those who are allowed them above. */
 static const struct calls refused[] = {
 	{ JAIL_NETWORK, "socket connect" },
-	{ JAIL_READ | JAIL_WRITE, "openat open stat lstat statx access faccessat faccessat2 readlink readlinkat getcwd statfs fstatfs "
-				  "fadvise64" },
+	{ JAIL_READ | JAIL_WRITE,
+		"openat open stat lstat statx access faccessat faccessat2 readlink readlinkat getcwd statfs fstatfs "
+		"fadvise64" },
 	{ JAIL_WRITE, "fchmod fchown mkdir utimensat" },
-	{ 0, "openat2 prctl uname sysinfo sched_getaffinity sched_setaffinity getrlimit setrlimit getcpu membarrier mlock "
-	     "munlock mincore getpriority setpriority umask getsid getpgrp getgroups getresuid getresgid socketpair bind listen "
+	{ 0, "openat2 prctl uname sysinfo sched_getaffinity sched_setaffinity getrlimit setrlimit getcpu membarrier "
+	     "mlock "
+	     "munlock mincore getpriority setpriority umask getsid getpgrp getgroups getresuid getresgid socketpair "
+	     "bind listen "
 	     "msync chown lchown fchownat chmod" },
 };
 
@@ -106,5 +111,7 @@ err jail_seccomp(const struct jail *j, struct diag *d)
 	if (r == 0)
 		r = seccomp_load(f);
 	seccomp_release(f);
-	return r == 0 ? OK : diag_fail(d, ERR(SYSTEM), "seccomp", "", "the filter of system calls cannot be set: %s", strerror(-r));
+	return r == 0 ? OK
+		      : diag_fail(d, ERR(SYSTEM), "seccomp", "", "the filter of system calls cannot be set: %s",
+				strerror(-r));
 }

@@ -34,8 +34,11 @@ static bool read_word(struct words *w, char **argv, int *i)
 		const char **value; /* NULL: a flag */
 		bool *flag;
 	} rows[] = {
-		{ "--dir", &w->dir, NULL },   { "--check", NULL, &w->check },     { "--help", NULL, &w->help },
-		{ "-h", NULL, &w->help },     { "--version", NULL, &w->version },
+		{ "--dir", &w->dir, NULL },
+		{ "--check", NULL, &w->check },
+		{ "--help", NULL, &w->help },
+		{ "-h", NULL, &w->help },
+		{ "--version", NULL, &w->version },
 	};
 	for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
 		if (strcmp(argv[*i], rows[r].name) != 0)

@@ -20,7 +20,7 @@ struct keeper {
 	struct crypt *crypt;
 	struct keys keys;
 	struct list peers;
-	int dir; /* keys/, opened before the jail */
+	int dir;            /* keys/, opened before the jail */
 	uint64_t sought_at; /* when an unknown key last made us read the files again */
 };
 
@@ -34,7 +34,8 @@ static err keeper_open(struct skel *s, struct diag *d)
 	TRY(crypt_new(&k->crypt));
 	k->dir = openat(s->dir, "keys", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (k->dir < 0)
-		return diag_fail(d, ERR(ABSENT), "keys/", "make the deployment directory with `witan init`", "cannot open the directory");
+		return diag_fail(d, ERR(ABSENT), "keys/", "make the deployment directory with `witan init`",
+			"cannot open the directory");
 	TRY(keys_read(&k->keys, k->dir, k->crypt, d));
 	LOG(&s->log, KEYS_READ, LOG_INT("keys", k->keys.n));
 	return OK;
@@ -54,7 +55,8 @@ static void keeper_reload(struct skel *s)
 	struct diag d = { 0 };
 	err e = keys_read(&fresh, k->dir, k->crypt, &d);
 	if (failed(e)) {
-		LOG(&s->log, KEYS_FAILED, LOG_ERR(e), LOG_Z("where", d.where), LOG_Z("reason", d.what), LOG_Z("remedy", d.remedy));
+		LOG(&s->log, KEYS_FAILED, LOG_ERR(e), LOG_Z("where", d.where), LOG_Z("reason", d.what),
+			LOG_Z("remedy", d.remedy));
 		return;
 	}
 	keys_fini(&k->keys);
@@ -66,8 +68,8 @@ static void keeper_reload(struct skel *s)
 
 #define SEEK_MS 100
 
-/* A front may learn of a new certificate before we are told to read its key. Not more often than once in SEEK_MS, so that a
- * front gone wrong cannot keep us reading. */
+/* A front may learn of a new certificate before we are told to read its key. Not more often than once in SEEK_MS, so
+ * that a front gone wrong cannot keep us reading. */
 static const struct key *find_key(struct keeper *k, str id)
 {
 	const struct key *key = keys_find(&k->keys, id);
@@ -98,7 +100,8 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 	err e = sign(p->keeper, &m, out, &n);
 	if (failed(e)) {
 		n = 0;
-		LOG(&s->log, SIGN_REFUSED, LOG_ERR(e), LOG_INT("front", p->index), LOG_INT("kind", m.kind), LOG_INT("bytes", m.input.n));
+		LOG(&s->log, SIGN_REFUSED, LOG_ERR(e), LOG_INT("front", p->index), LOG_INT("kind", m.kind),
+			LOG_INT("bytes", m.input.n));
 	} else {
 		meter_add(s->meter, METER_TLS_SIGNED, 1);
 	}
@@ -120,7 +123,7 @@ static const struct ipc_door front_door = { on_message, on_close };
 
 static void forget(struct keeper *k, unsigned index)
 {
-	LIST_EACH(it, &k->peers) {
+	LIST_EACH (it, &k->peers) {
 		struct peer *p = LIST_OF(it, struct peer, node);
 		if (p->index != index)
 			continue;

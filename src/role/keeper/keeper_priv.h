@@ -22,7 +22,8 @@ struct keys {
 	unsigned n;
 };
 
-/* Reads every *.key (PEM without a passphrase) of the directory. ABSENT: there is none. On error k is empty and d says which file. */
+/* Reads every *.key (PEM without a passphrase) of the directory. ABSENT: there is none. On error k is empty and d says
+ * which file. */
 err keys_read(struct keys *k, int dir, struct crypt *c, struct diag *d);
 void keys_fini(struct keys *k);
 /* NULL if there is none. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys from files, and signatures that OpenSSL's verifier accepts; what is not the input of a TLS signature is refused. */
+/* Keys from files, and signatures that OpenSSL's verifier accepts; what is not the input of a TLS signature is refused.
+ */
 #include "role/keeper/keeper_priv.h"
 
 #include <fcntl.h>
@@ -156,8 +157,10 @@ static void put_key(int dir, const char *name, EVP_PKEY *key, const char *passph
 	FILE *f = fdopen(openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC, 0600), "w");
 	assert_non_null(f);
 	if (key != NULL)
-		assert_int_equal(PEM_write_PrivateKey(f, key, passphrase != NULL ? EVP_aes_128_cbc() : NULL, (const unsigned char *)passphrase,
-					 passphrase != NULL ? (int)strlen(passphrase) : 0, NULL, NULL), 1);
+		assert_int_equal(PEM_write_PrivateKey(f, key, passphrase != NULL ? EVP_aes_128_cbc() : NULL,
+					 (const unsigned char *)passphrase,
+					 passphrase != NULL ? (int)strlen(passphrase) : 0, NULL, NULL),
+			1);
 	else
 		fputs("this is no key\n", f);
 	fclose(f);
@@ -212,8 +215,11 @@ static void files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(ecdsa), cmocka_unit_test(rsa_pkcs1), cmocka_unit_test(rsa_pss),
-		cmocka_unit_test(raw_blocks_are_looked_at), cmocka_unit_test(files),
+		cmocka_unit_test(ecdsa),
+		cmocka_unit_test(rsa_pkcs1),
+		cmocka_unit_test(rsa_pss),
+		cmocka_unit_test(raw_blocks_are_looked_at),
+		cmocka_unit_test(files),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -44,7 +44,8 @@ static err read_key(struct key *key, int dir, const char *name, struct crypt *c,
 		return identify(key, c);
 	EVP_PKEY_free(key->pkey);
 	key->pkey = NULL;
-	return diag_fail(d, ERR(MALFORMED), name, "write the key as PEM without a passphrase: openssl pkey -in OLD -out NEW",
+	return diag_fail(d, ERR(MALFORMED), name,
+		"write the key as PEM without a passphrase: openssl pkey -in OLD -out NEW",
 		"this is not an RSA or EC private key that can be read");
 }
 
@@ -67,8 +68,8 @@ static err read_all(struct keys *k, DIR *files, struct crypt *c, struct diag *d)
 		if (!is_key_file(file->d_name))
 			continue;
 		if (k->n == KEYS_MAX)
-			return diag_fail(d, ERR(CEILING), "keys/", "remove keys that no certificate uses", "there are more than %d keys",
-				KEYS_MAX);
+			return diag_fail(d, ERR(CEILING), "keys/", "remove keys that no certificate uses",
+				"there are more than %d keys", KEYS_MAX);
 		err e = read_key(&k->keys[k->n], dirfd(files), file->d_name, c, d);
 		if (failed(e)) {
 			name_file(d, file->d_name);
@@ -77,7 +78,8 @@ static err read_all(struct keys *k, DIR *files, struct crypt *c, struct diag *d)
 		k->n++;
 	}
 	if (k->n == 0)
-		return diag_fail(d, ERR(ABSENT), "keys/", "`witan init` makes keys/default.key", "there is no private key (*.key)");
+		return diag_fail(d, ERR(ABSENT), "keys/", "`witan init` makes keys/default.key",
+			"there is no private key (*.key)");
 	return OK;
 }
 
@@ -90,8 +92,8 @@ err keys_read(struct keys *k, int dir, struct crypt *c, struct diag *d)
 		int reason = errno;
 		if (fd >= 0)
 			(void)close(fd);
-		return diag_fail(d, ERR(SYSTEM), "keys/", "its owner must be the user of the keeper", "cannot read the directory: %s",
-			strerror(reason));
+		return diag_fail(d, ERR(SYSTEM), "keys/", "its owner must be the user of the keeper",
+			"cannot read the directory: %s", strerror(reason));
 	}
 	err e = read_all(k, files, c, d);
 	(void)closedir(files);

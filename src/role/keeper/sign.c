@@ -71,7 +71,8 @@ static bool is_pss(const struct key *k, str input)
 {
 	size_t bits = (size_t)EVP_PKEY_get_bits(k->pkey), unused = 8 * input.n - (bits - 1);
 	/* sizes that are no multiple of 8 bits would need blocks with another first byte: no such key is made */
-	if (bits % 8 != 0 || input.n != bits / 8 || (uint8_t)input.p[input.n - 1] != 0xbc || (uint8_t)input.p[0] >> (8 - unused) != 0)
+	if (bits % 8 != 0 || input.n != bits / 8 || (uint8_t)input.p[input.n - 1] != 0xbc ||
+		(uint8_t)input.p[0] >> (8 - unused) != 0)
 		return false;
 	for (size_t i = 0; i < DIGESTS_N; i++)
 		if (is_pss_of(&digests[i], input, bits))
@@ -98,7 +99,8 @@ err key_sign(const struct key *k, enum tls_sign_kind kind, str input, uint8_t ou
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, k->pkey, NULL);
 	ENSURE(ctx != NULL, NO_MEMORY);
 	*n = SIGNATURE_MAX;
-	bool is_fine = EVP_PKEY_sign_init(ctx) == 1 && (row->padding == 0 || EVP_PKEY_CTX_set_rsa_padding(ctx, row->padding) == 1) &&
+	bool is_fine = EVP_PKEY_sign_init(ctx) == 1 &&
+		       (row->padding == 0 || EVP_PKEY_CTX_set_rsa_padding(ctx, row->padding) == 1) &&
 		       EVP_PKEY_sign(ctx, out, n, (const unsigned char *)input.p, input.n) == 1;
 	EVP_PKEY_CTX_free(ctx);
 	return is_fine ? OK : ERR(INTERNAL);

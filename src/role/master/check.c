@@ -53,7 +53,8 @@ static err read_certificate(X509 **out, struct diag *d)
 	*out = bio != NULL ? PEM_read_bio_X509(bio, NULL, no_passphrase, NULL) : NULL;
 	BIO_free(bio);
 	if (*out == NULL)
-		return diag_fail(d, ERR(MALFORMED), CERTIFICATE, "put the server's certificate there, the issuers after it, as PEM",
+		return diag_fail(d, ERR(MALFORMED), CERTIFICATE,
+			"put the server's certificate there, the issuers after it, as PEM",
 			"the file does not begin with a certificate");
 	return OK;
 }
@@ -76,9 +77,11 @@ static err judge_certificate(const struct check *c, X509 *x, struct diag *d)
 	if (X509_cmp_current_time(X509_get0_notAfter(x)) < 0)
 		return diag_fail(d, ERR(REFUSED), CERTIFICATE, "renew it", "the certificate has expired");
 	if (X509_cmp_current_time(X509_get0_notBefore(x)) > 0)
-		return diag_fail(d, ERR(REFUSED), CERTIFICATE, "set the clock of this machine right", "the certificate is not valid yet");
+		return diag_fail(d, ERR(REFUSED), CERTIFICATE, "set the clock of this machine right",
+			"the certificate is not valid yet");
 	if (c->has_plan && X509_check_host(x, c->plan.fqdn, 0, 0, NULL) != 1)
-		return diag_fail(d, ERR(REFUSED), CERTIFICATE, "have a certificate issued for the names in topology.yaml",
+		return diag_fail(d, ERR(REFUSED), CERTIFICATE,
+			"have a certificate issued for the names in topology.yaml",
 			"the certificate does not name %.200s", c->plan.fqdn);
 	return OK;
 }
@@ -109,20 +112,21 @@ static err look_through_keys(DIR *keys, X509 *x, struct diag *d)
 			continue;
 		(void)snprintf(where, sizeof where, KEYS "%.50s", file->d_name);
 		if ((s.st_mode & 077) != 0)
-			return diag_fail(d, ERR(REFUSED), where, "chmod 0400 it", "others than its owner may read the key (mode %04o)",
-				(unsigned)s.st_mode & 07777);
+			return diag_fail(d, ERR(REFUSED), where, "chmod 0400 it",
+				"others than its owner may read the key (mode %04o)", (unsigned)s.st_mode & 07777);
 		EVP_PKEY *key = read_key(dirfd(keys), file->d_name, d);
 		is_there = is_there || (key != NULL && X509_check_private_key(x, key) == 1);
 		EVP_PKEY_free(key);
 		if (key == NULL)
-			return diag_fail(d, ERR(MALFORMED), where, "write the key as PEM without a passphrase: openssl pkey -in OLD -out NEW",
+			return diag_fail(d, ERR(MALFORMED), where,
+				"write the key as PEM without a passphrase: openssl pkey -in OLD -out NEW",
 				"the file is not a private key that can be read");
 	}
 	ERR_clear_error();
 	if (is_there)
 		return OK;
-	return diag_fail(d, ERR(ABSENT), KEYS, "put the certificate and its key (*.key) there together", "none of the keys is that of %s",
-		CERTIFICATE);
+	return diag_fail(d, ERR(ABSENT), KEYS, "put the certificate and its key (*.key) there together",
+		"none of the keys is that of %s", CERTIFICATE);
 }
 
 static err check_key(struct check *c, struct diag *d)
@@ -146,13 +150,14 @@ static err check_store(struct check *c, struct diag *d)
 	static const char magic[] = "SQLite format 3"; /* and its NUL: the first 16 bytes of every such file */
 	char head[sizeof magic] = { 0 };
 	if (access("store", R_OK | W_OK | X_OK) != 0)
-		return diag_fail(d, ERR(SYSTEM), "store/", "start as root or as the owner of the directory", "the directory cannot be used: %s",
-			strerror(errno));
+		return diag_fail(d, ERR(SYSTEM), "store/", "start as root or as the owner of the directory",
+			"the directory cannot be used: %s", strerror(errno));
 	int fd = open(STORE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 && errno == ENOENT)
 		return OK; /* made at the first start */
 	if (fd < 0)
-		return diag_fail(d, ERR(SYSTEM), STORE, "start as root or as the owner of the directory", "cannot open the file: %s", strerror(errno));
+		return diag_fail(d, ERR(SYSTEM), STORE, "start as root or as the owner of the directory",
+			"cannot open the file: %s", strerror(errno));
 	ssize_t n = read(fd, head, sizeof head);
 	(void)close(fd);
 	if (n != 0 && (n != (ssize_t)sizeof head || memcmp(head, magic, sizeof magic) != 0))
@@ -165,7 +170,8 @@ static err check_users(struct check *c, struct diag *d)
 	for (const struct role *const *r = c->roles; geteuid() == 0 && *r != NULL; r++) {
 		const char *user = (*r)->jail->user;
 		if (user != NULL && getpwnam(user) == NULL)
-			return diag_fail(d, ERR(ABSENT), "users", "create it: useradd --system --no-create-home --shell /usr/sbin/nologin NAME",
+			return diag_fail(d, ERR(ABSENT), "users",
+				"create it: useradd --system --no-create-home --shell /usr/sbin/nologin NAME",
 				"there is no system user %s", user);
 	}
 	return OK;
@@ -193,8 +199,12 @@ static const struct {
 	const char *name;
 	err (*fn)(struct check *c, struct diag *d);
 } checks[] = {
-	{ "topology", check_topology }, { "certificate", check_certificate }, { "key", check_key },
-	{ "store", check_store },       { "users", check_users },             { "ports", check_ports },
+	{ "topology", check_topology },
+	{ "certificate", check_certificate },
+	{ "key", check_key },
+	{ "store", check_store },
+	{ "users", check_users },
+	{ "ports", check_ports },
 };
 
 static void tell(const char *name, err e, const struct diag *d)
@@ -205,7 +215,8 @@ static void tell(const char *name, err e, const struct diag *d)
 	}
 	(void)printf("%-12s refused\n", name);
 	(void)fflush(stdout);
-	(void)fprintf(stderr, "witand: %s: %s\n", d->where[0] != '\0' ? d->where : name, d->what[0] != '\0' ? d->what : e.def->text);
+	(void)fprintf(stderr, "witand: %s: %s\n", d->where[0] != '\0' ? d->where : name,
+		d->what[0] != '\0' ? d->what : e.def->text);
 	if (d->remedy[0] != '\0')
 		(void)fprintf(stderr, "  remedy: %s\n", d->remedy);
 }
@@ -216,8 +227,9 @@ int master_check(const char *dir, const struct role *const *roles)
 	int status = 0;
 	c.roles = roles;
 	if (chdir(dir) != 0) {
-		(void)fprintf(stderr, "witand: %s: cannot enter the directory: %s\n  remedy: make it with `witan init --dir %s`\n", dir,
-			strerror(errno), dir);
+		(void)fprintf(stderr,
+			"witand: %s: cannot enter the directory: %s\n  remedy: make it with `witan init --dir %s`\n",
+			dir, strerror(errno), dir);
 		return 1;
 	}
 	for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {

@@ -60,7 +60,8 @@ static void send_pages(struct master *m, struct child *c)
 			continue;
 		int fd = fcntl(m->page_fds[slot], F_DUPFD_CLOEXEC, 0);
 		if (fd >= 0)
-			told(ipc_send_meter_map(c->channel, &(struct ipc_meter_map){ .slot = (uint16_t)slot, .n_slots = n }, fd));
+			told(ipc_send_meter_map(
+				c->channel, &(struct ipc_meter_map){ .slot = (uint16_t)slot, .n_slots = n }, fd));
 	}
 }
 
@@ -68,7 +69,8 @@ static void send_listener(struct child *c, const char *transport, uint16_t port,
 {
 	int fd = listener >= 0 ? fcntl(listener, F_DUPFD_CLOEXEC, 0) : -1;
 	if (fd >= 0)
-		told(ipc_send_listener(c->channel, &(struct ipc_listener){ .transport = str_of(transport), .port = port }, fd));
+		told(ipc_send_listener(
+			c->channel, &(struct ipc_listener){ .transport = str_of(transport), .port = port }, fd));
 }
 
 static void send_listeners(struct master *m, struct child *c)
@@ -81,7 +83,8 @@ static void send_listeners(struct master *m, struct child *c)
 
 static void send_channel(struct child *to, const struct child *other, int fd)
 {
-	told(ipc_send_channel(to->channel, &(struct ipc_channel){ .role = str_of(other->role->name), .index = (uint16_t)other->index }, fd));
+	told(ipc_send_channel(to->channel,
+		&(struct ipc_channel){ .role = str_of(other->role->name), .index = (uint16_t)other->index }, fd));
 }
 
 /* Keeper and vault know fronts only. */
@@ -123,7 +126,8 @@ static err on_ready(struct child *c, str body)
 	struct ipc_ready m;
 	TRY(ipc_ready_parse(&m, body));
 	c->is_ready = true;
-	LOG(&c->master->log, PROCESS_READY, LOG_Z("role", c->role->name), LOG_INT("index", c->index), LOG_INT("pid", c->pid));
+	LOG(&c->master->log, PROCESS_READY, LOG_Z("role", c->role->name), LOG_INT("index", c->index),
+		LOG_INT("pid", c->pid));
 	master_on_ready(c->master);
 	return OK;
 }
@@ -175,7 +179,8 @@ static void start(void *arg)
 	if (!failed(e))
 		e = ipc_open(m->loop, fd, &door, c, &c->channel);
 	if (failed(e)) {
-		LOG(&m->log, PROCESS_DIED, LOG_Z("role", c->role->name), LOG_INT("index", c->index), LOG_INT("pid", 0), LOG_ERR(e));
+		LOG(&m->log, PROCESS_DIED, LOG_Z("role", c->role->name), LOG_INT("index", c->index), LOG_INT("pid", 0),
+			LOG_ERR(e));
 		if (c->pid > 0)
 			(void)kill(c->pid, SIGKILL);
 		else
@@ -191,7 +196,8 @@ static void start_later(struct child *c, unsigned ms)
 	struct master *m = c->master;
 	c->pid = 0;
 	if (ms != 0)
-		LOG(&m->log, PROCESS_BACKOFF, LOG_Z("role", c->role->name), LOG_INT("index", c->index), LOG_INT("milliseconds", ms));
+		LOG(&m->log, PROCESS_BACKOFF, LOG_Z("role", c->role->name), LOG_INT("index", c->index),
+			LOG_INT("milliseconds", ms));
 	if (failed(timer_set(loop_timers(m->loop), &c->again, ms, start, c)))
 		start(c);
 }
@@ -203,8 +209,8 @@ static void log_death(struct child *c, int status, uint64_t lived)
 		(void)snprintf(how, sizeof how, "signal %d (%s)", WTERMSIG(status), sigabbrev_np(WTERMSIG(status)));
 	else
 		(void)snprintf(how, sizeof how, "exit %d", WEXITSTATUS(status));
-	LOG(&c->master->log, PROCESS_DIED, LOG_Z("role", c->role->name), LOG_INT("index", c->index), LOG_INT("pid", c->pid), LOG_Z("how", how),
-		LOG_INT("lived_ms", lived));
+	LOG(&c->master->log, PROCESS_DIED, LOG_Z("role", c->role->name), LOG_INT("index", c->index),
+		LOG_INT("pid", c->pid), LOG_Z("how", how), LOG_INT("lived_ms", lived));
 }
 
 static void bury(struct child *c, int status)

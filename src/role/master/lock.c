@@ -15,8 +15,8 @@ static err make_dir(const char *path, mode_t mode, struct diag *d)
 {
 	if (mkdir(path, mode) == 0 || errno == EEXIST)
 		return OK;
-	return diag_fail(d, ERR(SYSTEM), path, "start the server as root or as the owner of the directory", "cannot make the directory: %s",
-		strerror(errno));
+	return diag_fail(d, ERR(SYSTEM), path, "start the server as root or as the owner of the directory",
+		"cannot make the directory: %s", strerror(errno));
 }
 
 static pid_t read_pid(int fd)
@@ -34,15 +34,16 @@ static err lock(int fd, struct diag *d)
 			"a server is running in this directory already (process %d)", (int)read_pid(fd));
 	int n = snprintf(text, sizeof text, "%d\n", (int)getpid());
 	if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)n, 0) != n)
-		return diag_fail(d, ERR(SYSTEM), PID_FILE, "make room on the disk", "cannot write the file: %s", strerror(errno));
+		return diag_fail(d, ERR(SYSTEM), PID_FILE, "make room on the disk", "cannot write the file: %s",
+			strerror(errno));
 	return OK;
 }
 
 err lock_take(const char *dir, char full[PATH_MAX], int *fd, struct diag *d)
 {
 	if (realpath(dir, full) == NULL || chdir(full) != 0)
-		return diag_fail(d, ERR(ABSENT), dir, "make a deployment directory with `witan init --dir D`", "cannot enter the directory: %s",
-			strerror(errno));
+		return diag_fail(d, ERR(ABSENT), dir, "make a deployment directory with `witan init --dir D`",
+			"cannot enter the directory: %s", strerror(errno));
 	if (access("topology.yaml", F_OK) != 0)
 		return diag_fail(d, ERR(ABSENT), full, "make a deployment directory with `witan init --dir D`",
 			"this is not a deployment directory: it has no topology.yaml");
@@ -50,8 +51,8 @@ err lock_take(const char *dir, char full[PATH_MAX], int *fd, struct diag *d)
 	TRY(make_dir("run/empty", 0555, d));
 	*fd = open(PID_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (*fd < 0)
-		return diag_fail(d, ERR(SYSTEM), PID_FILE, "start the server as root or as the owner of the directory", "cannot open the file: %s",
-			strerror(errno));
+		return diag_fail(d, ERR(SYSTEM), PID_FILE, "start the server as root or as the owner of the directory",
+			"cannot open the file: %s", strerror(errno));
 	err e = lock(*fd, d);
 	if (failed(e)) {
 		(void)close(*fd);

@@ -62,8 +62,8 @@ static void refuse(struct master *m)
 
 void master_on_refused(struct master *m, const struct child *c, const struct ipc_refused *why)
 {
-	LOG(&m->log, SERVER_REFUSED, LOG_Z("role", c->role->name), LOG_STR("where", why->where), LOG_STR("reason", why->what),
-		LOG_STR("remedy", why->remedy));
+	LOG(&m->log, SERVER_REFUSED, LOG_Z("role", c->role->name), LOG_STR("where", why->where),
+		LOG_STR("reason", why->what), LOG_STR("remedy", why->remedy));
 	/* once the server has served, what is wrong now may be right again when the process is started the next time */
 	if (m->phase == STARTING)
 		refuse(m);
@@ -113,8 +113,9 @@ static void on_child(void *arg)
 
 static bool is_same(const struct plan *a, const struct plan *b)
 {
-	return strcmp(a->fqdn, b->fqdn) == 0 && strcmp(a->domains, b->domains) == 0 && strcmp(a->peers, b->peers) == 0 && a->sip_tls == b->sip_tls &&
-	       a->sip_tcp == b->sip_tcp && a->n_fronts == b->n_fronts;
+	return strcmp(a->fqdn, b->fqdn) == 0 && strcmp(a->domains, b->domains) == 0 &&
+	       strcmp(a->peers, b->peers) == 0 && a->sip_tls == b->sip_tls && a->sip_tcp == b->sip_tcp &&
+	       a->n_fronts == b->n_fronts;
 }
 
 /* Certificates, keys and what vault reads are taken over at once; names, ports and processes are those of the start. */
@@ -133,7 +134,8 @@ static void on_reload(void *arg)
 	notify_tell(&m->notify, state);
 	err e = plan_read(&fresh, &d);
 	if (failed(e))
-		LOG(&m->log, SERVER_REFUSED, LOG_ERR(e), LOG_Z("where", d.where), LOG_Z("reason", d.what), LOG_Z("remedy", d.remedy));
+		LOG(&m->log, SERVER_REFUSED, LOG_ERR(e), LOG_Z("where", d.where), LOG_Z("reason", d.what),
+			LOG_Z("remedy", d.remedy));
 	else if (!is_same(&fresh, &m->plan))
 		LOG(&m->log, SERVER_STALE, LOG_Z("where", "topology.yaml"), LOG_Z("remedy", "restart the server"));
 	children_reload(m);
@@ -164,7 +166,8 @@ static err prepare(struct master *m, const char *dir, const struct role *const *
 	TRY(lock_take(dir, m->dir, &m->lock, d));
 	m->exe = open("/proc/self/exe", O_PATH | O_CLOEXEC);
 	if (m->exe < 0)
-		return diag_fail(d, ERR(SYSTEM), "/proc/self/exe", "mount /proc", "cannot open the program: %s", strerror(errno));
+		return diag_fail(d, ERR(SYSTEM), "/proc/self/exe", "mount /proc", "cannot open the program: %s",
+			strerror(errno));
 	TRY(plan_read(&m->plan, d));
 	TRY(ports_open(&m->ports, &m->plan, d));
 	TRY(children_init(m, roles, d));
@@ -199,7 +202,8 @@ static void open_standard(void)
 static void say(err e, const struct diag *d)
 {
 	bool is_told = d->what[0] != '\0';
-	(void)fprintf(stderr, "witand: %s%s%s\n", d->where, d->where[0] != '\0' ? ": " : "", is_told ? d->what : e.def->text);
+	(void)fprintf(
+		stderr, "witand: %s%s%s\n", d->where, d->where[0] != '\0' ? ": " : "", is_told ? d->what : e.def->text);
 	if (d->remedy[0] != '\0')
 		(void)fprintf(stderr, "  remedy: %s\n", d->remedy);
 }

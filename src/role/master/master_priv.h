@@ -23,8 +23,8 @@ enum {
 
 struct plan {
 	char fqdn[256];
-	char domains[2048]; /* comma-separated, the default first */
-	char peers[8192];   /* other servers of the topology, comma-separated */
+	char domains[2048];        /* comma-separated, the default first */
+	char peers[8192];          /* other servers of the topology, comma-separated */
 	uint16_t sip_tls, sip_tcp; /* 0: no such listener */
 	unsigned n_fronts;
 };
@@ -59,7 +59,7 @@ void ports_close(struct ports *p);
 /* ---- notify.c: the service manager, where there is one (sd_notify(3)) ---- */
 
 struct notify {
-	char path[108]; /* empty: there is none */
+	char path[108];       /* empty: there is none */
 	unsigned watchdog_ms; /* 0: not asked for */
 };
 

@@ -68,7 +68,10 @@ static void one_server_in_a_directory(void **state)
 	pid_t child = fork();
 	if (child == 0) {
 		(void)close(fd); /* as it is in every process of the server */
-		_exit(err_is(lock_take(full, full, &fd, &d), ERR_EXISTS) && strstr(d.what, pid) != NULL && lock_owner() == getppid() ? 0 : 1);
+		_exit(err_is(lock_take(full, full, &fd, &d), ERR_EXISTS) && strstr(d.what, pid) != NULL &&
+					lock_owner() == getppid()
+				? 0
+				: 1);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
@@ -78,10 +81,10 @@ static void one_server_in_a_directory(void **state)
 	lock_release(fd);
 }
 
-#define TOPOLOGY(ports)                                                                                                        \
-	"organization: Example\nsip-domains: [example.test, Example.ORG]\ninternal-domain: example.test\n"                     \
-	"sites: [{name: Main, pools: [{pool: uc.example.test, role: standard-edition, web: {external: web.example.test}" ports \
-	"}]}]\n"
+#define TOPOLOGY(ports)                                                                                    \
+	"organization: Example\nsip-domains: [example.test, Example.ORG]\ninternal-domain: example.test\n" \
+	"sites: [{name: Main, pools: [{pool: uc.example.test, role: standard-edition, web: {external: "    \
+	"web.example.test}" ports "}]}]\n"
 
 static void plans(void **state)
 {
@@ -107,7 +110,8 @@ static void plans(void **state)
 	assert_true(failed(plan_read(&p, &d)));
 }
 
-/* The ports are opened anew as soon as they were closed, and a stranger's port is refused with his place and a remedy. */
+/* The ports are opened anew as soon as they were closed, and a stranger's port is refused with his place and a remedy.
+ */
 static void ports(void **state)
 {
 	struct ports p;
@@ -127,7 +131,8 @@ static void ports(void **state)
 	net_close(fd);
 	for (int i = 0; i < 2; i++) {
 		assert_false(failed(ports_open(&p, &plan, &d)));
-		assert_true(p.fds[PORT_TLS][0] >= 0 && p.fds[PORT_TLS][2] >= 0 && p.fds[PORT_TLS][3] < 0 && p.fds[PORT_TCP][0] < 0);
+		assert_true(p.fds[PORT_TLS][0] >= 0 && p.fds[PORT_TLS][2] >= 0 && p.fds[PORT_TLS][3] < 0 &&
+			    p.fds[PORT_TCP][0] < 0);
 		assert_int_equal(stat("run/control.sock", &s), 0);
 		assert_int_equal(s.st_mode & 0777, 0660);
 		ports_close(&p);
@@ -169,8 +174,11 @@ static void service_manager(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(back_off), cmocka_unit_test(one_server_in_a_directory), cmocka_unit_test(plans),
-		cmocka_unit_test(ports),    cmocka_unit_test(service_manager),
+		cmocka_unit_test(back_off),
+		cmocka_unit_test(one_server_in_a_directory),
+		cmocka_unit_test(plans),
+		cmocka_unit_test(ports),
+		cmocka_unit_test(service_manager),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

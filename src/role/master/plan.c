@@ -17,8 +17,8 @@ static err join(const struct topo_names *names, const char *where, char *out, si
 		buf_add(&b, names->p[i]);
 	}
 	if (b.failed || !str_to_z(buf_str(&b), out, size))
-		return diag_fail(d, ERR(CEILING), where, "list fewer names", "the names are longer than %zu bytes together",
-			size - 1);
+		return diag_fail(d, ERR(CEILING), where, "list fewer names",
+			"the names are longer than %zu bytes together", size - 1);
 	return OK;
 }
 
@@ -35,8 +35,9 @@ static err fill(struct plan *p, const struct topo *t, struct arena *a, struct di
 	p->sip_tcp = (uint16_t)host.pool->ports.sip_tcp;
 	p->n_fronts = host.pool->front_processes;
 	if (p->n_fronts > FRONTS_MAX)
-		return diag_fail(d, ERR(CEILING), "topology.yaml: front-processes", "one for each processor core is enough",
-			"%u processes are more than %d", p->n_fronts, FRONTS_MAX);
+		return diag_fail(d, ERR(CEILING), "topology.yaml: front-processes",
+			"one for each processor core is enough", "%u processes are more than %d", p->n_fronts,
+			FRONTS_MAX);
 	return OK;
 }
 

@@ -56,14 +56,15 @@ static err open_control(int *out, struct diag *d)
 	(void)unlink(CONTROL);
 	bool is_fine = fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof a) == 0;
 	(void)umask(old);
-	is_fine = is_fine && stat(".", &owner) == 0 && (geteuid() != 0 || chown(CONTROL, owner.st_uid, owner.st_gid) == 0);
+	is_fine = is_fine && stat(".", &owner) == 0 &&
+		  (geteuid() != 0 || chown(CONTROL, owner.st_uid, owner.st_gid) == 0);
 	is_fine = is_fine && listen(fd, 64) == 0;
 	if (is_fine) {
 		*out = fd;
 		return OK;
 	}
-	err e = diag_fail(d, ERR(SYSTEM), CONTROL, "start the server as root or as the owner of the directory", "cannot make the socket: %s",
-		strerror(errno));
+	err e = diag_fail(d, ERR(SYSTEM), CONTROL, "start the server as root or as the owner of the directory",
+		"cannot make the socket: %s", strerror(errno));
 	net_close(fd);
 	return e;
 }

@@ -60,7 +60,7 @@ static err set_room(struct skel *s, struct diag *d)
 	if (jail_is_changing_root(s->role->jail))
 		return OK;
 	if (realpath(run.dir, path) == NULL ||
-	    (size_t)snprintf(s->room, sizeof s->room, "%s/%s", path, s->role->jail->room) >= sizeof s->room)
+		(size_t)snprintf(s->room, sizeof s->room, "%s/%s", path, s->role->jail->room) >= sizeof s->room)
 		return diag_fail(d, ERR(SYSTEM), "--dir", "give a shorter path", "cannot tell the path of %s", run.dir);
 	return OK;
 }
@@ -84,8 +84,10 @@ static err on_hello(struct skel *s, str body, int fd)
 	struct ipc_hello m;
 	struct diag d = { 0 };
 	TRY(ipc_hello_parse(&m, body));
-	ENSURE(!run.is_inside && str_eq(m.role, str_of(s->role->name)) && m.shared_key.n == sizeof s->shared_key, MALFORMED);
-	ENSURE(str_to_z(m.fqdn, s->fqdn, sizeof s->fqdn) && str_to_z(m.domains, s->domains, sizeof s->domains), MALFORMED);
+	ENSURE(!run.is_inside && str_eq(m.role, str_of(s->role->name)) && m.shared_key.n == sizeof s->shared_key,
+		MALFORMED);
+	ENSURE(str_to_z(m.fqdn, s->fqdn, sizeof s->fqdn) && str_to_z(m.domains, s->domains, sizeof s->domains),
+		MALFORMED);
 	ENSURE(str_to_z(m.peers, s->peers, sizeof s->peers), MALFORMED);
 	memcpy(s->shared_key, m.shared_key.p, sizeof s->shared_key);
 	s->index = m.index;
@@ -181,8 +183,12 @@ static err on_drain(struct skel *s, str body, int fd)
 }
 
 static err (*const messages[IPC_N])(struct skel *s, str body, int fd) = {
-	[IPC_HELLO] = on_hello,         [IPC_CHANNEL] = on_channel, [IPC_LISTENER] = on_listener,
-	[IPC_METER_MAP] = on_meter_map, [IPC_START] = on_start,     [IPC_RELOAD] = on_reload,
+	[IPC_HELLO] = on_hello,
+	[IPC_CHANNEL] = on_channel,
+	[IPC_LISTENER] = on_listener,
+	[IPC_METER_MAP] = on_meter_map,
+	[IPC_START] = on_start,
+	[IPC_RELOAD] = on_reload,
 	[IPC_DRAIN] = on_drain,
 };
 
