@@ -178,8 +178,7 @@ static void give_user(void *arg, const struct store_user *u)
 
 static void give_lock(void *arg, const struct tally_entry *e)
 {
-	if (e->is_user || e->until_ms > vault_unix_ms())
-		send_lock(arg, (str){ e->aor, e->n }, e->failures, e->until_ms);
+	send_lock(arg, (str){ e->aor, e->n }, e->failures, e->until_ms);
 }
 
 static err tell_all(struct vault *v, struct vault_front *f)

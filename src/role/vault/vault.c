@@ -197,11 +197,11 @@ static err vault_start(struct skel *s, struct diag *d)
 	struct vault *v = s->state;
 	rotate_later(v);
 	err e = open_store(v, d);
-	if (err_is(e, ERR_CORRUPT) || err_is(e, ERR_REFUSED))
-		return e; /* no second try helps: a person must */
 	if (!failed(e))
 		return OK;
 	LOG(&s->log, STORE_FAILED, LOG_ERR(e), LOG_Z("why", d->what), LOG_Z("remedy", d->remedy));
+	if (err_is(e, ERR_CORRUPT) || err_is(e, ERR_REFUSED))
+		return e; /* no second try helps: a person must */
 	retry_later(v);
 	return OK;
 }
