@@ -14,6 +14,7 @@ err reg_new(const struct reg_config *config, struct reg **out)
 	struct reg *g = calloc(1, sizeof *g);
 	ENSURE(g != NULL, NO_MEMORY);
 	g->config = *config;
+	g->serial = 1; /* 0 means: nothing told yet */
 	reg_watches_init(g);
 	err e = reg_table_init(g);
 	if (failed(e)) {
@@ -236,7 +237,6 @@ static err apply(struct reg *g, const struct request *r, struct reg_wish *w)
 {
 	struct reg_user *u = reg_user_find(g, r->aor);
 	struct reg_binding *gone = NULL;
-	uint32_t since = g->serial;
 	TRY(find_old(&r->in->msg, u, w));
 	TRY(check_devices(g, u, w));
 	if (w->n == 0 && (!w->is_star || u == NULL))
@@ -252,7 +252,7 @@ static err apply(struct reg *g, const struct request *r, struct reg_wish *w)
 	for (size_t i = 0; i < w->n; i++)
 		apply_contact(g, r, u, &w->contacts[i], &gone);
 	bound_flows(g, w, &gone);
-	reg_changed(g, u, gone, since, &r->in->flow);
+	reg_changed(g, u, gone, &r->in->flow);
 	return OK;
 }
 

@@ -55,20 +55,33 @@ static void set_timer(struct reg_watch *w)
 	ASSERT(!failed(e));
 }
 
-/* Tells everything there is, or ends the subscription when that cannot be sent. */
-static void tell_all(struct reg_watch *w)
+/* Tells what the subscriber does not know yet, or ends the subscription when that cannot be sent. */
+static void tell(struct reg_watch *w)
 {
-	const struct reg_document all = { .user = w->user, .version = w->version, .is_full = true };
+	const struct reg_document news = { .user = w->user, .since = w->told, .version = w->version };
 	w->is_pending = false;
-	w->is_over = failed(reg_notify(w, &all, NULL));
-	w->quiet_ms = reg_now(w->reg) + REG_WATCH_PAUSE_MS;
+	w->is_over = failed(reg_notify(w, &news, NULL));
+	w->told = w->reg->serial;
 	set_timer(w);
+}
+
+/* A change: at once, or when the answer to the last one has come and the pause after it is over. */
+static void tell_change(struct reg_watch *w)
+{
+	uint64_t now = reg_now(w->reg);
+	w->is_pending = w->notify != NULL || now < w->quiet_ms;
+	if (w->is_pending) {
+		set_timer(w);
+		return;
+	}
+	w->quiet_ms = now + REG_WATCH_PAUSE_MS;
+	tell(w);
 }
 
 /* The last NOTIFY, and the end. */
 static void end(struct reg_watch *w, const char *reason)
 {
-	const struct reg_document all = { .user = w->user, .version = w->version, .is_full = true };
+	const struct reg_document all = { .user = w->user, .version = w->version };
 	(void)failed(reg_notify(w, &all, reason));
 	reg_watch_free(w);
 }
@@ -83,7 +96,7 @@ static void on_timer(void *arg)
 	else if (w->expires_ms <= reg_now(g))
 		end(w, "timeout");
 	else if (w->is_pending && w->notify == NULL)
-		tell_all(w);
+		tell_change(w);
 	else
 		set_timer(w);
 	reg_user_settle(g, u);
@@ -99,24 +112,40 @@ void reg_watch_answered(struct reg_watch *w, unsigned status)
 
 /* ---- changes ---- */
 
-static void tell_change(struct reg_watch *w, const struct reg_binding *gone, uint32_t since)
-{
-	const struct reg_document change = { .user = w->user, .gone = gone, .since = since, .version = w->version };
-	uint64_t now = reg_now(w->reg);
-	if (w->notify != NULL || now < w->quiet_ms) {
-		w->is_pending = true; /* all of it, later */
-		set_timer(w);
-		return;
-	}
-	w->is_over = failed(reg_notify(w, &change, NULL));
-	w->quiet_ms = now + REG_WATCH_PAUSE_MS;
-	set_timer(w);
-}
-
-void reg_watches_tell(struct reg *g, struct reg_user *u, const struct reg_binding *gone, uint32_t since)
+void reg_watches_tell(struct reg_user *u)
 {
 	for (struct reg_watch *w = u->watches; w != NULL; w = w->next)
-		tell_change(w, gone, since);
+		if (w->told != w->reg->serial)
+			tell_change(w);
+}
+
+/* The highest serial that all who watch u know. */
+static uint32_t known_to_all(const struct reg_user *u)
+{
+	uint32_t known = UINT32_MAX;
+	for (const struct reg_watch *w = u->watches; w != NULL; w = w->next)
+		if (w->told != 0 && w->told < known)
+			known = w->told;
+	return known;
+}
+
+void reg_watches_trim(struct reg_user *u)
+{
+	struct reg_binding **at = &u->ended;
+	uint32_t known = known_to_all(u);
+	size_t n = 0;
+	for (; *at != NULL && (*at)->serial > known && n < REG_ENDED_MAX; n++)
+		at = &(*at)->next;
+	/* What has to be forgotten untold is made up for by the whole state. */
+	for (struct reg_watch *w = u->watches; w != NULL && *at != NULL; w = w->next)
+		if (w->told < (*at)->serial)
+			w->told = 0;
+	struct reg_binding *b = *at;
+	*at = NULL;
+	for (struct reg_binding *next; b != NULL; b = next) {
+		next = b->next;
+		free(b);
+	}
 }
 
 void reg_watches_end(struct reg_user *u, const char *reason)
@@ -312,6 +341,17 @@ static void answer(struct request *r, const struct reg_watch *w, uint32_t second
 	request_send(r, &o, 200);
 }
 
+/* Every SUBSCRIBE is answered by the whole state (RFC 3680 4.6), once the NOTIFY before is answered. */
+static void tell_whole(struct reg_watch *w)
+{
+	w->told = 0;
+	w->is_pending = w->notify != NULL;
+	if (w->is_pending)
+		set_timer(w);
+	else
+		tell(w);
+}
+
 static err subscribe(struct reg *g, struct request *r)
 {
 	struct wish wish;
@@ -330,10 +370,8 @@ static err subscribe(struct reg *g, struct request *r)
 	answer(r, w, wish.seconds);
 	if (wish.seconds == 0)
 		end(w, "timeout");
-	else if (w->notify != NULL)
-		w->is_pending = true;
 	else
-		tell_all(w);
+		tell_whole(w);
 	reg_user_settle(g, u);
 	return OK;
 }

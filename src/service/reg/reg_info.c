@@ -53,12 +53,19 @@ static void add_contact(const struct reg *g, struct xml *x, const struct reg_bin
 static void add_contacts(const struct reg *g, struct xml *x, const struct reg_document *i)
 {
 	for (const struct reg_binding *b = i->user->bindings; b != NULL; b = b->next)
-		if (i->is_full || b->serial > i->since)
+		if (b->serial > i->since)
 			add_contact(g, x, b, true, events[b->event]);
-	/* What was replaced by a refreshed binding is no loss. */
-	for (const struct reg_binding *b = i->gone; b != NULL; b = b->next)
-		if (b->event != REG_REFRESHED)
+	for (const struct reg_binding *b = i->since != 0 ? i->user->ended : NULL; b != NULL; b = b->next)
+		if (b->serial > i->since)
 			add_contact(g, x, b, false, events[b->event]);
+}
+
+/* RFC 3680 4.7.1: "init" is where nobody has registered yet, as far as this document goes. */
+static str state_of(const struct reg_document *i)
+{
+	if (i->user->bindings != NULL)
+		return STR("active");
+	return i->since != 0 ? STR("terminated") : STR("init");
 }
 
 err reg_info_print(const struct reg *g, const struct reg_document *i, struct buf *out)
@@ -75,14 +82,11 @@ err reg_info_print(const struct reg *g, const struct reg_document *i, struct buf
 	xml_attr(&x, "xmlns", STR("urn:ietf:params:xml:ns:reginfo"));
 	xml_attr(&x, "xmlns:gr", STR("urn:ietf:params:xml:ns:gruuinfo"));
 	xml_attr_u64(&x, "version", i->version);
-	xml_attr(&x, "state", i->is_full ? STR("full") : STR("partial"));
+	xml_attr(&x, "state", i->since == 0 ? STR("full") : STR("partial"));
 	xml_open(&x, "registration");
 	xml_attr(&x, "aor", buf_str(&aor));
 	xml_attr(&x, "id", STR("r1"));
-	xml_attr(&x, "state",
-		i->user->bindings != NULL ? STR("active")
-		: i->gone != NULL         ? STR("terminated")
-					  : STR("init"));
+	xml_attr(&x, "state", state_of(i));
 	add_contacts(g, &x, i);
 	xml_close(&x);
 	xml_close(&x);

@@ -112,12 +112,11 @@ err reg_binding_restore(struct reg *g, const struct flow *f, str aor, str bytes)
 	err e = OK;
 	ENSURE(take_number(&bytes, 1, &format) && format == FORMAT, MALFORMED);
 	TRY(reg_user_get(g, aor, &u));
-	uint32_t since = g->serial;
 	while (!failed(e) && bytes.n != 0 && n++ < REG_TARGETS_MAX) {
 		e = take_binding(&bytes, &fields, &until);
 		if (!failed(e))
 			e = restore(g, u, &fields, until);
 	}
-	reg_changed(g, u, NULL, since, NULL);
+	reg_changed(g, u, NULL, NULL);
 	return e;
 }

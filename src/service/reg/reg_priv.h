@@ -8,6 +8,7 @@
 #define REG_CONTACTS_MAX 16   /* Contact values in one REGISTER */
 #define REG_FLOWS_MAX    4    /* bindings of one device; a further one takes the place of the oldest */
 #define REG_TEXT_MAX     1024 /* bytes of one URI, Call-ID, instance or Path that is kept */
+#define REG_ENDED_MAX    64   /* contacts that are gone and not told yet; past it watchers are told the whole state */
 #define REG_FLOW_TIMER   120  /* s between keep-alives that we ask for (RFC 5626 5.4 and its recommendation for TCP) */
 
 /* Why a contact changes (RFC 3680 5.1). */
@@ -63,6 +64,7 @@ static inline str reg_path(const struct reg_binding *b)
 struct reg_user {
 	struct map_node node;
 	struct reg_binding *bindings; /* newest first */
+	struct reg_binding *ended;    /* what some watcher has not been told to be gone; the latest first */
 	struct reg_watch *watches;    /* subscriptions to his reg event package (reg_event.c) */
 	struct timer expiry;          /* of the binding that ends first */
 	struct reg *reg;
@@ -132,12 +134,11 @@ struct reg_binding *reg_match(const struct reg_user *u, const struct reg_contact
 struct reg_binding *reg_flow_first(const struct reg *g, const struct flow *f);
 
 /*
- * What has been taken out by one change (a list by `next`; their `event` says why): tells the processes of their flows,
- * tells who watches u (both also about what was added or refreshed since serial `since`), frees them, and settles u,
- * which may be gone afterwards. over (NULL allowed): the flow that the change came over; what is bound there has
- * changed too.
+ * What has been taken out by one change (a list by `next`; their `event` says why): tells the processes of their flows
+ * and who watches u (also about what was added or refreshed), frees them, and settles u, which may be gone afterwards.
+ * over (NULL allowed): the flow that the change came over; what is bound there has changed too.
  */
-void reg_changed(struct reg *g, struct reg_user *u, struct reg_binding *gone, uint32_t since, const struct flow *over);
+void reg_changed(struct reg *g, struct reg_user *u, struct reg_binding *gone, const struct flow *over);
 
 /* ---- what a REGISTER asks for (reg_contact.c) ---- */
 
@@ -177,8 +178,11 @@ bool reg_is_lost(const struct reg_lost *l, const struct flow *f);
 void reg_watches_init(struct reg *g);
 /* None may be left. */
 void reg_watches_fini(struct reg *g);
-/* Tells all who watch u what has changed: bindings of a serial above `since`, and those gone. */
-void reg_watches_tell(struct reg *g, struct reg_user *u, const struct reg_binding *gone, uint32_t since);
+/* Tells all who watch u what has changed: bindings, and those that have ended, of a serial that they do not know yet.
+ */
+void reg_watches_tell(struct reg_user *u);
+/* Frees what has ended and every watcher knows. */
+void reg_watches_trim(struct reg_user *u);
 /* Ends all subscriptions to u: with a last NOTIFY, or (reason NULL) without a word. u has to be settled. */
 void reg_watches_end(struct reg_user *u, const char *reason);
 /* Ends those whose connection has gone, without a word. u has to be settled. */

@@ -41,6 +41,7 @@ static void free_user(void *arg, struct map_node *n)
 	struct reg_user *u = MAP_OF(n, struct reg_user, node);
 	timer_clear(g->config.timers, &u->expiry);
 	reg_watches_end(u, NULL);
+	reg_watches_trim(u);
 	for (struct reg_binding *b = u->bindings, *next; b != NULL; b = next) {
 		next = b->next;
 		reg_binding_unlink(g, b);
@@ -81,7 +82,7 @@ static void on_expiry(void *arg)
 		meter_add(g->config.meter, METER_REG_EXPIRED, 1);
 		LOG(g->config.log, REGISTER_EXPIRED, LOG_STR("user", reg_user_aor(u)), LOG_STR("contact", reg_uri(b)));
 	}
-	reg_changed(g, u, gone, g->serial, NULL);
+	reg_changed(g, u, gone, NULL);
 }
 
 /* The timer is set as long as the user is there: setting it again needs no memory. */
@@ -119,6 +120,7 @@ err reg_user_get(struct reg *g, str aor, struct reg_user **out)
 
 void reg_user_settle(struct reg *g, struct reg_user *u)
 {
+	reg_watches_trim(u);
 	if (u->bindings != NULL || u->watches != NULL) {
 		err e = set_expiry(u);
 		ASSERT(!failed(e));
@@ -255,18 +257,30 @@ static void tell_flow(struct reg *g, const struct flow *f, str aor)
 		door->on_unbound(g->config.arg, f, aor);
 }
 
-void reg_changed(struct reg *g, struct reg_user *u, struct reg_binding *gone, uint32_t since, const struct flow *over)
+/* Keeps what is gone for those who watch; what was replaced by a refreshed binding is no loss. */
+static void bury(struct reg *g, struct reg_user *u, struct reg_binding *gone)
+{
+	for (struct reg_binding *b = gone, *next; b != NULL; b = next) {
+		next = b->next;
+		if (u->watches == NULL || b->event == REG_REFRESHED) {
+			free(b);
+			continue;
+		}
+		b->serial = ++g->serial;
+		b->next = u->ended;
+		u->ended = b;
+	}
+}
+
+void reg_changed(struct reg *g, struct reg_user *u, struct reg_binding *gone, const struct flow *over)
 {
 	for (const struct reg_binding *b = gone; b != NULL; b = b->next)
 		if (b->event != REG_DEACTIVATED && (over == NULL || !flow_eq(&b->flow, over)))
 			tell_flow(g, &b->flow, reg_user_aor(u));
 	if (over != NULL)
 		tell_flow(g, over, reg_user_aor(u));
-	reg_watches_tell(g, u, gone, since);
-	for (struct reg_binding *b = gone, *next; b != NULL; b = next) {
-		next = b->next;
-		free(b);
-	}
+	bury(g, u, gone);
+	reg_watches_tell(u);
 	reg_user_settle(g, u);
 }
 
@@ -294,7 +308,7 @@ static void drop_over(const struct reg_lost *l, struct reg_user *u)
 			LOG_Z("why", "its connection ended"));
 	}
 	if (gone != NULL)
-		reg_changed(g, u, gone, g->serial, NULL);
+		reg_changed(g, u, gone, NULL);
 	else
 		reg_user_settle(g, u);
 }
@@ -332,7 +346,7 @@ void reg_user_gone(struct reg *g, str aor)
 		gone = b;
 		meter_add(g->config.meter, METER_REG_REMOVED, 1);
 	}
-	reg_changed(g, u, gone, g->serial, NULL);
+	reg_changed(g, u, gone, NULL);
 }
 
 size_t reg_count(const struct reg *g)

@@ -691,13 +691,14 @@ static void a_watcher_is_told(void **state)
 	assert_true(told("version=\"1\" state=\"partial\"") && told("state=\"active\" event=\"created\""));
 	assert_true(told("<uri>sip:a@h</uri>") && told("<gr:pub-gruu uri=\"sip:ann@example.test;gr=" UUID "\"/>"));
 	answer_notify(200);
-	/* what comes soon after waits, and then all is told */
+	/* what comes soon after waits, and is told then */
 	pass(b, 1000);
 	assert_int_equal(SEND(b, .contact = "<sip:b@h>"), 200);
 	assert_int_equal(fake.n_requests, 2);
 	pass(b, 4000);
 	assert_int_equal(fake.n_requests, 3);
-	assert_true(told("version=\"2\" state=\"full\"") && told("<uri>sip:a@h</uri>") && told("<uri>sip:b@h</uri>"));
+	assert_true(
+		told("version=\"2\" state=\"partial\"") && told("<uri>sip:b@h</uri>") && !told("<uri>sip:a@h</uri>"));
 	/* nothing more goes out before the answer */
 	pass(b, 6000);
 	assert_int_equal(SEND(b, .contact = "<sip:b@h>;expires=0"), 200);
@@ -705,7 +706,23 @@ static void a_watcher_is_told(void **state)
 	answer_notify(200);
 	pass(b, 0);
 	assert_int_equal(fake.n_requests, 4);
-	assert_false(told("<uri>sip:b@h</uri>"));
+	assert_true(told("<uri>sip:b@h</uri>") && told("state=\"terminated\" event=\"unregistered\"") &&
+		    !told("<uri>sip:a@h</uri>"));
+	answer_notify(200);
+	/* more losses than are kept: the whole state instead */
+	b->config.max_endpoints = 64;
+	for (int i = 0; i < 10; i++) {
+		char contacts[1024];
+		size_t at = 0;
+		for (int k = 0; k < 10; k++)
+			at += (size_t)snprintf(
+				contacts + at, sizeof contacts - at, "%s<sip:x%d@h%d>", k != 0 ? ", " : "", i, k);
+		assert_int_equal(SEND(b, .contact = contacts), 200);
+		assert_int_equal(SEND(b, .contact = "*", .extra = "Expires: 0\n"), 200);
+	}
+	assert_int_equal(SEND(b, .contact = "<sip:a@h>" INSTANCE), 200);
+	pass(b, 5000);
+	assert_true(told("state=\"full\"") && told("<uri>sip:a@h</uri>") && !told("terminated"));
 	answer_notify(200);
 	pass(b, 5000);
 	assert_int_equal(SEND(b, .contact = "*", .extra = "Expires: 0\n"), 200);

@@ -29,7 +29,8 @@ struct reg_watch {
 	uint32_t cseq;     /* of our last NOTIFY */
 	uint32_t remote_cseq;
 	uint32_t version; /* of the next document */
-	bool is_pending;  /* something has changed that was not told yet: all of it will be */
+	uint32_t told;    /* serial of the last change that the subscriber knows; 0: he needs the whole state */
+	bool is_pending;  /* something has changed that was not told yet */
 	bool is_over;     /* to be freed by the timer */
 	char tag[REG_WATCH_TAG];
 	char *target; /* remote target: the Contact URI */
@@ -51,10 +52,8 @@ static inline str reg_watch_text(const struct reg_watch *w, enum reg_watch_text 
 /* What one document tells. */
 struct reg_document {
 	const struct reg_user *user;
-	const struct reg_binding *gone; /* partial: also what is no more */
-	uint32_t since;                 /* partial: bindings of a higher serial */
+	uint32_t since; /* partial: bindings, and ended ones, of a higher serial; 0: the whole state */
 	uint32_t version;
-	bool is_full;
 };
 
 /* application/reginfo+xml (RFC 3680 5, RFC 5628). */
