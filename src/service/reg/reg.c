@@ -258,6 +258,14 @@ static err apply(struct reg *g, const struct request *r, struct reg_wish *w)
 
 /* ---- the answer ---- */
 
+void reg_add_address(struct sip_out *o, enum sip_hdr_id id, str aor)
+{
+	struct buf uri DEFER(buf_fini);
+	buf_init(&uri, 4 * USER_AOR_MAX);
+	reg_add_uri(&uri, aor);
+	sip_out_addf(o, id, "<%.*s>", STR_FMT(buf_str(&uri)));
+}
+
 static void print_contact(struct reg *g, const struct reg_binding *b, bool with_gruu, struct buf *out)
 {
 	uint64_t now = reg_now(g), left = b->expires_ms > now ? b->expires_ms - now : 0;
@@ -319,7 +327,7 @@ static void answer(struct reg *g, struct request *r, const struct reg_wish *w)
 	add_service_route(g, r, &o);
 	if (w->path.n != 0)
 		sip_out_add(&o, SIP_HDR_PATH, w->path);
-	sip_out_addf(&o, SIP_HDR_P_ASSOCIATED_URI, "<sip:%.*s>", STR_FMT(r->aor));
+	reg_add_address(&o, SIP_HDR_P_ASSOCIATED_URI, r->aor);
 	if (w->is_outbound) {
 		sip_out_add(&o, SIP_HDR_REQUIRE, STR("outbound"));
 		sip_out_addf(&o, SIP_HDR_FLOW_TIMER, "%u", REG_FLOW_TIMER);

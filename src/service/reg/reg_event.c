@@ -333,7 +333,7 @@ static void answer(struct request *r, const struct reg_watch *w, uint32_t second
 {
 	struct sip_out o;
 	sip_out_reply(&o, &r->in->arena, &r->in->msg, 200, STR(""), (str){ w->tag, REG_WATCH_TAG }, r->in->via_params);
-	sip_out_addf(&o, SIP_HDR_CONTACT, "<sip:%.*s>", STR_FMT(reg_user_aor(w->user)));
+	reg_add_address(&o, SIP_HDR_CONTACT, reg_user_aor(w->user));
 	sip_out_addf(&o, SIP_HDR_EXPIRES, "%u", seconds);
 	for (const struct sip_hdr *h = sip_hdr_first(&r->in->msg, SIP_HDR_RECORD_ROUTE); h != NULL;
 		h = sip_hdr_next(&r->in->msg, h))

@@ -48,7 +48,15 @@ static void add_instance(const struct reg_binding *b, struct buf *out)
 	}
 }
 
-/* "sip:ann" and the domain, as a URI has them */
+void reg_add_uri(struct buf *out, str aor)
+{
+	size_t at = str_find_char(aor, '@');
+	buf_add(out, STR("sip:"));
+	uri_add_user(out, str_cut(aor, 0, at));
+	buf_add(out, str_cut(aor, at, aor.n));
+}
+
+/* "@example.test" */
 static void add_domain(const struct reg_binding *b, struct buf *out)
 {
 	str aor = reg_user_aor(b->user);
@@ -57,10 +65,7 @@ static void add_domain(const struct reg_binding *b, struct buf *out)
 
 void reg_gruu_public(const struct reg_binding *b, struct buf *out)
 {
-	str aor = reg_user_aor(b->user);
-	buf_add(out, STR("sip:"));
-	uri_add_user(out, str_cut(aor, 0, str_find_char(aor, '@')));
-	add_domain(b, out);
+	reg_add_uri(out, reg_user_aor(b->user));
 	buf_add(out, STR(";gr="));
 	add_instance(b, out);
 }

@@ -72,11 +72,8 @@ err reg_info_print(const struct reg *g, const struct reg_document *i, struct buf
 {
 	struct buf aor DEFER(buf_fini);
 	struct xml x;
-	str name = reg_user_aor(i->user);
 	buf_init(&aor, 4 * USER_AOR_MAX);
-	buf_add(&aor, STR("sip:"));
-	uri_add_user(&aor, str_cut(name, 0, str_find_char(name, '@')));
-	buf_add(&aor, str_cut(name, str_find_char(name, '@'), name.n));
+	reg_add_uri(&aor, reg_user_aor(i->user));
 	xml_init(&x, out);
 	xml_open(&x, "reginfo");
 	xml_attr(&x, "xmlns", STR("urn:ietf:params:xml:ns:reginfo"));

@@ -37,7 +37,7 @@ static void fill(const struct reg_watch *w, struct sip_out *o, str body, const c
 	sip_out_add(o, SIP_HDR_TO, reg_watch_text(w, WATCH_FROM));
 	sip_out_add(o, SIP_HDR_CALL_ID, reg_watch_text(w, WATCH_CALL_ID));
 	sip_out_addf(o, SIP_HDR_CSEQ, "%u NOTIFY", w->cseq);
-	sip_out_addf(o, SIP_HDR_CONTACT, "<sip:%.*s>", STR_FMT(reg_user_aor(w->user)));
+	reg_add_address(o, SIP_HDR_CONTACT, reg_user_aor(w->user));
 	sip_out_add(o, SIP_HDR_EVENT, reg_watch_text(w, WATCH_EVENT));
 	add_state(w, o, reason);
 	sip_out_add(o, SIP_HDR_CONTENT_TYPE, STR("application/reginfo+xml"));

@@ -87,6 +87,10 @@ struct reg {
 };
 
 uint64_t reg_unix_ms(const struct reg *g);
+/* An address of record as a SIP URI, its user part escaped. */
+void reg_add_uri(struct buf *out, str aor);
+/* The same in brackets, as a field. */
+void reg_add_address(struct sip_out *o, enum sip_hdr_id id, str aor);
 static inline uint64_t reg_now(const struct reg *g)
 {
 	return g->config.timers->now;
