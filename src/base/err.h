@@ -75,7 +75,7 @@ void diag_clean(struct diag *d);
 			return ERR(name);   \
 	} while (0)
 
-/* Runs fn(&variable) at the end of the scope: struct buf b DEFER(buf_fini) = ... */
+/* Runs fn(&variable) at the end of the scope:  */
 #define DEFER(fn) __attribute__((cleanup(fn)))
 
 /* For our own mistakes, never for input. */

@@ -74,7 +74,7 @@ static void add_field(struct buf *b, const struct log_field *f)
 
 static void emit(struct log *l, const struct timespec *ts, enum log_id id, const struct log_field *fields)
 {
-	struct buf b DEFER(buf_fini);
+	struct buf b DEFER(buf_fini) = { 0 };
 	struct tm tm;
 	buf_init(&b, LINE_MAX_BYTES);
 	(void)gmtime_r(&ts->tv_sec, &tm);

@@ -75,7 +75,7 @@ static void fill(struct conn *c, struct inbound *in)
 static void answer(struct conn *c, struct inbound *in, err why, const struct diag *d)
 {
 	struct sip_out o;
-	struct buf b DEFER(buf_fini);
+	struct buf b DEFER(buf_fini) = { 0 };
 	struct flow f = conn_flow(c);
 	if (!in->msg.is_request || in->msg.method == SIP_METHOD_ACK)
 		return;

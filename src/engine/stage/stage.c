@@ -58,7 +58,7 @@ void request_send(struct request *r, const struct sip_out *o, unsigned status)
 		txn_reply(r->txn, o, status);
 		return;
 	}
-	struct buf b DEFER(buf_fini);
+	struct buf b DEFER(buf_fini) = { 0 };
 	buf_init(&b, ANSWER_CEILING);
 	if (!failed(sip_out_print(o, &b)))
 		(void)failed(r->answers->send(r->answers->arg, &r->in->flow, r->in->request, buf_str(&b)));

@@ -108,7 +108,7 @@ static str make_via(struct txn *t, struct arena *a, str tail)
 
 static err begin(struct txn *t, struct sip_out *o, str tail)
 {
-	struct buf b DEFER(buf_fini);
+	struct buf b DEFER(buf_fini) = { 0 };
 	buf_init(&b, 1u << 20);
 	TRY(txn_slot_open(t));
 	str via = make_via(t, o->arena, tail);
@@ -152,10 +152,10 @@ err txn_client_open(struct txns *s, const struct flow *to, struct sip_out *o, en
 static void send_beside(struct txn *t, str method, const struct sip_msg *response)
 {
 	char room[8192];
-	struct arena a DEFER(arena_fini);
+	struct arena a DEFER(arena_fini) = { 0 };
 	struct sip_msg m;
 	struct sip_out o;
-	struct buf b DEFER(buf_fini);
+	struct buf b DEFER(buf_fini) = { 0 };
 	arena_init_with(&a, room, sizeof room, 256u << 10);
 	buf_init(&b, 256u << 10);
 	if (t->sent_n == 0 || failed(sip_msg_parse(&m, (str){ t->sent, t->sent_n }, &a, NULL, NULL)))

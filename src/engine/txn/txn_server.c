@@ -49,7 +49,7 @@ static struct txn *find(const struct txns *s, const struct inbound *in, enum sip
 static void answer_alone(struct txns *s, struct inbound *in, unsigned status, str tag)
 {
 	struct sip_out o;
-	struct buf b DEFER(buf_fini);
+	struct buf b DEFER(buf_fini) = { 0 };
 	buf_init(&b, 65536);
 	sip_out_reply(&o, &in->arena, &in->msg, status, STR(""), tag, in->via_params);
 	if (!failed(sip_out_print(&o, &b)))
@@ -110,7 +110,7 @@ static void send_trying(void *arg)
 {
 	struct txn *t = arg;
 	struct sip_out o;
-	struct buf b DEFER(buf_fini);
+	struct buf b DEFER(buf_fini) = { 0 };
 	if (t->status != 0 || t->in == NULL)
 		return;
 	buf_init(&b, 65536);
@@ -151,7 +151,7 @@ void txn_server_on(struct txn *t, const struct txn_server_door *door, void *arg)
 
 void txn_reply(struct txn *t, const struct sip_out *o, unsigned status)
 {
-	struct buf b DEFER(buf_fini);
+	struct buf b DEFER(buf_fini) = { 0 };
 	buf_init(&b, 1u << 20);
 	if (!failed(sip_out_print(o, &b)))
 		txn_reply_bytes(t, buf_str(&b), status);

@@ -44,7 +44,7 @@ static int leave(void **state)
 
 static void expect(struct room *r, const char *path, str content, unsigned mode)
 {
-	struct buf b DEFER(buf_fini);
+	struct buf b DEFER(buf_fini) = { 0 };
 	struct stat st;
 	assert_false(failed(file_read(r->fd, path, 100000, &b, NULL)));
 	assert_true(str_eq(buf_str(&b), content));

@@ -78,7 +78,7 @@ static void fill_STR(str *v)
 
 static void messages_come_back_as_they_went(void **state)
 {
-	struct buf b DEFER(buf_fini);
+	struct buf b DEFER(buf_fini) = { 0 };
 	buf_init(&b, IPC_BODY_MAX);
 	for (size_t i = 0; i < sizeof text; i++)
 		text[i] = (char)next();
@@ -225,7 +225,7 @@ static void messages_keep_their_order(void **state)
 {
 	struct pair p;
 	char aor[16];
-	struct buf want DEFER(buf_fini);
+	struct buf want DEFER(buf_fini) = { 0 };
 	pair_open(&p, true);
 	buf_init(&want, 1 << 20);
 	p.b.stop_at = 5000;

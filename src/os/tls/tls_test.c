@@ -771,7 +771,7 @@ static void servers_of_one_ca(void **state)
 {
 	struct world w;
 	struct end s, c;
-	struct buf b DEFER(buf_fini);
+	struct buf b DEFER(buf_fini) = { 0 };
 	buf_init(&b, 1000);
 	open_world(&w, &LEAF(), true);
 	mutual(&w, STR("sip.example.com"), &s, &c);

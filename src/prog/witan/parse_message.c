@@ -135,7 +135,7 @@ static void print_text(const struct verdict *v)
 static int run(const char *path, bool as_json)
 {
 	struct buf raw DEFER(buf_fini) = { 0 };
-	struct arena a DEFER(arena_fini);
+	struct arena a DEFER(arena_fini) = { 0 };
 	struct diag d = { 0 };
 	struct verdict v;
 	arena_init(&a, FILE_MAX);

@@ -96,7 +96,7 @@ static void mask(str bytes, struct buf *out)
 void front_trace(struct front *f, const struct addr *peer, uint64_t request, bool outgoing, str bytes)
 {
 	char host[ADDR_TEXT], text[ADDR_TEXT + 8];
-	struct buf masked DEFER(buf_fini);
+	struct buf masked DEFER(buf_fini) = { 0 };
 	if (f->vault == NULL)
 		return;
 	buf_init(&masked, 4u << 20);

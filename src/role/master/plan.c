@@ -9,7 +9,7 @@ enum { TOPO_CEILING = 16 << 20 };
 
 static err join(const struct topo_names *names, const char *where, char *out, size_t size, struct diag *d)
 {
-	struct buf b DEFER(buf_fini);
+	struct buf b DEFER(buf_fini) = { 0 };
 	buf_init(&b, size);
 	for (size_t i = 0; i < names->n; i++) {
 		if (i != 0)
@@ -43,7 +43,7 @@ static err fill(struct plan *p, const struct topo *t, struct arena *a, struct di
 
 err plan_read(struct plan *p, struct diag *d)
 {
-	struct arena a DEFER(arena_fini);
+	struct arena a DEFER(arena_fini) = { 0 };
 	struct topo t;
 	*p = (struct plan){ .n_fronts = 0 };
 	arena_init(&a, TOPO_CEILING);

@@ -286,7 +286,7 @@ static void print_contact(struct reg *g, const struct reg_binding *b, bool with_
 static void add_contacts(struct reg *g, const struct request *r, const struct reg_wish *w, struct sip_out *o)
 {
 	const struct reg_user *u = reg_user_find(g, r->aor);
-	struct buf text DEFER(buf_fini);
+	struct buf text DEFER(buf_fini) = { 0 };
 	buf_init(&text, ANSWER_MAX);
 	for (const struct reg_binding *b = u != NULL ? u->bindings : NULL; b != NULL; b = b->next) {
 		buf_reset(&text);

@@ -129,7 +129,7 @@ static err read_contacts(const struct reg *g, const struct request *r, struct re
 static err read_path(const struct request *r, struct reg_wish *w, str *last)
 {
 	struct sip_walk walk = { 0 };
-	struct buf b DEFER(buf_fini);
+	struct buf b DEFER(buf_fini) = { 0 };
 	str value;
 	*last = STR("");
 	buf_init(&b, REG_TEXT_MAX);

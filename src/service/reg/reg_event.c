@@ -200,7 +200,7 @@ static bool accepts(const struct sip_msg *m)
 static err read_routes(const struct request *r, str *out)
 {
 	struct sip_walk walk = { 0 };
-	struct buf b DEFER(buf_fini);
+	struct buf b DEFER(buf_fini) = { 0 };
 	str value;
 	buf_init(&b, REG_TEXT_MAX);
 	while (sip_walk_next(&r->in->msg, SIP_HDR_RECORD_ROUTE, &walk, &value)) {

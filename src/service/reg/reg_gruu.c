@@ -151,7 +151,7 @@ bool reg_gruu_names(const struct reg *g, const struct uri *u, const struct reg_b
 		instance_hash(g, b, hash);
 		return open_token(g, u, &t) && crypt_equal(hash, t.hash, HASH) && t.created >= b->since;
 	}
-	struct buf own DEFER(buf_fini);
+	struct buf own DEFER(buf_fini) = { 0 };
 	buf_init(&own, 3 * REG_TEXT_MAX);
 	add_instance(b, &own);
 	return !own.failed && str_eq_case(gr, buf_str(&own));

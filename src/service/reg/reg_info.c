@@ -16,7 +16,7 @@ static const str events[] = {
 
 static void add_instance(struct xml *x, const struct reg_binding *b)
 {
-	struct buf text DEFER(buf_fini);
+	struct buf text DEFER(buf_fini) = { 0 };
 	buf_init(&text, 4 * REG_TEXT_MAX);
 	xml_open(x, "unknown-param");
 	xml_attr(x, "name", STR("+sip.instance"));
@@ -70,7 +70,7 @@ static str state_of(const struct reg_document *i)
 
 err reg_info_print(const struct reg *g, const struct reg_document *i, struct buf *out)
 {
-	struct buf aor DEFER(buf_fini);
+	struct buf aor DEFER(buf_fini) = { 0 };
 	struct xml x;
 	buf_init(&aor, 4 * USER_AOR_MAX);
 	reg_add_uri(&aor, reg_user_aor(i->user));

@@ -46,9 +46,9 @@ static void fill(const struct reg_watch *w, struct sip_out *o, str body, const c
 
 err reg_notify(struct reg_watch *w, const struct reg_document *i, const char *reason)
 {
-	struct arena a DEFER(arena_fini);
-	struct buf body DEFER(buf_fini);
-	struct buf start DEFER(buf_fini);
+	struct arena a DEFER(arena_fini) = { 0 };
+	struct buf body DEFER(buf_fini) = { 0 };
+	struct buf start DEFER(buf_fini) = { 0 };
 	struct sip_out o;
 	struct txn *t;
 	uint64_t id;

@@ -248,7 +248,7 @@ struct reg_binding *reg_match(const struct reg_user *u, const struct reg_contact
 static void tell_flow(struct reg *g, const struct flow *f, str aor)
 {
 	const struct reg_door *door = &g->config.door;
-	struct buf b DEFER(buf_fini);
+	struct buf b DEFER(buf_fini) = { 0 };
 	buf_init(&b, 65536);
 	reg_binding_print(g, f, aor, &b);
 	if (b.n != 0 && !b.failed && door->on_bound != NULL)

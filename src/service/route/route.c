@@ -96,7 +96,7 @@ static err to_user(struct route *s, struct request *r, const struct route_way *w
 static err pass_ack(struct route *s, struct request *r, const struct route_way *w)
 {
 	struct sip_out o;
-	struct buf b DEFER(buf_fini);
+	struct buf b DEFER(buf_fini) = { 0 };
 	char tail[ROUTE_TAIL];
 	if (!w->by_token || (r->in->msg.has_max_forwards && r->in->msg.max_forwards == 0))
 		return OK;

@@ -98,7 +98,7 @@ static str response_start(const struct sip_msg *m)
 err route_relay(struct txn *server, struct inbound *in, str start)
 {
 	struct sip_out o;
-	struct buf b DEFER(buf_fini);
+	struct buf b DEFER(buf_fini) = { 0 };
 	buf_init(&b, 1u << 20);
 	sip_out_from(&o, &in->arena, &in->msg, start.n != 0 ? start : response_start(&in->msg));
 	sip_out_remove_top(&o, SIP_HDR_VIA);

@@ -92,7 +92,7 @@ static void consider(struct fork *f, unsigned status, struct inbound *in)
 static err relay_challenges(struct fork *f)
 {
 	struct sip_out o;
-	struct buf b DEFER(buf_fini);
+	struct buf b DEFER(buf_fini) = { 0 };
 	const enum sip_hdr_id ids[] = { SIP_HDR_WWW_AUTHENTICATE, SIP_HDR_PROXY_AUTHENTICATE };
 	buf_init(&b, 1u << 20);
 	str start = str_trim(str_cut(f->best->msg.raw, 0, str_find_char(f->best->msg.raw, '\n')));

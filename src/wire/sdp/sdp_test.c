@@ -138,7 +138,7 @@ static void test_cut(void **state)
 static void test_ceilings(void **state)
 {
 	(void)state;
-	struct buf b DEFER(buf_fini);
+	struct buf b DEFER(buf_fini) = { 0 };
 	struct sdp s;
 	struct arena a;
 	buf_init(&b, 65536);

@@ -213,7 +213,7 @@ void sip_out_set(struct sip_out *o, enum sip_hdr_id id, str value)
 /* The top Via with via_params instead of what the client wrote as received and rport. */
 static str reply_via(struct sip_out *o, const struct sip_via *via, str via_params)
 {
-	struct buf b DEFER(buf_fini);
+	struct buf b DEFER(buf_fini) = { 0 };
 	str rest = via->params, name, value;
 	buf_init(&b, SIP_HEADER_MAX);
 	buf_add(&b,

@@ -232,7 +232,7 @@ static void test_ceilings(void **state)
 	(void)state;
 	struct held h;
 	begin(&h);
-	struct buf b DEFER(buf_fini);
+	struct buf b DEFER(buf_fini) = { 0 };
 	buf_init(&b, 64);
 	assert_err(sip_out_print(&h.o, &b), CEILING);
 	for (unsigned i = 0; i < 100; i++) /* rows grow */
@@ -252,7 +252,7 @@ static void round_trip(str raw)
 	struct sip_msg m, again;
 	struct sip_out o;
 	struct arena a;
-	struct buf b DEFER(buf_fini);
+	struct buf b DEFER(buf_fini) = { 0 };
 	arena_init(&a, 1 << 20);
 	buf_init(&b, 1 << 17);
 	if (!failed(sip_msg_parse(&m, raw, &a, NULL, NULL))) {

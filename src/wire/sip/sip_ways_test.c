@@ -92,7 +92,7 @@ static void truncated(str raw)
 static void print_to_nowhere(const struct sip_msg *m, struct arena *a, err *e)
 {
 	struct sip_out o;
-	struct buf b DEFER(buf_fini);
+	struct buf b DEFER(buf_fini) = { 0 };
 	buf_init(&b, 65536);
 	sip_out_reply(&o, a, m, 480, STR(""), STR("abc"), STR(";received=192.0.2.1;rport=5"));
 	sip_out_add_top(&o, SIP_HDR_RECORD_ROUTE, STR("<sip:a.example.com;lr>"));
@@ -186,7 +186,7 @@ static void test_limits(void **state)
 static void test_many_fields(void **state)
 {
 	(void)state;
-	struct buf b DEFER(buf_fini);
+	struct buf b DEFER(buf_fini) = { 0 };
 	struct arena a;
 	struct sip_msg m;
 	struct sip_walk w = { 0 };

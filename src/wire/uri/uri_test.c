@@ -209,7 +209,7 @@ static void test_aor(void **state)
 static void test_add_user(void **state)
 {
 	(void)state;
-	struct buf b DEFER(buf_fini);
+	struct buf b DEFER(buf_fini) = { 0 };
 	buf_init(&b, 1024);
 	uri_add_user(&b, (str){ "a b@c:\"\xc3\xa4%\0;", 12 });
 	assert_str(buf_str(&b), "a%20b%40c%3A%22%C3%A4%25%00;");

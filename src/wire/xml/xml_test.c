@@ -15,7 +15,7 @@
 static void test_document(void **state)
 {
 	(void)state;
-	struct buf b DEFER(buf_fini);
+	struct buf b DEFER(buf_fini) = { 0 };
 	struct xml x;
 	buf_init(&b, 4096);
 	xml_init(&x, &b);
@@ -57,7 +57,7 @@ static void XMLCALL on_text(void *arg, const char *p, int n)
 /* Another reader (expat) hears what was said. */
 static bool is_heard(str s)
 {
-	struct buf b DEFER(buf_fini);
+	struct buf b DEFER(buf_fini) = { 0 };
 	struct heard h;
 	struct xml x;
 	buf_init(&b, 4096);
@@ -105,7 +105,7 @@ static void test_ceiling(void **state)
 {
 	(void)state;
 	for (size_t ceiling = 0; ceiling < 100; ceiling++) {
-		struct buf b DEFER(buf_fini);
+		struct buf b DEFER(buf_fini) = { 0 };
 		struct xml x;
 		buf_init(&b, ceiling);
 		xml_init(&x, &b);
