@@ -129,7 +129,7 @@ static void sdp_of(const struct peer *p, struct buf *b)
 static void send_invite(struct load *l, struct peer *p)
 {
 	char aor[256], uri[300], to[310];
-	struct buf sdp DEFER(buf_fini);
+	struct buf sdp DEFER(buf_fini) = { 0 };
 	buf_init(&sdp, 4096);
 	snprintf(uri, sizeof uri, "sip:%s", aor_of(l, p->other, aor).p);
 	snprintf(to, sizeof to, "<%s>", uri);
@@ -309,7 +309,7 @@ static void registered(struct load *l, struct peer *p)
 /* The route set of a caller is the Record-Route of the answer in reverse (RFC 3261 12.1.2). */
 static void answered(struct load *l, struct peer *p, const struct msg *m)
 {
-	struct buf routes DEFER(buf_fini);
+	struct buf routes DEFER(buf_fini) = { 0 };
 	buf_init(&routes, 65536);
 	for (size_t i = m->n_route; i-- > 0;)
 		buf_printf(&routes, "Route: %.*s\r\n", STR_FMT(m->route[i]));
@@ -400,7 +400,7 @@ static void on_request(struct load *l, struct peer *p, const struct msg *m)
 		answer(l, p, m, "200 OK", false, (str){ "", 0 });
 		return;
 	}
-	struct buf sdp DEFER(buf_fini);
+	struct buf sdp DEFER(buf_fini) = { 0 };
 	buf_init(&sdp, 4096);
 	sdp_of(p, &sdp);
 	answer(l, p, m, "180 Ringing", true, (str){ "", 0 });

@@ -30,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	if (n < 2)
 		return 0;
-	struct buf b DEFER(buf_fini);
+	struct buf b DEFER(buf_fini) = { 0 };
 	buf_init(&b, n);
 	tries[(p[0] | p[1] << 8) % IPC_N]((str){ (const char *)p + 2, n - 2 }, &b);
 	return 0;

@@ -75,7 +75,8 @@ void diag_clean(struct diag *d);
 			return ERR(name);   \
 	} while (0)
 
-/* Runs fn(&variable) at the end of the scope:  */
+/* Runs fn(&variable) at the end of the scope, whichever way it is left: the variable must be set from the start.
+ * struct buf b DEFER(buf_fini) = { 0 }; */
 #define DEFER(fn) __attribute__((cleanup(fn)))
 
 /* For our own mistakes, never for input. */

@@ -260,7 +260,7 @@ static err apply(struct reg *g, const struct request *r, struct reg_wish *w)
 
 void reg_add_address(struct sip_out *o, enum sip_hdr_id id, str aor)
 {
-	struct buf uri DEFER(buf_fini);
+	struct buf uri DEFER(buf_fini) = { 0 };
 	buf_init(&uri, 4 * USER_AOR_MAX);
 	reg_add_uri(&uri, aor);
 	sip_out_addf(o, id, "<%.*s>", STR_FMT(buf_str(&uri)));
