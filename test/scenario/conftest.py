@@ -32,7 +32,7 @@ def server_factory(request):
     try:
         for server in made:
             if failed:
-                print(f"---- log of {server.dir}\n{server.tail(60)}")
+                print(f"---- log of {server.dir}\n{server.tail(40)}")
                 server.stop()
             else:
                 server.verdict()

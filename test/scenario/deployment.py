@@ -48,7 +48,7 @@ class Refused(Exception):
 
 
 class Deployment:
-    def __init__(self, fronts=1, tcp=True, key=None, build=BUILD, directory=None, wrap=()):
+    def __init__(self, fronts=1, tcp=True, key="ec-p256", build=BUILD, directory=None, wrap=()):
         self.fqdn, self.domain, self.build, self.wrap = FQDN, DOMAIN, build, list(wrap)
         self.port_tls, self.port_tcp = free_port(), free_port() if tcp else None
         self.passwords, self.process, self.events, self.noise = {}, None, [], []
@@ -61,14 +61,14 @@ class Deployment:
         topology = self.top / "topology.yaml"
         topology.write_text(
             f"organization: Example\nsip-domains: [{DOMAIN}]\ninternal-domain: {DOMAIN}\n"
-            + (f"certificates: {{key: {key}}}\n" if key else "") +
+            f"certificates: {{key: {key}}}\n"
             f"sites: [{{name: Main, pools: [{{pool: {FQDN}, role: standard-edition, web: {{external: web.{DOMAIN}}}, "
             f"front-processes: {fronts}, ports: {{{ports}}}}}]}}]\n")
         self.cli("init", "--dir", str(self.dir), "--topology", str(topology), plain=True)
 
     # ---- commands ----
 
-    def cli(self, *words, stdin="", plain=False, timeout=20):
+    def cli(self, *words, stdin="", plain=False, timeout=60):
         """Runs witan; returns its output, raises Refused on failure."""
         command = [str(self.build / "witan")] + ([] if plain else ["--dir", str(self.dir)]) + [str(w) for w in words]
         done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout)

@@ -236,13 +236,13 @@ class Digest:
                 return True
         return False
 
-    def answer(self, method, uri, count=None, cnonce=None, **change):
+    def answer(self, method, request_uri, count=None, cnonce=None, **change):
         """(header name, value); `change` replaces single parameters with wrong ones."""
         c = self.challenge
         self.count += 1
         algorithm = c.get("algorithm", "MD5")
         digest = lambda *parts: ALGORITHMS[algorithm.upper()](":".join(parts).encode()).hexdigest()
-        f = {"username": self.user, "realm": c["realm"], "nonce": c["nonce"], "uri": uri, "algorithm": algorithm,
+        f = {"username": self.user, "realm": c["realm"], "nonce": c["nonce"], "uri": request_uri, "algorithm": algorithm,
              "cnonce": cnonce or token(), "nc": "%08x" % (count or self.count), "qop": "auth"}
         f.update({k: v for k, v in change.items() if k != "response"})
         ha1 = digest(f["username"], f["realm"], self.password)
