@@ -82,7 +82,8 @@ def test_slow_sender_is_gone_in_time(server_factory, client):
 
 def test_silent_connection_is_gone_in_time(server_factory, client):
     server = server_factory(settings={"LimitsConfiguration": {"UnauthenticatedSeconds": 2}})
-    for wire in (Wire("127.0.0.1", server.port_tcp), Wire("127.0.0.1", server.port_tls, server.tls_client(), server.fqdn)):
+    for port, tls in ((server.port_tcp, None), (server.port_tls, server.tls_client())):
+        wire = Wire("127.0.0.1", port, tls, server.fqdn)
         assert 1 < wire.wait_closed(8) < 6
         wire.close()
     ann = client(server, "ann").sign_in()

@@ -131,7 +131,10 @@ def test_registration_events(server, client):
     other.register(expires=0)
     came = ann.expect("NOTIFY")
     ann.reply(came, 200, "OK")
-    assert any(c.get("state") == "terminated" for c in info(came)[1])
+    root, found = info(came)
+    assert int(root.get("version")) == version + 2
+    gone = [c for c in found if other.contact_user in "".join(c.itertext())]
+    assert all(c.get("state") == "terminated" for c in gone) and len(found) - len(gone) == 1
 
 
 def test_registration_of_others_is_not_shown(server, client):

@@ -2,7 +2,10 @@
 /* Bytes in and out of one connection. */
 #include "engine/conn/conn_priv.h"
 
+#include <sys/socket.h>
+
 #define READS_PER_TURN 8 /* of CONN_READ_SIZE at most: one peer cannot keep the others waiting */
+#define LINGER_MS 2000   /* for a peer to take the last answer */
 
 static void tell_open(struct conn *c)
 {
@@ -118,6 +121,22 @@ static void connected(struct conn *c)
 	tell_open(c);
 }
 
+/* After the last answer: closing with unread bytes would make the system send a reset, which overtakes the answer. */
+static void drop_input(struct conn *c)
+{
+	struct conns *s = c->set;
+	for (int i = 0; i < READS_PER_TURN; i++) {
+		size_t n = 0;
+		err e = net_read(c->fd, s->read_buffer, sizeof s->read_buffer, &n);
+		if (err_is(e, ERR_ABSENT))
+			return;
+		if (failed(e)) {
+			conn_close(c, "closed after an answer");
+			return;
+		}
+	}
+}
+
 void conn_on_ready(void *arg, unsigned events)
 {
 	struct conn *c = arg;
@@ -134,7 +153,7 @@ void conn_on_ready(void *arg, unsigned events)
 	if ((events & WATCH_READ) != 0 && c->state == CONN_UP)
 		read_all(c);
 	else if ((events & WATCH_READ) != 0 && c->state == CONN_FLUSHING)
-		conn_close(c, "closed after an answer"); /* what still comes is not read any more */
+		drop_input(c);
 }
 
 static enum tls_io write_some(struct conn *c, size_t *n)
@@ -150,11 +169,12 @@ static enum tls_io write_some(struct conn *c, size_t *n)
 static void all_sent(struct conn *c)
 {
 	buf_fini(&c->out); /* an idle connection holds no buffer */
+	watch_set(&c->watch, WATCH_READ);
 	if (c->state == CONN_FLUSHING) {
-		conn_close(c, "closed after an answer");
+		(void)shutdown(c->fd, SHUT_WR);
+		conn_deadline(c, LATE_LINGER, LINGER_MS);
 		return;
 	}
-	watch_set(&c->watch, WATCH_READ);
 	if (c->late == LATE_READER)
 		conn_deadline(c, c->trusted ? LATE_IDLE : LATE_UNAUTHENTICATED,
 			c->trusted ? c->set->c.limits.idle_ms : c->set->c.limits.unauthenticated_ms);

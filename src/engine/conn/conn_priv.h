@@ -43,7 +43,7 @@ struct conn {
 	struct watch watch;
 };
 
-enum conn_late { LATE_HANDSHAKE, LATE_UNAUTHENTICATED, LATE_MESSAGE, LATE_READER, LATE_IDLE };
+enum conn_late { LATE_HANDSHAKE, LATE_UNAUTHENTICATED, LATE_MESSAGE, LATE_READER, LATE_IDLE, LATE_LINGER };
 
 struct conn_listener {
 	struct conns *set;

@@ -17,6 +17,7 @@ static const struct {
 	[LATE_MESSAGE] = { METER_CONN_SLOW, "a message was not finished in time" },
 	[LATE_READER] = { METER_CONN_SLOW, "the peer does not read" },
 	[LATE_IDLE] = { METER_CONN_SLOW, "nothing was heard for too long" },
+	[LATE_LINGER] = { METER_CONN_SLOW, "closed after an answer" },
 };
 
 static str address_key(const struct map_node *n)
