@@ -6,6 +6,7 @@
 
 #define ARENA_FIRST   4096u /* what an ordinary message needs for its rows and its answer, in the same allocation */
 #define ARENA_CEILING (512u << 10)
+#define HEAD_MAX      8192u /* of a header that does not end */
 
 struct inbound *inbound_ref(struct inbound *in)
 {
@@ -117,16 +118,33 @@ static void deliver(struct conn *c, str bytes)
 	inbound_unref(in);
 }
 
+/* The whole header; of one that is too long to have an end, the lines it begins with, where those that an answer needs stand. */
+static void head_of(const struct conn *c, str bytes, struct buf *out)
+{
+	size_t n = c->frame.header_length;
+	if (n != 0) {
+		buf_add(out, str_cut(bytes, 0, n));
+		return;
+	}
+	for (n = bytes.n < HEAD_MAX ? bytes.n : HEAD_MAX; n != 0 && bytes.p[n - 1] != '\n'; n--)
+		continue;
+	buf_add(out, str_cut(bytes, 0, n));
+	buf_add(out, STR("\r\n"));
+}
+
 /* The stream cannot be followed any more (18.3): what can be answered is answered, then the connection ends. */
 static void lost(struct conn *c, str bytes, err why)
 {
 	struct diag d = { 0 };
 	struct inbound *in = NULL;
-	if (c->frame.header_length != 0) {
-		err e = inbound_new(str_cut(bytes, 0, c->frame.header_length), &c->set->c.limits.sip, &in, &d);
+	struct buf head DEFER(buf_fini);
+	buf_init(&head, c->set->c.limits.sip.message + 4096u);
+	head_of(c, bytes, &head);
+	if (!head.failed && (c->frame.header_length != 0 || err_is(why, ERR_SIP_TOO_LARGE))) {
+		err e = inbound_new(buf_str(&head), &c->set->c.limits.sip, &in, &d);
 		(void)failed(e);
 	}
-	if (d.what[0] == '\0')
+	if (d.what[0] == '\0' || c->frame.header_length == 0)
 		(void)failed(diag_fail(&d, why, "Content-Length", "", "%s", why.def->text));
 	refuse(c, in, why, &d);
 	inbound_unref(in);
