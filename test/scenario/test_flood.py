@@ -141,9 +141,7 @@ def test_flood_of_requests_from_one_user_does_not_starve_others(server_factory):
 
 def test_descriptor_flood_recovers(server_factory):
     """As many connections as there may be descriptors, then gone: the next users get in."""
-    server = server_factory(users=[f"u{i}" for i in range(4)])
-    pid = server.processes()["front0"]
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (200, 200))
+    server = server_factory(users=[f"u{i}" for i in range(4)], wrap=["prlimit", "--nofile=200:200"])
     flood = HalfOpen(server.port_tls, count=600)
     time.sleep(3)
     flood.stop()
