@@ -78,11 +78,10 @@ def test_full_disk(server_factory, client, small_disk):
     server = server_factory(directory=small_disk / "d")
     filler = small_disk / "filler"
     ann = client(server, "ann").sign_in()
-    with open(filler, "wb") as f:
+    with open(filler, "wb", buffering=0) as f:
         try:
-            while True:
-                f.write(b"x" * 4096)
-                f.flush()
+            while f.write(b"x" * 4096) == 4096:
+                pass
         except OSError:
             pass
     refused = []

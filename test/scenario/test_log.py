@@ -36,14 +36,15 @@ def test_counters_count(server, client):
     before = server.counters()
     ann, bob = client(server, "ann").sign_in(), client(server, "bob").sign_in()
     relay(ann, bob)
-    ann.message("sip:nobody@example.test")
+    server.add_user("eve")
+    ann.message("sip:eve@example.test")
     after = server.counters()
     grown = {k: after[k] - before.get(k, 0) for k in after}
     assert grown["auth.accepted"] >= 2 and grown["auth.challenged"] >= 2
     assert grown["registrar.added"] == 2 and after["registrar.bindings"] == 2
     assert grown["tls.handshakes"] == 2 and after["connections.open"] == 2
     assert grown["route.relayed"] >= 1 and grown["route.offline"] >= 1
-    assert after["store.users"] == 2
+    assert after["store.users"] == 3
 
 
 def test_log_is_limited_when_somebody_makes_noise(server, client):
@@ -53,6 +54,7 @@ def test_log_is_limited_when_somebody_makes_noise(server, client):
         ann.send(ann.build("MESSAGE", "sip:b@c", headers=[("CSeq", "broken")]))
     time.sleep(2)
     assert len(server.events) - before < 150
+    ann.send(ann.build("MESSAGE", "sip:b@c", headers=[("CSeq", "broken")]))
     server.wait_event("log.held", 10)
 
 
