@@ -43,6 +43,8 @@ def test_calls_between_processes(four, client):
         assert ann.response(bye).status == 200
         cancelled = bob.invite(ann.aor)
         came = ann.expect("INVITE")
+        ann.reply(came, 180, "Ringing")
+        bob.receive(lambda m: m.status == 180)
         stop = bob.cancel(cancelled)
         assert bob.response(stop).status == 200
         ann.reply(ann.expect("CANCEL"), 200, "OK")
