@@ -87,6 +87,9 @@ struct conns_config {
 };
 
 err conns_new(const struct conns_config *config, struct conns **out);
+/* Closes every connection: the peers are told at once, the memory goes in later turns. */
+void conns_close(struct conns *s);
+/* Listeners and connections must have been closed and their turn have passed: the loop still knows them until then. */
 void conns_free(struct conns *s);
 void conns_set_limits(struct conns *s, const struct conn_limits *limits);
 /* What TLS listeners present from now on; connections keep what they began with. Takes a reference. */

@@ -44,13 +44,18 @@ err conns_new(const struct conns_config *config, struct conns **out)
 
 static void bury(void *arg);
 
+void conns_close(struct conns *s)
+{
+	for (uint32_t i = 0; i < s->n_slots; i++)
+		if (s->slots[i] != NULL)
+			conn_close(s->slots[i], "the server ends");
+}
+
 void conns_free(struct conns *s)
 {
 	if (s == NULL)
 		return;
-	for (uint32_t i = 0; i < s->n_slots; i++)
-		if (s->slots[i] != NULL)
-			conn_close(s->slots[i], "the server ends");
+	conns_close(s);
 	bury(s);
 	loop_undefer(&s->flush_task);
 	loop_undefer(&s->bury_task);

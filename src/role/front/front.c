@@ -296,8 +296,8 @@ static void on_listener(struct skel *s, str transport, unsigned port, int fd)
 
 static void drain_end(struct front *f)
 {
-	conns_free(f->conns);
-	f->conns = NULL;
+	/* not freed: the loop still knows the listeners and connections in this turn, which is the last */
+	conns_close(f->conns);
 	skel_exit(f->skel, 0);
 }
 
