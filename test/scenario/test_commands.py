@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """witan: users, settings, exit codes, who may speak to the control socket."""
+import json
 import os
+import socket
 import subprocess
 
 import pytest
@@ -77,3 +79,63 @@ def test_many_users(server):
     for i in range(60):
         server.add_user(f"m{i}")
     assert server.cli("Get-CsUser").count("sip:m") >= 60
+
+
+def shown(server, user):
+    return json.loads(server.cli("Get-CsUser", "-Identity", f"sip:{user}@example.test", "-As", "json"))[0]
+
+
+def test_lock_outlives_the_vault_until_it_is_undone(server_factory, client):
+    server = server_factory(settings={"ProxyConfiguration": {"MaxFailedSignIns": 3, "LockoutSeconds": 600}})
+    for i in range(3):
+        with client(server, "ann", password=f"guess{i}", source=f"127.0.0.{i + 10}") as device:
+            assert device.register().status == 401
+    server.wait_event("auth.locked", 5)
+    assert shown(server, "ann")["LockedUntil"]
+    server.wait_restarted("vault0", server.kill("vault0"))
+    assert shown(server, "ann")["FailedSignIns"] == 3 and shown(server, "ann")["LockedUntil"]
+    assert client(server, "ann").register().status == 401
+    server.cli("Unlock-CsUser", "-Identity", "sip:ann@example.test")
+    assert shown(server, "ann")["FailedSignIns"] == 0 and not shown(server, "ann")["LockedUntil"]
+    assert client(server, "ann").register().status == 200
+
+
+def test_every_command_leaves_an_audit_line_without_secrets(server):
+    server.add_user("eve", password="a very secret word")
+    with pytest.raises(Refused):
+        server.cli("Remove-CsUser", "sip:nobody@example.test")
+    done = server.wait_event("command.done", 5, wanted=lambda e: "sip:nobody" in e["command"])
+    assert done["error"] == "ABSENT" and done["uid"] == os.geteuid()
+    made = next(e for e in server.log("command.done") if "sip:eve" in e["command"])
+    assert made["error"] == "OK" and "-PasswordFile ***" in made["command"]
+    assert not any("very secret" in e["_text"] for e in server.events)
+
+
+def test_control_socket_takes_lines_in_any_pieces_and_refuses_nonsense(server):
+    """What a program may send over the socket: whole groups, half lines, no JSON, lines without end."""
+    def connect():
+        at = socket.socket(socket.AF_UNIX)
+        at.settimeout(10)
+        at.connect(str(server.dir / "run/control.sock"))
+        return at
+
+    with connect() as at:
+        line = json.dumps({"command": "Get-CsUser", "parameters": {"Identity": "sip:ann@example.test"}}).encode() + b"\n"
+        for byte in line:
+            at.send(bytes([byte]))
+        answers = at.makefile("rb")
+        assert json.loads(answers.readline())["ok"]
+        at.send(line * 20)
+        assert all(json.loads(answers.readline())["ok"] for _ in range(20))
+        for bad in (b"nonsense", b"[]", b"{}", b'{"command":7}', b'{"command":"Get-CsUser","parameters":[]}', b"\xff\xfe"):
+            at.send(bad + b"\n")
+            assert json.loads(answers.readline())["error"] == "USAGE", bad
+        at.send(line)
+        assert json.loads(answers.readline())["ok"]
+    with connect() as at:
+        try:
+            at.sendall(b"x" * 300_000)
+            assert at.recv(1) == b""
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+    assert "sip:ann" in server.cli("Get-CsUser")
