@@ -38,7 +38,9 @@ static err set_limit(int what, rlim_t most, const char *name, struct diag *d)
 static err set_limits(const struct jail *j, struct diag *d)
 {
 	TRY(set_limit(RLIMIT_CORE, 0, "limit of core files", d));
-	TRY(set_limit(RLIMIT_NPROC, 0, "limit of processes", d));
+	/* the search for leaks is a thread */
+	if (!JAIL_SANITIZER)
+		TRY(set_limit(RLIMIT_NPROC, 0, "limit of processes", d));
 	TRY(set_limit(RLIMIT_NOFILE, j->n_files != 0 ? j->n_files : RLIM_INFINITY, "limit of descriptors", d));
 	return OK;
 }
