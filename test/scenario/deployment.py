@@ -48,7 +48,7 @@ class Refused(Exception):
 
 
 class Deployment:
-    def __init__(self, fronts=1, tcp=True, key="ec-p256", build=BUILD, directory=None, wrap=()):
+    def __init__(self, fronts=1, tcp=True, key="ec-p256", build=BUILD, directory=None, wrap=(), site="", pool=""):
         self.fqdn, self.domain, self.build, self.wrap = FQDN, DOMAIN, build, list(wrap)
         self.port_tls, self.port_tcp = free_port(), free_port() if tcp else None
         self.passwords, self.process, self.events, self.noise = {}, None, [], []
@@ -63,7 +63,7 @@ class Deployment:
             f"organization: Example\nsip-domains: [{DOMAIN}]\ninternal-domain: {DOMAIN}\n"
             f"certificates: {{key: {key}}}\n"
             f"sites: [{{name: Main, pools: [{{pool: {FQDN}, role: standard-edition, web: {{external: web.{DOMAIN}}}, "
-            f"front-processes: {fronts}, ports: {{{ports}}}}}]}}]\n")
+            f"front-processes: {fronts}{', ' + pool if pool else ''}, ports: {{{ports}}}}}]{', ' + site if site else ''}}}]\n")
         self.cli("init", "--dir", str(self.dir), "--topology", str(topology), plain=True)
 
     # ---- commands ----

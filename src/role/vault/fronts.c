@@ -30,7 +30,7 @@ static void send_certificate(struct vault_front *f)
 	char keys[VAULT_TICKET_KEYS];
 	vault_ticket_keys(v, vault_unix_ms() / 1000 / VAULT_TICKET_SECONDS, keys);
 	sent(f, ipc_send_certificate(f->channel, &(struct ipc_certificate){ .usage = STR("Default"), .chain_pem = buf_str(&v->chain),
-		.ca_pem = STR(""), .ticket_keys = { keys, sizeof keys } }, -1));
+		.ca_pem = buf_str(&v->ca), .ticket_keys = { keys, sizeof keys } }, -1));
 	crypt_wipe(keys, sizeof keys);
 }
 

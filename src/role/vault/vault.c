@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The process: opening, the end of a turn, and coming back after a failure of the store. */
+#include "os/file.h"
 #include "role/vault/vault_priv.h"
 
 #include <errno.h>
@@ -12,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { STRANGERS = 65536, RETRY_MS = 1000 };
+enum { STRANGERS = 65536, RETRY_MS = 1000, CA_MAX = 256 * 1024 };
 
 uint64_t vault_unix_ms(void)
 {
@@ -33,7 +34,7 @@ static err look_at_dir(struct vault *v, struct diag *d)
 	if (v->certificates < 0)
 		return diag_fail(d, ERR(ABSENT), "certs/", "make the deployment directory with `witan init`", "cannot open the directory: %s",
 			strerror(errno));
-	return OK;
+	return file_read(v->skel->dir, "ca.pem", CA_MAX, &v->ca, d);
 }
 
 /* JSON texts hold passwords for a moment: nothing of them stays in freed memory. */

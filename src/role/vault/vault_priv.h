@@ -74,6 +74,7 @@ struct vault {
 	struct timer retry, rotate;
 	int certificates; /* certs/, opened before the jail */
 	struct buf chain; /* of certs/default.pem */
+	struct buf ca;    /* ca.pem: who issues certificates for servers of the topology; read once, before the jail */
 	uid_t owner;      /* of the deployment directory */
 	int listener;
 	struct watch listener_watch;

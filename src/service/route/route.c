@@ -125,6 +125,7 @@ static err choose(struct route *s, struct request *r)
 	}
 	if (w.by_token)
 		return to_flow(s, r, &w);
+	ENSURE(!w.leads_elsewhere, SIP_FORBIDDEN);
 	if (w.is_server)
 		return serve(r);
 	if (w.is_foreign && s->c.door.is_peer != NULL && s->c.door.is_peer(s->c.arg, &w.uri))

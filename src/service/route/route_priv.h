@@ -21,6 +21,7 @@ struct route_way {
 	bool is_server;       /* the Request-URI names this server itself: no user */
 	bool is_gruu;
 	bool is_foreign;      /* a domain that is none of ours */
+	bool leads_elsewhere; /* the first Route value that is not ours names a stranger */
 	unsigned own_routes;  /* how many of the first Route values are ours */
 	str request_uri;      /* as it goes on: the last Route value for a strict router before us (16.4) */
 	struct uri uri;

@@ -30,7 +30,8 @@ static err read_routes(const struct route *s, const struct request *r, struct ro
 	str value;
 	while (sip_walk_next(&r->in->msg, SIP_HDR_ROUTE, &walk, &value)) {
 		TRY(sip_addr_parse(value, &a, NULL));
-		if (!is_this_server(s, &a.uri))
+		w->leads_elsewhere = !is_this_server(s, &a.uri);
+		if (w->leads_elsewhere)
 			return OK;
 		w->own_routes++;
 		if (!w->by_token && a.uri.has_user)
