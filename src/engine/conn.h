@@ -94,6 +94,8 @@ void conns_free(struct conns *s);
 void conns_set_limits(struct conns *s, const struct conn_limits *limits);
 /* What TLS listeners present from now on; connections keep what they began with. Takes a reference. */
 void conns_set_tls(struct conns *s, struct tls_server *tls);
+/* While full, new connections are refused: the process has reached its memory ceiling. */
+void conns_set_full(struct conns *s, bool is_full);
 /* Takes over a listening descriptor. TLS listeners accept once conns_set_tls was called. */
 err conns_listen(struct conns *s, int fd, bool secure);
 /* Closes the listeners; connections go on. */

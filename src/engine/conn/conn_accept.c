@@ -84,6 +84,10 @@ static void begin(struct conns *s, int fd, const struct addr *peer, bool secure)
 		refuse(s, fd, peer, METER_CONN_REFUSED_TOTAL, "ceiling of connections");
 		return;
 	}
+	if (s->is_full) {
+		refuse(s, fd, peer, METER_CONN_REFUSED_MEMORY, "ceiling of memory");
+		return;
+	}
 	if (!conn_address_enter(s, peer, &a)) {
 		refuse(s, fd, peer, METER_CONN_REFUSED_ADDRESS, "ceiling of connections from one address");
 		return;

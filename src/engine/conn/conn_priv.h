@@ -69,6 +69,7 @@ struct conns {
 	struct map addresses;
 	struct conn_listener listeners[CONN_LISTENERS];
 	size_t n_listeners;
+	bool is_full;
 	int spare_fd;            /* given up to accept and refuse when no other is left */
 	uint64_t next_request;
 	char read_buffer[CONN_READ_SIZE];

@@ -46,6 +46,7 @@ static void bury(void *arg);
 
 void conns_close(struct conns *s)
 {
+	conn_flush_all(s); /* the last answers of this turn */
 	for (uint32_t i = 0; i < s->n_slots; i++)
 		if (s->slots[i] != NULL)
 			conn_close(s->slots[i], "the server ends");
@@ -71,6 +72,11 @@ void conns_free(struct conns *s)
 void conns_set_limits(struct conns *s, const struct conn_limits *limits)
 {
 	s->c.limits = *limits;
+}
+
+void conns_set_full(struct conns *s, bool is_full)
+{
+	s->is_full = is_full;
 }
 
 void conns_set_tls(struct conns *s, struct tls_server *tls)

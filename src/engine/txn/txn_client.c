@@ -50,7 +50,10 @@ static void fail_now(void *arg)
 {
 	struct txn *t = arg;
 	const struct txn_client_door *door = t->client_door;
-	meter_add(t->set->c.meter, METER_TXN_TIMEOUT, err_is(t->failure, ERR_SIP_TIMEOUT) ? 1 : 0);
+	if (err_is(t->failure, ERR_SIP_TIMEOUT)) {
+		meter_add(t->set->c.meter, METER_TXN_TIMEOUT, 1);
+		LOG(t->set->c.log, TRANSACTION_TIMEOUT, LOG_REQ(t->request), LOG_STR("method", sip_method_name(t->method)));
+	}
 	if (door != NULL)
 		door->on_fail(t->arg, t, t->failure);
 	txn_end(t);

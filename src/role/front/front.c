@@ -234,7 +234,9 @@ static void take_channel(struct front *f, str role, unsigned index, int fd)
 
 static void take_listener(struct front *f, str transport, unsigned port, int fd)
 {
-	if (failed(conns_listen(f->conns, fd, str_eq(transport, STR("tls")))))
+	if (!failed(conns_listen(f->conns, fd, str_eq(transport, STR("tls")))))
+		LOG(&f->skel->log, LISTENER_OPENED, LOG_STR("transport", transport), LOG_INT("port", port));
+	else
 		LOG(&f->skel->log, LISTENER_FAILED, LOG_STR("transport", transport), LOG_INT("port", port));
 }
 
@@ -258,6 +260,7 @@ static err front_start(struct skel *s, struct diag *d)
 			take_channel(f, str_of(e->role), e->number, e->fd);
 	}
 	f->n_early = 0;
+	front_watch(f);
 	return OK;
 }
 

@@ -69,6 +69,10 @@ struct front {
 	size_t n_signs;
 	uint16_t port_tls, port_tcp;
 	str fqdn;
+	struct timer watch_timer; /* looks after memory and the certificate's end */
+	struct tls_server *tls;   /* what is presented now */
+	int64_t warned_at;        /* seconds since 1970: of the certificate's end */
+	bool is_full;
 	struct timer drain_timer;
 	uint64_t drain_until;
 	struct front_trace traces[FRONT_TRACES];
@@ -82,6 +86,9 @@ void front_handle(struct front *f, struct inbound *in, struct conn *c, str aor, 
 err front_send(void *arg, const struct flow *to, uint64_t request, str bytes);
 void front_apply_config(struct front *f);
 void front_check_ready(struct front *f);
+
+/* front_watch.c: begins to look, once a second */
+void front_watch(void *arg);
 
 /* front_vault.c */
 err front_vault_open(struct front *f, int fd);

@@ -73,7 +73,9 @@ static err on_certificate(struct front *f, str body)
 	}
 	LOG(&f->skel->log, TLS_CERTIFICATE, LOG_STR("usage", m.usage), LOG_INT("expires", tls_server_expires(tls)));
 	conns_set_tls(f->conns, tls);
-	tls_server_unref(tls);
+	tls_server_unref(f->tls);
+	f->tls = tls;
+	f->warned_at = 0;
 	f->has_certificate = true;
 	front_check_ready(f);
 	return OK;
