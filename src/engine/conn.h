@@ -21,13 +21,20 @@
 struct flow {
 	uint32_t slot, serial;
 	uint16_t front;
-	uint16_t is_plain; /* 1: no TLS; not part of the name */
+	uint16_t is_plain; /* 1: no TLS; not part of the name, like the next */
+	/* The IPv4 address (its octets, first to last, in memory order) at which a client reached us that knows no name of ours, or
+	 * cannot look it up: what we ask it to come back to must name this. 0: it knows our name. */
+	uint32_t reached;
 };
 
 static inline bool flow_eq(const struct flow *a, const struct flow *b)
 {
 	return a->slot == b->slot && a->serial == b->serial && a->front == b->front;
 }
+
+#define FLOW_REACHED_TEXT 16
+/* The host by which the client of f finds us: the address it reached us at, in `text`, or name. */
+str flow_reached_print(const struct flow *f, str name, char text[FLOW_REACHED_TEXT]);
 
 /*
  * One message as it came in, with the arena that everything about it is allocated from. Reference-counted: the

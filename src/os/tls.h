@@ -76,6 +76,8 @@ enum tls_io tls_write(struct tls *t, str s, size_t *n);
 /* Says goodbye if it can be said at once, and frees. */
 void tls_free(struct tls *t);
 bool tls_resumed(const struct tls *t);
+/* Did the peer say which server it wants (RFC 6066 3)? An address is no name. */
+bool tls_is_named(const struct tls *t);
 /* "TLSv1.3 TLS_AES_128_GCM_SHA256", NUL-ended. */
 const char *tls_cipher(const struct tls *t);
 /* The reason of TLS_FAILED in words, for the log. */

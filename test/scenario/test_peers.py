@@ -113,6 +113,7 @@ def answering(client, linger):
 def test_sipp(server, answering, tmp_path, linger, way, scenario):
     names = [f"s{i}" for i in range(5)]
     server.add_users(*names)
+    server.set("ProxyConfiguration", UseDigestSha256="False")  # SIPp 3.6 knows MD5 only and looks at the first challenge only
     answering(server, "bob")
     rows = [(n, server.domain, f"[authentication username={n} password={server.passwords[n]}]", "bob") for n in names]
     port = server.port_tcp

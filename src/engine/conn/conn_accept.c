@@ -101,6 +101,7 @@ static void begin(struct conns *s, int fd, const struct addr *peer, bool secure)
 	meter_add(s->c.meter, METER_CONN_TOTAL, 1);
 	if (!secure) {
 		c->state = CONN_UP;
+		conn_note_reached(c);
 		conn_deadline(c, LATE_UNAUTHENTICATED, s->c.limits.unauthenticated_ms);
 	} else {
 		begin_tls(c);

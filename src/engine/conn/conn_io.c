@@ -17,6 +17,8 @@ static void tls_up(struct conn *c)
 {
 	struct conns *s = c->set;
 	c->state = CONN_UP;
+	if (!c->is_ours)
+		conn_note_reached(c);
 	s->n_handshaking--;
 	meter_add(s->c.meter, METER_TLS_PENDING, -1);
 	meter_add(s->c.meter, METER_TLS_DONE, 1);

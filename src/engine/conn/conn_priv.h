@@ -34,6 +34,7 @@ struct conn {
 	uint64_t deadline;     /* ms; when it has passed the connection is closed for `late` */
 	struct addr peer;
 	uint32_t slot, serial;
+	uint32_t reached;      /* as in struct flow */
 	int fd;
 	uint8_t state;
 	uint8_t late;          /* enum conn_late */
@@ -77,6 +78,8 @@ struct conns {
 
 /* conn_table.c */
 err conn_open(struct conns *s, int fd, const struct addr *peer, bool secure, struct conn **out);
+/* Finds out how the peer reached us (flow.reached); TLS must be up. */
+void conn_note_reached(struct conn *c);
 void conn_deadline(struct conn *c, enum conn_late late, uint32_t ms);
 /* conn_io.c */
 void conn_on_ready(void *arg, unsigned events);

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define NO_SLOT UINT32_MAX
@@ -224,10 +225,31 @@ void conn_close(struct conn *c, const char *why)
 	loop_defer(s->c.loop, &s->bury_task, bury, s);
 }
 
+static bool is_loopback(const struct addr *a)
+{
+	return a->family == 4 && a->ip[0] == 127;
+}
+
+/* Loopback or RFC 1918: no address translation stands between the two. */
+static bool is_near(const struct addr *a)
+{
+	const uint8_t *ip = a->ip;
+	return a->family == 4 && (ip[0] == 127 || ip[0] == 10 || (ip[0] == 172 && (ip[1] & 0xf0) == 16) || (ip[0] == 192 && ip[1] == 168));
+}
+
+void conn_note_reached(struct conn *c)
+{
+	struct addr here;
+	if (c->tls != NULL ? tls_is_named(c->tls) : !is_loopback(&c->peer))
+		return;
+	if (is_near(&c->peer) && !failed(net_local(c->fd, &here)) && is_near(&here))
+		memcpy(&c->reached, here.ip, sizeof c->reached);
+}
+
 struct flow conn_flow(const struct conn *c)
 {
 	return (struct flow){ .slot = c->slot, .serial = c->serial, .front = c->set->c.front,
-		.is_plain = c->secure ? 0 : 1 };
+		.is_plain = c->secure ? 0 : 1, .reached = c->reached };
 }
 
 const struct addr *conn_peer(const struct conn *c)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "os/net.h"
 #include "os/tls/tls_priv.h"
 
 #include <arpa/inet.h>
@@ -271,6 +272,13 @@ void tls_free(struct tls *t)
 bool tls_resumed(const struct tls *t)
 {
 	return SSL_session_reused(t->ssl) == 1;
+}
+
+bool tls_is_named(const struct tls *t)
+{
+	struct addr a;
+	const char *name = SSL_get_servername(t->ssl, TLSEXT_NAMETYPE_host_name);
+	return name != NULL && failed(addr_parse(str_of(name), 0, &a));
 }
 
 const char *tls_cipher(const struct tls *t)

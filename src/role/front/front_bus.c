@@ -30,7 +30,7 @@ static void count_sent(struct front *f)
 static struct ipc_pass make_pass(const struct inbound *in, unsigned flags, str aor)
 {
 	return (struct ipc_pass){ .request = in->request, .slot = in->flow.slot, .serial = in->flow.serial,
-		.flags = (uint8_t)(flags | (in->secure ? 0u : PASS_PLAIN)), .peer = { (const char *)&in->peer, sizeof in->peer },
+		.reached = in->flow.reached, .flags = (uint8_t)(flags | (in->secure ? 0u : PASS_PLAIN)), .peer = { (const char *)&in->peer, sizeof in->peer },
 		.aor = aor, .bytes = in->msg.raw };
 }
 
@@ -147,7 +147,8 @@ static err on_pass(struct front_peer *p, str body)
 	ENSURE(m.peer.n == sizeof peer, MALFORMED);
 	memcpy(&peer, m.peer.p, sizeof peer);
 	bool plain = (m.flags & PASS_PLAIN) != 0;
-	const struct flow flow = { .slot = m.slot, .serial = m.serial, .front = p->index, .is_plain = plain };
+	const struct flow flow = { .slot = m.slot, .serial = m.serial, .front = p->index, .is_plain = plain,
+		.reached = m.reached };
 	const struct sip_limits limits = { .message = UINT32_MAX, .header = UINT32_MAX, .body = UINT32_MAX, .fields = UINT16_MAX };
 	err e = inbound_new(m.bytes, &limits, &in, NULL);
 	if (failed(e)) {
@@ -202,7 +203,8 @@ static err on_binding(struct front_peer *p, str body)
 {
 	struct ipc_binding m;
 	TRY(ipc_binding_parse(&m, body));
-	const struct flow flow = { .slot = m.slot, .serial = m.serial, .front = p->index, .is_plain = m.is_plain };
+	const struct flow flow = { .slot = m.slot, .serial = m.serial, .front = p->index, .is_plain = m.is_plain,
+		.reached = m.reached };
 	return reg_binding_restore(p->front->reg, &flow, m.aor, m.bytes);
 }
 
@@ -246,7 +248,7 @@ static void tell_kept(void *arg, struct conn *c)
 		if (route_home_of(p->front->route, aor) == p->index)
 			(void)failed(ipc_send_binding(p->ipc,
 				&(const struct ipc_binding){ .slot = flow.slot, .serial = flow.serial,
-					.is_plain = (uint8_t)flow.is_plain, .aor = aor, .bytes = { k->bytes + k->aor_n, k->n } },
+					.reached = flow.reached, .is_plain = (uint8_t)flow.is_plain, .aor = aor, .bytes = { k->bytes + k->aor_n, k->n } },
 				-1));
 	}
 }

@@ -26,22 +26,26 @@ static void add_joined(struct sip_out *o, enum sip_hdr_id id, bool on_top, const
 		sip_out_add(o, id, value);
 }
 
-static void record(const struct route *s, bool secure, const char token[ROUTE_TOKEN_SIZE], struct arena *a, struct sip_out *o)
+/* Our name, or the address at which this side reached us. */
+static void record(const struct route *s, const struct flow *side, const char token[ROUTE_TOKEN_SIZE], struct arena *a, struct sip_out *o)
 {
-	const str parts[] = { STR("<sip:"), { token, ROUTE_TOKEN_SIZE }, STR("@"), s->c.fqdn, STR(":"),
+	bool secure = !side->is_plain;
+	char text[FLOW_REACHED_TEXT];
+	str host = arena_copy(a, flow_reached_print(side, s->c.fqdn, text));
+	const str parts[] = { STR("<sip:"), { token, ROUTE_TOKEN_SIZE }, STR("@"), host, STR(":"),
 		arena_decimal(a, secure ? s->c.port_tls : s->c.port_tcp), secure ? STR(";transport=tls;lr>") : STR(";transport=tcp;lr>") };
 	add_joined(o, SIP_HDR_RECORD_ROUTE, true, parts, sizeof parts / sizeof parts[0]);
 }
 
-/* Twice where the transport changes, so that each side finds the one it can reach (RFC 5658). */
+/* Twice where the transport or our name changes, so that each side finds the one it can reach (RFC 5658). */
 static void record_route(const struct route *s, const struct request *r, const struct flow *to, struct arena *a, struct sip_out *o)
 {
 	char token[ROUTE_TOKEN_SIZE];
-	bool to_secure = !to->is_plain;
-	route_token_print(s, &r->in->flow, to, r->in->msg.from_tag, token);
-	record(s, r->in->secure, token, a, o);
-	if (to_secure != r->in->secure)
-		record(s, to_secure, token, a, o);
+	const struct flow *from = &r->in->flow;
+	route_token_print(s, from, to, r->in->msg.from_tag, token);
+	record(s, from, token, a, o);
+	if (to->is_plain != from->is_plain || to->reached != from->reached)
+		record(s, to, token, a, o);
 }
 
 static bool wants_privacy(const struct sip_msg *m)
