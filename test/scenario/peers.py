@@ -331,7 +331,7 @@ class Sipp(Program):
         (folder / "users.csv").write_text("SEQUENTIAL\n" + "".join(";".join(str(c) for c in row) + "\n" for row in users))
         super().__init__(["sipp", f"127.0.0.1:{port}", "-sf", str(HERE / "sipp" / scenario), "-inf", "users.csv", "-t", "t1", "-i", "127.0.0.1",
                           "-p", str(free_port()), "-m", str(count), "-r", str(rate), "-l", str(limit), "-timeout", str(timeout), "-timeout_error",
-                          "-nostdin", "-trace_err", "-error_file", "errors.log", "-mi", "127.0.0.1", "-max_retrans", "2", "-aa", *arguments], folder)
+                          "-nostdin", "-trace_err", "-error_file", "errors.log", "-mi", "127.0.0.1", "-max_retrans", "2", "-aa", "-auth_uri", "example.test", *arguments], folder)
 
     def wait_done(self, timeout=70):
         """Waits for the end; fails with what SIPp says if a call failed."""

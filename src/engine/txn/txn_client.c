@@ -103,7 +103,10 @@ static str make_via(struct txn *t, struct arena *a, str tail)
 	put_u32(id + 2, t->slot);
 	put_u32(id + 6, t->serial);
 	enc_hex(id, sizeof id, hex);
-	const str parts[] = { t->flow.is_plain ? STR("SIP/2.0/TCP ") : STR("SIP/2.0/TLS "), c->via_host, STR(":"),
+	/* Linphone answers over another connection when sent-by is not the host that it has connected to */
+	char text[FLOW_REACHED_TEXT];
+	str host = flow_reached_print(&t->flow, c->via_host, text);
+	const str parts[] = { t->flow.is_plain ? STR("SIP/2.0/TCP ") : STR("SIP/2.0/TLS "), host, STR(":"),
 		arena_decimal(a, c->via_port), STR(";branch=" BRANCH_PREFIX), { hex, sizeof hex }, tail.n != 0 ? STR(".") : STR(""),
 		tail };
 	return arena_join(a, parts, sizeof parts / sizeof parts[0]);

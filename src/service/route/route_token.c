@@ -94,7 +94,7 @@ bool route_is_loop(const struct route *s, const struct request *r)
 		if (memmem(value.p, value.n, "z9hG4bKw", 8) == NULL || failed(sip_via_parse(value, &via, NULL)))
 			continue;
 		str tail = txn_branch_tail(via.branch);
-		if (tail.n == 0 || !str_eq_case(via.host, s->c.fqdn))
+		if (tail.n == 0 || (!str_eq_case(via.host, s->c.fqdn) && !uri_host_is_address(via.host)))
 			continue;
 		if (!hashed)
 			route_loop_hash(s, r, hash);
