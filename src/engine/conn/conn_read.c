@@ -137,7 +137,7 @@ static void lost(struct conn *c, str bytes, err why)
 {
 	struct diag d = { 0 };
 	struct inbound *in = NULL;
-	struct buf head DEFER(buf_fini);
+	struct buf head DEFER(buf_fini) = { 0 };
 	buf_init(&head, c->set->c.limits.sip.message + 4096u);
 	head_of(c, bytes, &head);
 	if (!head.failed && (c->frame.header_length != 0 || err_is(why, ERR_SIP_TOO_LARGE))) {
