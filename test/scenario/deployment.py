@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -21,10 +22,15 @@ CRASH = re.compile(r"assert|AddressSanitizer|LeakSanitizer|runtime error|stack s
 
 
 def free_port():
-    """A port nobody listens on. The system hands out ephemeral ports in turn, so two tests do not get the same one soon."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port nobody listens on, outside the range from which the system gives connections theirs."""
+    while True:
+        port = random.SystemRandom().randrange(10000, 32000)
+        with socket.socket() as s:
+            try:
+                s.bind(("0.0.0.0", port))
+                return port
+            except OSError:
+                continue
 
 
 def wait_for(what, timeout=10.0, step=0.02, message="not so in time"):

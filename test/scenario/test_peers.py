@@ -58,8 +58,9 @@ def test_wrong_password(server, peer, kind):
     assert server.counters()["registrar.bindings"] == 0
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["linphone"])
 def test_foreign_ca_is_refused_by_the_client(server_factory, peer, kind):
+    """baresip 1.0.0 does not verify certificates, whatever its sip_cafile says; later ones do."""
     server, other = server_factory(), server_factory(start=False)
     ann = peer(kind, server, "ann", ca=other.dir / "ca.pem")
     server.wait_event("tls.failed", 15)
@@ -111,7 +112,7 @@ def answering(client, linger):
 @pytest.mark.parametrize("way, scenario", [("socat", "register"), ("socat", "message"), ("socat", "caller"), ("tcp", "register")])
 def test_sipp(server, answering, tmp_path, linger, way, scenario):
     """Over TLS a proof holds for the connection; over TCP each request is challenged, and SIPp has but one URI to answer with."""
-    names = [f"s{i}" for i in range(5)]
+    names = [f"s{i}" for i in range(10)]
     server.add_users(*names)
     server.set("ProxyConfiguration", UseDigestSha256="False")  # SIPp 3.6 knows MD5 only and looks at the first challenge only
     answering(server, "bob")
@@ -121,7 +122,7 @@ def test_sipp(server, answering, tmp_path, linger, way, scenario):
         pipe = TlsPipe(server, tmp_path)
         linger(pipe.end)
         port = pipe.port
-    sipp = Sipp(f"{scenario}.xml", port, tmp_path / "sipp", rows, count=20, rate=10)
+    sipp = Sipp(f"{scenario}.xml", port, tmp_path / "sipp", rows, count=len(names), rate=10)
     linger(sipp.end)
     sipp.wait_done()
-    assert server.counters()["auth.accepted"] >= 5
+    assert server.counters()["auth.accepted"] >= len(names)
