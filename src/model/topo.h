@@ -43,7 +43,8 @@ struct topo_names {
 };
 
 /* Walks a list of the document: TOPO_EACH (site, topo->sites) ... */
-#define TOPO_EACH(item, list) for (__auto_type item = (list).p; item < (list).p + (list).n; item++)
+#define TOPO_EACH(item, list) \
+	for (__auto_type item = (list).p; (list).n != 0 && item < (list).p + (list).n; item++)
 
 /* Every part begins with its place. A str is empty (n == 0) where the document says nothing and there is no default. */
 
