@@ -72,9 +72,14 @@ class Program:
 
     def wait_text(self, pattern, timeout=15, since=0):
         """Waits for a line; returns the match."""
+        def look():
+            ended = self.process.poll() is not None and not self.reader.is_alive()
+            found = next((m for m in (re.search(pattern, line) for line in list(self.lines[since:])) if m), None)
+            assert found or not ended, f"{self.process.args[0]} ended with {self.process.returncode} and did not print /{pattern}/"
+            return found
+
         try:
-            return wait_for(lambda: next((m for m in (re.search(pattern, line) for line in list(self.lines[since:])) if m), None),
-                            timeout, 0.05, f"{self.process.args[0]} does not print /{pattern}/")
+            return wait_for(look, timeout, 0.05, f"{self.process.args[0]} does not print /{pattern}/")
         except AssertionError as why:
             raise AssertionError(f"{why}\n" + "\n".join(self.lines[-80:])) from None
 

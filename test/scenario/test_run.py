@@ -10,14 +10,14 @@ import time
 import pytest
 
 from deployment import BUILD, ROOT, free_port, wait_for
-from peers import Program
+from peers import Program, tone_share
 
 
 class Run(Program):
     def __init__(self, folder, port):
-        self.dir = folder / "var"
+        self.dir, self.control = folder / "var", free_port()
         super().__init__(["bash", str(ROOT / "run"), "--dir", str(self.dir), "--port", str(port)], folder,
-                         env={"HOME": os.environ.get("HOME", "/root"), "WITAN_BUILD": str(BUILD), "WITAN_BARESIP_CONTROL": str(free_port())})
+                         env={"HOME": os.environ.get("HOME", "/root"), "WITAN_BUILD": str(BUILD), "WITAN_BARESIP_CONTROL": str(self.control)})
 
     def stop(self):
         self.process.send_signal(signal.SIGINT)
@@ -51,7 +51,7 @@ def test_from_nothing_to_a_call(folder, linger):
     bob_line = next(line for line in run.lines if re.match(r"\s+bob:\s+cd", line)).split("bob:")[1].strip()
     ann = Program(["bash", "-c", "exec " + ann_line + " -s"], folder)
     linger(ann.end)
-    bob = Program(["bash", "-c", bob_line], folder, stdin=subprocess.PIPE)
+    bob = Program(["bash", "-c", bob_line.replace(" linphonec -c", " stdbuf -oL linphonec -c")], folder, stdin=subprocess.PIPE)
     linger(bob.end)
 
     def bob_does(line):
@@ -59,13 +59,23 @@ def test_from_nothing_to_a_call(folder, linger):
         bob.process.stdin.flush()
 
     ann.wait_text(r"200 OK .*\[\d+ binding", 15)
-    bob.wait_text("linphonec>", 10)
+    bob.wait_text("Warning: video", 10)
     for line in run.lines:
         if re.match(r"\s+(soundcard use|play|record) ", line):
             bob_does(line.strip())
     wait_for(lambda: (bob_does("status register"), time.sleep(0.5), "registered, identity" in bob.text)[-1], 15)
     bob_does("chat sip:ann@example.test Hello-Ann")
     ann.wait_text("Hello-Ann", 10)
+    if any("has no sound card" in line for line in run.lines):
+        bob_does("call sip:ann@example.test")
+        ann.wait_text("Incoming call|incoming", 10)
+        with socket.create_connection(("127.0.0.1", run.control), 5) as control:
+            control.sendall(b"33:" + b'{"command":"accept","token":"t"}' + b" ,")
+            time.sleep(5)
+            bob_does("terminate")
+            time.sleep(1)
+        assert max(tone_share(p, 1000) for p in (run.dir / "clients/baresip-ann").glob("dump-*-dec.wav")) > 0.5, "ann does not hear bob"
+        assert tone_share(run.dir / "clients/linphone-bob/heard.wav", 440) > 0.5, "bob does not hear ann"
     assert run.process.poll() is None
     assert run.stop() == 0
     wait_for(lambda: not _listens(port), 10)
