@@ -3,6 +3,7 @@
 #define WITAN_ENGINE_CONN_PRIV_H
 
 #include "base/map.h"
+#include "base/slot.h"
 #include "engine/conn.h"
 
 enum conn_state {
@@ -60,9 +61,8 @@ struct conn_listener {
 struct conns {
 	struct conns_config c;
 	struct tls_server *tls;
-	struct conn **slots;
-	uint32_t *free_next;
-	uint32_t n_slots, free_slot, serial;
+	struct slots slots;      /* struct conn */
+	uint32_t serial;
 	size_t n, n_handshaking;
 	struct list handshaking; /* oldest first */
 	struct list dirty, dead;

@@ -7,8 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NO_SLOT UINT32_MAX
-
 static const struct {
 	enum meter_id meter;
 	const char *why;
@@ -31,7 +29,7 @@ err conns_new(const struct conns_config *config, struct conns **out)
 	struct conns *s = calloc(1, sizeof *s);
 	ENSURE(s != NULL, NO_MEMORY);
 	s->c = *config;
-	s->free_slot = NO_SLOT;
+	slots_init(&s->slots);
 	list_init(&s->handshaking);
 	list_init(&s->dirty);
 	list_init(&s->dead);
@@ -48,9 +46,9 @@ static void bury(void *arg);
 void conns_close(struct conns *s)
 {
 	conn_flush_all(s); /* the last answers of this turn */
-	for (uint32_t i = 0; i < s->n_slots; i++)
-		if (s->slots[i] != NULL)
-			conn_close(s->slots[i], "the server ends");
+	for (uint32_t i = 0; i < s->slots.n; i++)
+		if (slots_find(&s->slots, i) != NULL)
+			conn_close(slots_find(&s->slots, i), "the server ends");
 }
 
 void conns_free(struct conns *s)
@@ -63,8 +61,7 @@ void conns_free(struct conns *s)
 	loop_undefer(&s->bury_task);
 	tls_server_unref(s->tls);
 	map_fini(&s->addresses);
-	free(s->slots);
-	free(s->free_next);
+	slots_fini(&s->slots);
 	if (s->spare_fd >= 0)
 		(void)close(s->spare_fd);
 	free(s);
@@ -97,27 +94,9 @@ size_t conns_count(const struct conns *s)
 
 void conns_each(struct conns *s, void (*fn)(void *arg, struct conn *c), void *arg)
 {
-	for (uint32_t i = 0; i < s->n_slots; i++)
-		if (s->slots[i] != NULL)
-			fn(arg, s->slots[i]);
-}
-
-static err slots_grow(struct conns *s)
-{
-	uint32_t n = s->n_slots != 0 ? s->n_slots * 2 : 64;
-	struct conn **slots = realloc(s->slots, n * sizeof(struct conn *));
-	ENSURE(slots != NULL, NO_MEMORY);
-	s->slots = slots;
-	uint32_t *next = realloc(s->free_next, n * sizeof(uint32_t));
-	ENSURE(next != NULL, NO_MEMORY);
-	s->free_next = next;
-	for (uint32_t i = n; i-- > s->n_slots;) {
-		s->slots[i] = NULL;
-		s->free_next[i] = s->free_slot;
-		s->free_slot = i;
-	}
-	s->n_slots = n;
-	return OK;
+	for (uint32_t i = 0; i < s->slots.n; i++)
+		if (slots_find(&s->slots, i) != NULL)
+			fn(arg, slots_find(&s->slots, i));
 }
 
 /* The deadline has moved on since the timer was set, or it has passed. */
@@ -148,22 +127,19 @@ err conn_open(struct conns *s, int fd, const struct addr *peer, bool secure, str
 {
 	struct conn *c = calloc(1, sizeof *c);
 	ENSURE(c != NULL, NO_MEMORY);
-	if (s->free_slot == NO_SLOT && failed(slots_grow(s))) {
-		free(c);
-		return ERR(NO_MEMORY);
-	}
-	*c = (struct conn){ .set = s, .fd = fd, .peer = *peer, .secure = secure, .slot = s->free_slot, .serial = s->serial };
+	*c = (struct conn){ .set = s, .fd = fd, .peer = *peer, .secure = secure, .serial = s->serial };
 	buf_init(&c->in, s->c.limits.sip.message + 4096u);
 	buf_init(&c->out, s->c.limits.queue);
 	list_init(&c->node);
-	err e = watch_open(s->c.loop, &c->watch, fd, conn_on_ready, c);
+	err e = slots_add(&s->slots, c, &c->slot);
+	if (!failed(e))
+		e = watch_open(s->c.loop, &c->watch, fd, conn_on_ready, c);
 	if (failed(e)) {
+		slots_remove(&s->slots, c->slot);
 		free(c);
 		return e;
 	}
 	s->serial++;
-	s->free_slot = s->free_next[c->slot];
-	s->slots[c->slot] = c;
 	s->n++;
 	meter_add(s->c.meter, METER_CONN_OPEN, 1);
 	*out = c;
@@ -172,9 +148,9 @@ err conn_open(struct conns *s, int fd, const struct addr *peer, bool secure, str
 
 struct conn *conn_find(struct conns *s, const struct flow *f)
 {
-	if (f->front != s->c.front || f->slot >= s->n_slots)
+	if (f->front != s->c.front)
 		return NULL;
-	struct conn *c = s->slots[f->slot];
+	struct conn *c = slots_find(&s->slots, f->slot);
 	return c != NULL && c->serial == f->serial ? c : NULL;
 }
 
@@ -214,9 +190,7 @@ void conn_close(struct conn *c, const char *why)
 	c->state = CONN_DEAD;
 	timer_clear(loop_timers(s->c.loop), &c->timer);
 	watch_set(&c->watch, 0);
-	s->slots[c->slot] = NULL;
-	s->free_next[c->slot] = s->free_slot;
-	s->free_slot = c->slot;
+	slots_remove(&s->slots, c->slot);
 	s->n--;
 	meter_add(s->c.meter, METER_CONN_OPEN, -1);
 	LOG(s->c.log, CONN_CLOSED, LOG_Z("peer", addr_print(&c->peer, text)), LOG_INT("port", c->peer.port), LOG_Z("why", why));

@@ -4,8 +4,6 @@
 
 #include <stdlib.h>
 
-#define NO_SLOT UINT32_MAX
-
 static str server_key(const struct map_node *n)
 {
 	const struct txn *t = MAP_OF(n, const struct txn, by_key);
@@ -18,7 +16,7 @@ err txns_new(const struct txns_config *config, struct txns **out)
 	ENSURE(s != NULL, NO_MEMORY);
 	s->c = *config;
 	map_init(&s->servers, server_key);
-	s->free_slot = NO_SLOT;
+	slots_init(&s->slots);
 	s->serial = (uint32_t)s->servers.k0;
 	list_init(&s->lingering);
 	list_init(&s->dead);
@@ -55,16 +53,15 @@ void txns_free(struct txns *s)
 	if (s == NULL)
 		return;
 	map_each(&s->servers, end_each, NULL);
-	for (uint32_t i = 0; i < s->n_slots; i++)
-		if (s->slots[i] != NULL)
-			txn_end(s->slots[i]);
+	for (uint32_t i = 0; i < s->slots.n; i++)
+		if (slots_find(&s->slots, i) != NULL)
+			txn_end(slots_find(&s->slots, i));
 	while (!list_is_empty(&s->lingering))
 		txn_end(LIST_OF(s->lingering.next, struct txn, node));
 	reap(s);
 	timer_clear(s->c.timers, &s->reaper);
 	map_fini(&s->servers);
-	free(s->slots);
-	free(s->free_next);
+	slots_fini(&s->slots);
 	free(s);
 }
 
@@ -85,7 +82,7 @@ struct txn *txn_new(struct txns *s, enum txn_kind kind)
 		return NULL;
 	t->set = s;
 	t->kind = (uint8_t)kind;
-	t->slot = NO_SLOT;
+	t->slot = SLOT_NONE;
 	list_init(&t->node);
 	list_init(&t->by_flow);
 	s->n++;
@@ -96,42 +93,14 @@ struct txn *txn_new(struct txns *s, enum txn_kind kind)
 
 void txn_slot_close(struct txn *t)
 {
-	struct txns *s = t->set;
-	if (t->slot == NO_SLOT)
-		return;
-	s->slots[t->slot] = NULL;
-	s->free_next[t->slot] = s->free_slot;
-	s->free_slot = t->slot;
-	t->slot = NO_SLOT;
-}
-
-static err slots_grow(struct txns *s)
-{
-	uint32_t n = s->n_slots != 0 ? s->n_slots * 2 : 256;
-	struct txn **slots = realloc(s->slots, n * sizeof(struct txn *));
-	ENSURE(slots != NULL, NO_MEMORY);
-	s->slots = slots;
-	uint32_t *next = realloc(s->free_next, n * sizeof(uint32_t));
-	ENSURE(next != NULL, NO_MEMORY);
-	s->free_next = next;
-	for (uint32_t i = n; i-- > s->n_slots;) {
-		s->slots[i] = NULL;
-		s->free_next[i] = s->free_slot;
-		s->free_slot = i;
-	}
-	s->n_slots = n;
-	return OK;
+	slots_remove(&t->set->slots, t->slot);
+	t->slot = SLOT_NONE;
 }
 
 err txn_slot_open(struct txn *t)
 {
-	struct txns *s = t->set;
-	if (s->free_slot == NO_SLOT)
-		TRY(slots_grow(s));
-	t->slot = s->free_slot;
-	t->serial = s->serial++;
-	s->free_slot = s->free_next[t->slot];
-	s->slots[t->slot] = t;
+	TRY(slots_add(&t->set->slots, t, &t->slot));
+	t->serial = t->set->serial++;
 	return OK;
 }
 

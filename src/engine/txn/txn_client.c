@@ -297,10 +297,9 @@ static struct txn *find(struct txns *s, const struct inbound *in)
 	str branch = in->msg.via.branch;
 	if (!txn_branch_front(branch, &front) || front != s->c.front)
 		return NULL;
-	uint32_t slot = hex_u32(str_cut(branch, 12, 20));
-	if (slot >= s->n_slots || s->slots[slot] == NULL || s->slots[slot]->serial != hex_u32(str_cut(branch, 20, 28)))
+	struct txn *t = slots_find(&s->slots, hex_u32(str_cut(branch, 12, 20)));
+	if (t == NULL || t->serial != hex_u32(str_cut(branch, 20, 28)))
 		return NULL;
-	struct txn *t = s->slots[slot];
 	/* an answer comes by the way that the request went: nobody answers for somebody else */
 	return flow_eq(&t->flow, &in->flow) && t->method == in->msg.method ? t : NULL;
 }

@@ -4,6 +4,7 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "base/slot.h"
 #include "engine/txn.h"
 
 /* RFC 3261 17.1.1.1 and Table 4, milliseconds */
@@ -57,9 +58,7 @@ struct txn {
 struct txns {
 	struct txns_config c;
 	struct map servers;
-	struct txn **slots;   /* clients by slot */
-	uint32_t n_slots, free_slot; /* free slots are chained through free_next */
-	uint32_t *free_next;
+	struct slots slots;   /* clients */
 	uint32_t serial;
 	size_t n;             /* that are not lingering or dead */
 	size_t n_lingering;
