@@ -13,7 +13,7 @@ import pytest
 from sip_client import Message, Wire, token
 
 pytestmark = pytest.mark.root
-GATEWAY, PORT = "gw01.example.test", 15067
+GATEWAY, PORT = "gw01.example.test", free_port()
 SERIAL = itertools.count(1)
 
 
