@@ -10,6 +10,7 @@ import threading
 
 import pytest
 
+from deployment import free_port
 from sip_client import Message, Wire, token
 
 pytestmark = pytest.mark.root
