@@ -31,6 +31,11 @@ err crypt_seal(struct crypt *c, str plain, uint8_t *out);
 /* The way back: sealed.n - CRYPT_SEAL bytes. REFUSED: not sealed by this key, or changed since. */
 err crypt_unseal(struct crypt *c, str sealed, uint8_t *out);
 
+/* A key from a password (scrypt, RFC 7914; r 8, p 1): takes time and 1024 << cost bytes of memory on purpose. cost: 10 to 20. */
+err crypt_stretch(str password, str salt, unsigned cost, uint8_t out[32]);
+/* HMAC-SHA-1, which authenticator programs know for one-time codes (RFC 6238); 20 bytes. */
+err crypt_mac_sha1(str key, str text, uint8_t out[20]);
+
 /* From the system's generator; does not fail. */
 void crypt_random(void *out, size_t n);
 /* Takes the same time wherever a and b differ. */

@@ -12,6 +12,10 @@ void enc_hex(const void *bytes, size_t n, char *out);
 err enc_hex_read(str s, void *out, size_t n);
 
 #define ENC_BASE64_SIZE(n) (((n) + 2) / 3 * 4)
+/* RFC 4648 6, upper case, no padding; answers the characters written (at most ENC_BASE32_SIZE(n)), no NUL. */
+#define ENC_BASE32_SIZE(n) (((n) * 8 + 4) / 5)
+size_t enc_base32(const void *bytes, size_t n, char *out);
+
 /* URL-safe alphabet (RFC 4648 5), no padding; answers the characters written (at most ENC_BASE64_SIZE(n)), no NUL. */
 size_t enc_base64url(const void *bytes, size_t n, char *out);
 /* Accepts exactly what enc_base64url writes; *n is the room on entry and the bytes on return. */

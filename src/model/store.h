@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * store - what must survive: users, settings that differ from their defaults, locks of accounts. One process has it open.
+ * store - what must survive: users, declared objects, the history of both, the audit, locks of accounts. One process has it open.
  *
  * Changes are grouped: store_begin/store_end around each command, one store_commit for all commands of a loop turn, and
  * only then is any of them acknowledged. What store_commit has answered OK for is on the disk. After a failure (full disk,
@@ -17,6 +17,8 @@
 
 #define STORE_AOR_MAX 254  /* bytes of an address of record */
 #define STORE_NAME_MAX 256 /* bytes of a display name */
+#define STORE_BODY_MAX (768u << 10) /* bytes of an object's properties as JSON */
+#define STORE_IDENTITY_MAX 300
 
 struct store;
 
@@ -60,11 +62,12 @@ struct store_user {
 	bool enabled;
 	str ha1_md5;      /* 16 bytes, or empty */
 	str ha1_sha256;   /* 32 bytes */
+	str body;         /* his other properties, as JSON; at most STORE_BODY_MAX bytes */
 	uint64_t created, changed; /* seconds since 1970; set by the store */
 	uint64_t version;          /* of the last change; set by the store */
 };
 
-enum { STORE_USER_NAME = 1, STORE_USER_ENABLED = 2, STORE_USER_SECRET = 4 }; /* which members store_user_set takes */
+enum { STORE_USER_NAME = 1, STORE_USER_ENABLED = 2, STORE_USER_SECRET = 4, STORE_USER_BODY = 8 }; /* which members store_user_set takes */
 
 /* Each of the three: *version (may be NULL) becomes the number of the change. MALFORMED: a member over its bounds. */
 err store_user_add(struct store *s, const struct store_user *u, uint64_t *version); /* EXISTS */
@@ -72,14 +75,73 @@ err store_user_set(struct store *s, const struct store_user *u, unsigned fields,
 err store_user_remove(struct store *s, str aor, uint64_t *version); /* ABSENT; his lock goes too */
 /* Calls fn once; slices live until it returns, and it must not use the store. ABSENT. */
 err store_user_find(struct store *s, str aor, void (*fn)(void *arg, const struct store_user *u), void *arg);
+/* The same for every user who has this name (without regard to case); OK also when there is none. */
+enum store_user_name { STORE_BY_SAM, STORE_BY_UPN, STORE_BY_LINE, STORE_BY_DISPLAY_NAME };
+err store_user_find_by(struct store *s, enum store_user_name by, str name, void (*fn)(void *arg, const struct store_user *u), void *arg);
 /* The same for all users in the order of their addresses. */
 err store_users_each(struct store *s, void (*fn)(void *arg, const struct store_user *u), void *arg);
 err store_users_count(struct store *s, uint64_t *n);
 
-/* ---- settings and locks ---- */
+/* ---- declared objects ---- */
 
-err store_setting_set(struct store *s, str object, str property, str value);
-err store_settings_each(struct store *s, void (*fn)(void *arg, str object, str property, str value), void *arg);
+struct store_object {
+	str kind, identity, body; /* body: JSON */
+	uint64_t version;         /* of the last change */
+};
+
+/* Makes or replaces. MALFORMED: over the bounds. */
+err store_object_set(struct store *s, str kind, str identity, str body);
+err store_object_remove(struct store *s, str kind, str identity); /* ABSENT */
+/* Identities are compared without regard to case. ABSENT. fn as for users. */
+err store_object_find(struct store *s, str kind, str identity, void (*fn)(void *arg, const struct store_object *o), void *arg);
+/* All of a kind (empty: of every kind) in the order of their names. */
+err store_objects_each(struct store *s, str kind, void (*fn)(void *arg, const struct store_object *o), void *arg);
+
+/* ---- history ---- */
+
+struct store_change {
+	uint64_t version, time; /* seconds since 1970; set by the store */
+	str author, command;
+	str diff;   /* JSON: what it was before and is after */
+	str sealed; /* what taking it back needs and nobody may see */
+};
+
+/* Writes the history of this command; once, between begin and end. */
+err store_history_add(struct store *s, const struct store_change *c);
+/* From the newest down to (not including) version `after`, at most `most`. */
+err store_history_each(struct store *s, uint64_t after, uint64_t most, void (*fn)(void *arg, const struct store_change *c), void *arg);
+/* Drops all but the newest `keep`. */
+err store_history_trim(struct store *s, uint64_t keep);
+
+/* ---- audit: rows that are only added; their chain is model/audit ---- */
+
+struct store_audit {
+	uint64_t number, time; /* number: 1, 2, 3 ... without a gap; time: seconds since 1970 */
+	str author, address, command, result, detail;
+	str hash; /* 32 bytes */
+};
+
+err store_audit_add(struct store *s, const struct store_audit *a); /* EXISTS: the number is taken */
+/* From number `from` on, at most `most`, oldest first. */
+err store_audit_each(struct store *s, uint64_t from, uint64_t most, void (*fn)(void *arg, const struct store_audit *a), void *arg);
+/* Calls fn with the newest row, if there is any. */
+err store_audit_last(struct store *s, void (*fn)(void *arg, const struct store_audit *a), void *arg);
+
+/* ---- other secrets of users ---- */
+
+/* kind: "totp", "pin". value: at most 2048 bytes. ABSENT: no such user. */
+err store_credential_set(struct store *s, str aor, str kind, str value);
+err store_credential_remove(struct store *s, str aor, str kind); /* OK also without one */
+/* fn as for users. ABSENT. */
+err store_credential_find(struct store *s, str aor, str kind, void (*fn)(void *arg, str value), void *arg);
+err store_credentials_each(struct store *s, void (*fn)(void *arg, str aor, str kind, str value), void *arg);
+
+/* ---- copies ---- */
+
+/* Writes a whole copy of the committed state to a new file while the store goes on. EXISTS, DISK_FULL, SYSTEM. */
+err store_backup(struct store *s, const char *path, struct diag *d);
+
+/* ---- locks ---- */
 
 /* Wrong passwords in a row, and the moment (milliseconds since 1970) until which the user is locked. ABSENT: no such user. */
 err store_lock_set(struct store *s, str aor, uint32_t failures, uint64_t until_ms);

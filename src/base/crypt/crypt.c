@@ -3,6 +3,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -145,4 +146,19 @@ bool crypt_equal(const void *a, const void *b, size_t n)
 void crypt_wipe(void *p, size_t n)
 {
 	OPENSSL_cleanse(p, n);
+}
+
+err crypt_stretch(str password, str salt, unsigned cost, uint8_t out[32])
+{
+	const uint64_t n = UINT64_C(1) << cost, room = (UINT64_C(1024) << cost) + (1 << 20);
+	ENSURE(cost >= 10 && cost <= 20, CEILING);
+	ENSURE(EVP_PBE_scrypt(password.p, password.n, (const unsigned char *)salt.p, salt.n, n, 8, 1, room, out, 32) == 1, SYSTEM);
+	return OK;
+}
+
+err crypt_mac_sha1(str key, str text, uint8_t out[20])
+{
+	unsigned n = 20;
+	ENSURE(HMAC(EVP_sha1(), key.p, (int)key.n, (const unsigned char *)text.p, text.n, out, &n) != NULL && n == 20, SYSTEM);
+	return OK;
 }

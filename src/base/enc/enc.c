@@ -81,3 +81,19 @@ err enc_base64url_read(str s, void *out, size_t *n)
 	*n = (size_t)(o - (uint8_t *)out);
 	return OK;
 }
+
+size_t enc_base32(const void *bytes, size_t n, char *out)
+{
+	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+	const uint8_t *p = bytes;
+	size_t made = 0;
+	unsigned have = 0, bits = 0;
+	for (size_t i = 0; i < n; i++) {
+		have = have << 8 | p[i];
+		for (bits += 8; bits >= 5; bits -= 5)
+			out[made++] = alphabet[have >> (bits - 5) & 31];
+	}
+	if (bits != 0)
+		out[made++] = alphabet[have << (5 - bits) & 31];
+	return made;
+}

@@ -3,27 +3,28 @@
 
 #include <stdio.h>
 
-const struct config_object_def config_objects[CONFIG_OBJECT_N] = {
-#define CONFIG_OBJECT(name, help) { #name, help },
-#include "model/config_object.def"
-#undef CONFIG_OBJECT
-};
-
 const struct config_def config_defs[CONFIG_N] = {
-#define CONFIG(member, object, property, kind, dflt, least, most, unit, help) \
-	{ CONFIG_OBJECT_##object, #property, CONFIG_##kind, dflt, least, most, unit, help, offsetof(struct config, member) },
+#define CONFIG(member, kind, property, ctype) { SCHEMA_ID_##kind, #property, sizeof(ctype), offsetof(struct config, member) },
 #include "model/config.def"
 #undef CONFIG
 };
 
-static void put(struct config *c, const struct config_def *def, uint32_t v)
+static const struct schema_prop *prop_of(const struct config_def *def)
+{
+	const struct schema_prop *p = schema_prop_find(&schema_kinds[def->kind], str_of(def->property));
+	ASSERT(p != NULL);
+	return p;
+}
+
+static void put(struct config *c, const struct config_def *def, const json_t *v)
 {
 	char *at = (char *)c + def->offset;
-	bool truth = v != 0;
-	if (def->kind == CONFIG_BOOL)
+	bool truth = json_is_true(v);
+	uint32_t number = (uint32_t)json_integer_value(v);
+	if (def->size == sizeof truth)
 		memcpy(at, &truth, sizeof truth);
 	else
-		memcpy(at, &v, sizeof v);
+		memcpy(at, &number, sizeof number);
 }
 
 uint32_t config_get(const struct config *c, const struct config_def *def)
@@ -31,7 +32,7 @@ uint32_t config_get(const struct config *c, const struct config_def *def)
 	const char *at = (const char *)c + def->offset;
 	bool truth;
 	uint32_t v;
-	if (def->kind == CONFIG_BOOL) {
+	if (def->size == sizeof truth) {
 		memcpy(&truth, at, sizeof truth);
 		return truth ? 1 : 0;
 	}
@@ -42,45 +43,36 @@ uint32_t config_get(const struct config *c, const struct config_def *def)
 void config_default(struct config *c)
 {
 	memset(c, 0, sizeof *c);
-	for (size_t i = 0; i < CONFIG_N; i++)
-		put(c, &config_defs[i], config_defs[i].dflt);
+	for (size_t i = 0; i < CONFIG_N; i++) {
+		json_t *v = schema_default(prop_of(&config_defs[i]));
+		put(c, &config_defs[i], v);
+		json_decref(v);
+	}
 }
 
-const struct config_def *config_find(str object, str property)
+const struct config_def *config_find(str kind, str property)
 {
 	for (size_t i = 0; i < CONFIG_N; i++)
-		if (str_eq_case(object, str_of(config_objects[config_defs[i].object].name)) &&
-		    str_eq_case(property, str_of(config_defs[i].property)))
+		if (str_eq_case(kind, str_of(schema_kinds[config_defs[i].kind].name)) && str_eq_case(property, str_of(config_defs[i].property)))
 			return &config_defs[i];
 	return NULL;
 }
 
-static bool read_truth(str s, uint32_t *v)
+err config_set(struct config *c, str kind, str property, str value, struct diag *d)
 {
-	if (s.n != 0 && s.p[0] == '$')
-		s = str_cut(s, 1, s.n);
-	*v = str_eq_case(s, STR("true")) ? 1 : 0;
-	return *v == 1 || str_eq_case(s, STR("false"));
-}
-
-err config_set(struct config *c, str object, str property, str value, struct diag *d)
-{
-	const struct config_def *def = config_find(object, property);
+	const struct config_def *def = config_find(kind, property);
+	json_t *given = NULL, *v = NULL;
 	if (def == NULL)
-		return diag_fail(d, ERR(ABSENT), "configuration", "Get-Help lists the properties", "there is no property %.*s of %.*s",
-			STR_FMT(str_cut(property, 0, 64)), STR_FMT(str_cut(object, 0, 64)));
-	uint32_t v = 0;
-	if (def->kind == CONFIG_BOOL) {
-		if (!read_truth(value, &v))
-			return diag_fail(d, ERR(MALFORMED), def->property, "write $true or $false", "%.*s is neither true nor false",
-				STR_FMT(str_cut(value, 0, 64)));
-	} else if (!str_to_u32(value, &v) || v < def->least || v > def->most) {
-		char remedy[96];
-		(void)snprintf(remedy, sizeof remedy, "give a whole number from %u to %u%s%s", def->least, def->most,
-			def->unit[0] != '\0' ? " " : "", def->unit);
-		return diag_fail(d, ERR(MALFORMED), def->property, remedy, "%.*s is not possible here", STR_FMT(str_cut(value, 0, 64)));
-	}
+		return diag_fail(d, ERR(ABSENT), "configuration", "Get-Help lists the properties", "nothing here obeys %.*s of %.*s",
+			STR_FMT(str_cut(property, 0, 64)), STR_FMT(str_cut(kind, 0, 64)));
+	given = json_stringn(value.p, value.n);
+	err e = schema_value(prop_of(def), given, &v, d);
+	json_decref(given);
+	TRY(e);
+	if (v == NULL)
+		return diag_fail(d, ERR(MALFORMED), def->property, "give a value", "it cannot be unset");
 	put(c, def, v);
+	json_decref(v);
 	return OK;
 }
 
@@ -103,7 +95,7 @@ err config_check(const struct config *c, struct diag *d)
 const char *config_print(const struct config *c, const struct config_def *def, char out[CONFIG_TEXT])
 {
 	uint32_t v = config_get(c, def);
-	if (def->kind == CONFIG_BOOL)
+	if (def->size == sizeof(bool))
 		(void)snprintf(out, CONFIG_TEXT, "%s", v != 0 ? "True" : "False");
 	else
 		(void)snprintf(out, CONFIG_TEXT, "%u", v);

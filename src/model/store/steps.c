@@ -20,6 +20,34 @@ const struct store_step store_steps[] = {
 		") STRICT, WITHOUT ROWID;"
 		"CREATE TABLE counter (name TEXT PRIMARY KEY NOT NULL, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
 		"INSERT INTO counter (name, value) VALUES ('version', 0);" },
+	/* Settings become objects like all others: numbers and truth by their JSON types. */
+	{ "declared objects, history, audit, credentials",
+		"ALTER TABLE user ADD COLUMN body TEXT NOT NULL DEFAULT '{}';"
+		"ALTER TABLE user ADD COLUMN sam TEXT COLLATE NOCASE;"
+		"ALTER TABLE user ADD COLUMN upn TEXT COLLATE NOCASE;"
+		"ALTER TABLE user ADD COLUMN line TEXT COLLATE NOCASE;"
+		"CREATE INDEX user_sam ON user (sam) WHERE sam IS NOT NULL;"
+		"CREATE INDEX user_upn ON user (upn) WHERE upn IS NOT NULL;"
+		"CREATE INDEX user_line ON user (line) WHERE line IS NOT NULL;"
+		"CREATE INDEX user_name ON user (display_name COLLATE NOCASE);"
+		"CREATE TABLE object ("
+		" kind TEXT NOT NULL COLLATE NOCASE, identity TEXT NOT NULL COLLATE NOCASE, body TEXT NOT NULL, version INTEGER NOT NULL,"
+		" PRIMARY KEY (kind, identity)"
+		") STRICT, WITHOUT ROWID;"
+		"INSERT INTO object (kind, identity, body, version)"
+		" SELECT object, 'Global', json_group_object(property, json(CASE value WHEN 'True' THEN 'true' WHEN 'False' THEN 'false' ELSE value END)), 0"
+		" FROM setting GROUP BY object;"
+		"DROP TABLE setting;"
+		"CREATE TABLE history ("
+		" version INTEGER PRIMARY KEY NOT NULL, time INTEGER NOT NULL, author TEXT NOT NULL, command TEXT NOT NULL, diff TEXT NOT NULL, sealed BLOB"
+		") STRICT;"
+		"CREATE TABLE audit ("
+		" number INTEGER PRIMARY KEY NOT NULL, time INTEGER NOT NULL, author TEXT NOT NULL, address TEXT NOT NULL, command TEXT NOT NULL,"
+		" result TEXT NOT NULL, detail TEXT NOT NULL, hash BLOB NOT NULL CHECK (length(hash) = 32)"
+		") STRICT;"
+		"CREATE TABLE credential ("
+		" aor TEXT NOT NULL REFERENCES user (aor) ON DELETE CASCADE, kind TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (aor, kind)"
+		") STRICT, WITHOUT ROWID;" },
 };
 
 const size_t store_n_steps = sizeof store_steps / sizeof *store_steps;

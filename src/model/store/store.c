@@ -12,7 +12,7 @@ static bool is_fatal(err e)
 }
 
 /* Ends a statement. An error of the disk or the file takes the whole group with it. */
-static err end(struct store *s, sqlite3_stmt *st, int rc)
+err sql_end(struct store *s, sqlite3_stmt *st, int rc)
 {
 	err e = store_err(s->db, rc);
 	char why[160] = "";
@@ -23,18 +23,18 @@ static err end(struct store *s, sqlite3_stmt *st, int rc)
 	return is_fatal(e) ? store_fail(s, e, why) : e;
 }
 
-static err run(struct store *s, enum store_sql id)
+err sql_run(struct store *s, enum store_sql id)
 {
 	sqlite3_stmt *st = s->stmt[id];
-	return end(s, st, sqlite3_step(st));
+	return sql_end(s, st, sqlite3_step(st));
 }
 
-static void bind_text(sqlite3_stmt *st, int at, str v)
+void sql_bind_text(sqlite3_stmt *st, int at, str v)
 {
 	(void)sqlite3_bind_text64(st, at, v.n != 0 ? v.p : "", v.n, SQLITE_STATIC, SQLITE_UTF8);
 }
 
-static void bind_bytes(sqlite3_stmt *st, int at, str v)
+void sql_bind_bytes(sqlite3_stmt *st, int at, str v)
 {
 	if (v.n == 0)
 		(void)sqlite3_bind_null(st, at);
@@ -42,25 +42,25 @@ static void bind_bytes(sqlite3_stmt *st, int at, str v)
 		(void)sqlite3_bind_blob64(st, at, v.p, v.n, SQLITE_STATIC);
 }
 
-static void bind_u64(sqlite3_stmt *st, int at, uint64_t v)
+void sql_bind_u64(sqlite3_stmt *st, int at, uint64_t v)
 {
 	(void)sqlite3_bind_int64(st, at, (sqlite3_int64)v);
 }
 
-static str column(sqlite3_stmt *st, int at)
+str sql_column(sqlite3_stmt *st, int at)
 {
 	const void *p = sqlite3_column_blob(st, at);
 	return (str){ p != NULL ? p : "", (size_t)sqlite3_column_bytes(st, at) };
 }
 
-static uint64_t column_u64(sqlite3_stmt *st, int at)
+uint64_t sql_column_u64(sqlite3_stmt *st, int at)
 {
 	return (uint64_t)sqlite3_column_int64(st, at);
 }
 
 /* ---- groups ---- */
 
-static err ready(struct store *s)
+err store_ready(struct store *s)
 {
 	if (s->db != NULL)
 		return OK;
@@ -74,13 +74,14 @@ err store_begin(struct store *s)
 	ASSERT(!s->in_command);
 	if (failed(s->lost))
 		return s->lost; /* the group is answered by store_commit first */
-	TRY(ready(s));
+	TRY(store_ready(s));
 	if (!s->in_group) {
-		TRY(run(s, SQL_BEGIN));
+		TRY(sql_run(s, SQL_BEGIN));
 		s->in_group = true;
 	}
-	TRY(run(s, SQL_SAVE));
+	TRY(sql_run(s, SQL_SAVE));
 	s->in_command = true;
+	s->before = s->version;
 	return OK;
 }
 
@@ -91,15 +92,15 @@ err store_end(struct store *s, bool keep)
 	ASSERT(s->in_command);
 	s->in_command = false;
 	if (!keep)
-		TRY(run(s, SQL_TAKE_BACK));
-	TRY(run(s, SQL_RELEASE));
+		TRY(sql_run(s, SQL_TAKE_BACK));
+	TRY(sql_run(s, SQL_RELEASE));
 	if (keep)
 		return OK;
 	sqlite3_stmt *st = s->stmt[SQL_VERSION_GET];
 	int rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW)
-		s->version = column_u64(st, 0);
-	return end(s, st, rc);
+		s->version = sql_column_u64(st, 0);
+	return sql_end(s, st, rc);
 }
 
 static err commit_group(struct store *s)
@@ -108,7 +109,7 @@ static err commit_group(struct store *s)
 		return s->lost;
 	if (!s->in_group)
 		return OK;
-	TRY(run(s, SQL_COMMIT));
+	TRY(sql_run(s, SQL_COMMIT));
 	s->in_group = false;
 	if (s->version != s->committed_version)
 		meter_add(s->meter, METER_STORE_COMMITS, 1);
@@ -137,13 +138,15 @@ uint64_t store_version(const struct store *s)
 	return s->version;
 }
 
-static err bump(struct store *s, uint64_t *version)
+err store_bump(struct store *s, uint64_t *version)
 {
 	ASSERT(s->in_command);
-	sqlite3_stmt *st = s->stmt[SQL_VERSION_SET];
-	bind_u64(st, 1, s->version + 1);
-	TRY(end(s, st, sqlite3_step(st)));
-	s->version++;
+	if (s->version == s->before) {
+		sqlite3_stmt *st = s->stmt[SQL_VERSION_SET];
+		sql_bind_u64(st, 1, s->version + 1);
+		TRY(sql_end(s, st, sqlite3_step(st)));
+		s->version++;
+	}
 	if (version != NULL)
 		*version = s->version;
 	return OK;
@@ -156,7 +159,7 @@ err store_retry(struct store *s)
 	/* A change that must reach the disk: only writing proves that writing works. */
 	err e = store_begin(s);
 	if (!failed(e))
-		e = bump(s, NULL);
+		e = store_bump(s, NULL);
 	if (!failed(e))
 		e = store_end(s, true);
 	err c = store_commit(s);
@@ -166,7 +169,7 @@ err store_retry(struct store *s)
 err store_tidy(struct store *s)
 {
 	ASSERT(!s->in_group);
-	TRY(ready(s));
+	TRY(store_ready(s));
 	int rc = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 	err e = store_err(s->db, rc);
 	return is_fatal(e) ? store_fail(s, e, sqlite3_errmsg(s->db)) : e;
@@ -180,11 +183,13 @@ static bool is_sound(const struct store_user *u, unsigned fields)
 		return false;
 	if ((fields & STORE_USER_NAME) != 0 && u->display_name.n > STORE_NAME_MAX)
 		return false;
+	if ((fields & STORE_USER_BODY) != 0 && u->body.n > STORE_BODY_MAX)
+		return false;
 	return (fields & STORE_USER_SECRET) == 0 || (u->ha1_sha256.n == 32 && (u->ha1_md5.n == 0 || u->ha1_md5.n == 16));
 }
 
 /* A command that could not begin, or whose group was lost on the way, changes nothing. */
-static err writable(const struct store *s)
+err store_writable(const struct store *s)
 {
 	if (failed(s->lost))
 		return s->lost;
@@ -194,86 +199,107 @@ static err writable(const struct store *s)
 
 err store_user_add(struct store *s, const struct store_user *u, uint64_t *version)
 {
-	TRY(writable(s));
-	ENSURE(is_sound(u, STORE_USER_NAME | STORE_USER_SECRET), MALFORMED);
+	TRY(store_writable(s));
+	ENSURE(is_sound(u, STORE_USER_NAME | STORE_USER_SECRET | STORE_USER_BODY), MALFORMED);
 	sqlite3_stmt *st = s->stmt[SQL_USER_ADD];
-	bind_text(st, 1, u->aor);
-	bind_text(st, 2, u->display_name);
-	bind_u64(st, 3, u->enabled ? 1 : 0);
-	bind_bytes(st, 4, u->ha1_md5);
-	bind_bytes(st, 5, u->ha1_sha256);
-	bind_u64(st, 6, s->version + 1);
-	TRY(end(s, st, sqlite3_step(st)));
-	return bump(s, version);
+	sql_bind_text(st, 1, u->aor);
+	sql_bind_text(st, 2, u->display_name);
+	sql_bind_u64(st, 3, u->enabled ? 1 : 0);
+	sql_bind_bytes(st, 4, u->ha1_md5);
+	sql_bind_bytes(st, 5, u->ha1_sha256);
+	sql_bind_u64(st, 6, s->before + 1);
+	sql_bind_text(st, 7, u->body.n != 0 ? u->body : STR("{}"));
+	TRY(sql_end(s, st, sqlite3_step(st)));
+	return store_bump(s, version);
 }
 
 /* The statement has the address as ?1 and the version as ?3; the rest is bound already. */
 static err change_user(struct store *s, enum store_sql id, str aor)
 {
 	sqlite3_stmt *st = s->stmt[id];
-	bind_text(st, 1, aor);
-	bind_u64(st, 3, s->version + 1);
-	TRY(end(s, st, sqlite3_step(st)));
+	sql_bind_text(st, 1, aor);
+	sql_bind_u64(st, 3, s->before + 1);
+	TRY(sql_end(s, st, sqlite3_step(st)));
 	return sqlite3_changes(s->db) == 1 ? OK : ERR(ABSENT);
 }
 
 err store_user_set(struct store *s, const struct store_user *u, unsigned fields, uint64_t *version)
 {
-	TRY(writable(s));
+	TRY(store_writable(s));
 	ENSURE(is_sound(u, fields), MALFORMED);
 	if ((fields & STORE_USER_NAME) != 0) {
-		bind_text(s->stmt[SQL_USER_NAME], 2, u->display_name);
+		sql_bind_text(s->stmt[SQL_USER_NAME], 2, u->display_name);
 		TRY(change_user(s, SQL_USER_NAME, u->aor));
 	}
 	if ((fields & STORE_USER_ENABLED) != 0) {
-		bind_u64(s->stmt[SQL_USER_ENABLED], 2, u->enabled ? 1 : 0);
+		sql_bind_u64(s->stmt[SQL_USER_ENABLED], 2, u->enabled ? 1 : 0);
 		TRY(change_user(s, SQL_USER_ENABLED, u->aor));
 	}
+	if ((fields & STORE_USER_BODY) != 0) {
+		sql_bind_text(s->stmt[SQL_USER_BODY], 2, u->body);
+		TRY(change_user(s, SQL_USER_BODY, u->aor));
+	}
 	if ((fields & STORE_USER_SECRET) != 0) {
-		bind_bytes(s->stmt[SQL_USER_SECRET], 2, u->ha1_md5);
-		bind_bytes(s->stmt[SQL_USER_SECRET], 4, u->ha1_sha256);
+		sql_bind_bytes(s->stmt[SQL_USER_SECRET], 2, u->ha1_md5);
+		sql_bind_bytes(s->stmt[SQL_USER_SECRET], 4, u->ha1_sha256);
 		TRY(change_user(s, SQL_USER_SECRET, u->aor));
 	}
-	return bump(s, version);
+	return store_bump(s, version);
 }
 
 err store_user_remove(struct store *s, str aor, uint64_t *version)
 {
-	TRY(writable(s));
+	TRY(store_writable(s));
 	sqlite3_stmt *st = s->stmt[SQL_USER_REMOVE];
-	bind_text(st, 1, aor);
-	TRY(end(s, st, sqlite3_step(st)));
+	sql_bind_text(st, 1, aor);
+	TRY(sql_end(s, st, sqlite3_step(st)));
 	ENSURE(sqlite3_changes(s->db) == 1, ABSENT);
-	return bump(s, version);
+	return store_bump(s, version);
 }
 
 static void read_user(sqlite3_stmt *st, struct store_user *u)
 {
 	*u = (struct store_user){
-		.aor = column(st, 0), .display_name = column(st, 1), .enabled = sqlite3_column_int(st, 2) != 0,
-		.ha1_md5 = column(st, 3), .ha1_sha256 = column(st, 4), .created = column_u64(st, 5),
-		.changed = column_u64(st, 6), .version = column_u64(st, 7),
+		.aor = sql_column(st, 0), .display_name = sql_column(st, 1), .enabled = sqlite3_column_int(st, 2) != 0,
+		.ha1_md5 = sql_column(st, 3), .ha1_sha256 = sql_column(st, 4), .created = sql_column_u64(st, 5),
+		.changed = sql_column_u64(st, 6), .version = sql_column_u64(st, 7), .body = sql_column(st, 8),
 	};
 }
 
 err store_user_find(struct store *s, str aor, void (*fn)(void *arg, const struct store_user *u), void *arg)
 {
-	TRY(ready(s));
+	TRY(store_ready(s));
 	sqlite3_stmt *st = s->stmt[SQL_USER_FIND];
-	bind_text(st, 1, aor);
+	sql_bind_text(st, 1, aor);
 	int rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW) {
 		struct store_user u;
 		read_user(st, &u);
 		fn(arg, &u);
 	}
-	TRY(end(s, st, rc));
+	TRY(sql_end(s, st, rc));
 	return rc == SQLITE_ROW ? OK : ERR(ABSENT);
+}
+
+err store_user_find_by(struct store *s, enum store_user_name by, str name, void (*fn)(void *arg, const struct store_user *u), void *arg)
+{
+	static const enum store_sql statements[] = { [STORE_BY_SAM] = SQL_USER_BY_SAM, [STORE_BY_UPN] = SQL_USER_BY_UPN,
+		[STORE_BY_LINE] = SQL_USER_BY_LINE, [STORE_BY_DISPLAY_NAME] = SQL_USER_BY_NAME };
+	TRY(store_ready(s));
+	sqlite3_stmt *st = s->stmt[statements[by]];
+	sql_bind_text(st, 1, name);
+	int rc;
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+		struct store_user u;
+		read_user(st, &u);
+		fn(arg, &u);
+	}
+	return sql_end(s, st, rc);
 }
 
 err store_users_each(struct store *s, void (*fn)(void *arg, const struct store_user *u), void *arg)
 {
-	TRY(ready(s));
+	TRY(store_ready(s));
 	sqlite3_stmt *st = s->stmt[SQL_USER_EACH];
 	int rc;
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
@@ -281,69 +307,48 @@ err store_users_each(struct store *s, void (*fn)(void *arg, const struct store_u
 		read_user(st, &u);
 		fn(arg, &u);
 	}
-	return end(s, st, rc);
+	return sql_end(s, st, rc);
 }
 
 err store_users_count(struct store *s, uint64_t *n)
 {
-	TRY(ready(s));
+	TRY(store_ready(s));
 	sqlite3_stmt *st = s->stmt[SQL_USER_COUNT];
 	int rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW)
-		*n = column_u64(st, 0);
-	return end(s, st, rc);
+		*n = sql_column_u64(st, 0);
+	return sql_end(s, st, rc);
 }
 
-/* ---- settings and locks ---- */
-
-err store_setting_set(struct store *s, str object, str property, str value)
-{
-	TRY(writable(s));
-	sqlite3_stmt *st = s->stmt[SQL_SETTING_SET];
-	bind_text(st, 1, object);
-	bind_text(st, 2, property);
-	bind_text(st, 3, value);
-	TRY(end(s, st, sqlite3_step(st)));
-	return bump(s, NULL);
-}
-
-err store_settings_each(struct store *s, void (*fn)(void *arg, str object, str property, str value), void *arg)
-{
-	TRY(ready(s));
-	sqlite3_stmt *st = s->stmt[SQL_SETTING_EACH];
-	int rc;
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
-		fn(arg, column(st, 0), column(st, 1), column(st, 2));
-	return end(s, st, rc);
-}
+/* ---- locks ---- */
 
 err store_lock_set(struct store *s, str aor, uint32_t failures, uint64_t until_ms)
 {
-	TRY(writable(s));
+	TRY(store_writable(s));
 	sqlite3_stmt *st = s->stmt[SQL_LOCK_SET];
-	bind_text(st, 1, aor);
-	bind_u64(st, 2, failures);
-	bind_u64(st, 3, until_ms);
-	TRY(end(s, st, sqlite3_step(st)));
+	sql_bind_text(st, 1, aor);
+	sql_bind_u64(st, 2, failures);
+	sql_bind_u64(st, 3, until_ms);
+	TRY(sql_end(s, st, sqlite3_step(st)));
 	ENSURE(sqlite3_changes(s->db) == 1, ABSENT);
-	return bump(s, NULL);
+	return OK;
 }
 
 err store_lock_remove(struct store *s, str aor)
 {
-	TRY(writable(s));
+	TRY(store_writable(s));
 	sqlite3_stmt *st = s->stmt[SQL_LOCK_REMOVE];
-	bind_text(st, 1, aor);
-	TRY(end(s, st, sqlite3_step(st)));
-	return sqlite3_changes(s->db) != 0 ? bump(s, NULL) : OK;
+	sql_bind_text(st, 1, aor);
+	TRY(sql_end(s, st, sqlite3_step(st)));
+	return OK;
 }
 
 err store_locks_each(struct store *s, void (*fn)(void *arg, str aor, uint32_t failures, uint64_t until_ms), void *arg)
 {
-	TRY(ready(s));
+	TRY(store_ready(s));
 	sqlite3_stmt *st = s->stmt[SQL_LOCK_EACH];
 	int rc;
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
-		fn(arg, column(st, 0), (uint32_t)sqlite3_column_int64(st, 1), column_u64(st, 2));
-	return end(s, st, rc);
+		fn(arg, sql_column(st, 0), (uint32_t)sqlite3_column_int64(st, 1), sql_column_u64(st, 2));
+	return sql_end(s, st, rc);
 }

@@ -34,6 +34,7 @@ struct store {
 	sqlite3 *db; /* NULL: could not be opened again yet */
 	sqlite3_stmt *stmt[SQL_N];
 	uint64_t version, committed_version;
+	uint64_t before; /* the version at store_begin: a command makes one version, however much it writes */
 	bool in_group;   /* a transaction is open */
 	bool in_command; /* between store_begin and store_end */
 	bool is_failed;  /* STORE_FAILED was written */
@@ -50,5 +51,22 @@ void store_detach(struct store *s);
 err store_err(sqlite3 *db, int rc);
 /* The disk or the file failed: writes the event once, forgets the connection and with it the group. Answers e. */
 err store_fail(struct store *s, err e, const char *why);
+
+/* ---- store.c: statements ---- */
+
+/* Ends a statement. An error of the disk or the file takes the whole group with it. */
+err sql_end(struct store *s, sqlite3_stmt *st, int rc);
+err sql_run(struct store *s, enum store_sql id);
+void sql_bind_text(sqlite3_stmt *st, int at, str v); /* v lives until sql_end */
+void sql_bind_bytes(sqlite3_stmt *st, int at, str v);
+void sql_bind_u64(sqlite3_stmt *st, int at, uint64_t v);
+str sql_column(sqlite3_stmt *st, int at);
+uint64_t sql_column_u64(sqlite3_stmt *st, int at);
+/* Opens the file again after a failure. */
+err store_ready(struct store *s);
+/* A command that could not begin, or whose group was lost on the way, changes nothing. */
+err store_writable(const struct store *s);
+/* The number of this command's change. */
+err store_bump(struct store *s, uint64_t *version);
 
 #endif

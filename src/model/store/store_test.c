@@ -204,13 +204,6 @@ struct seen {
 	uint64_t until;
 };
 
-static void see_setting(void *arg, str object, str property, str value)
-{
-	struct seen *seen = arg;
-	seen->n++;
-	(void)snprintf(seen->text, sizeof seen->text, "%.*s.%.*s=%.*s", STR_FMT(object), STR_FMT(property), STR_FMT(value));
-}
-
 static void see_lock(void *arg, str aor, uint32_t failures, uint64_t until_ms)
 {
 	struct seen *seen = arg;
@@ -219,14 +212,12 @@ static void see_lock(void *arg, str aor, uint32_t failures, uint64_t until_ms)
 	(void)snprintf(seen->text, sizeof seen->text, "%.*s %u", STR_FMT(aor), failures);
 }
 
-static void settings_and_locks(void **state)
+static void locks_survive(void **state)
 {
 	struct place *p = *state;
 	struct store *s = must_open(p);
 	assert_false(failed(add(s, "ann@example.test", NULL)));
 	assert_false(failed(store_begin(s)));
-	assert_false(failed(store_setting_set(s, STR("A"), STR("B"), STR("1"))));
-	assert_false(failed(store_setting_set(s, STR("A"), STR("B"), STR("2"))));
 	assert_true(err_is(store_lock_set(s, STR("eve@example.test"), 10, 7), ERR_ABSENT));
 	assert_false(failed(store_lock_set(s, STR("ann@example.test"), 10, 1)));
 	assert_false(failed(store_lock_set(s, STR("ann@example.test"), 11, UINT64_C(1900000000000))));
@@ -235,10 +226,6 @@ static void settings_and_locks(void **state)
 	store_close(s);
 	s = must_open(p);
 	struct seen seen = { 0 };
-	assert_false(failed(store_settings_each(s, see_setting, &seen)));
-	assert_int_equal(seen.n, 1);
-	assert_string_equal(seen.text, "A.B=2");
-	seen = (struct seen){ 0 };
 	assert_false(failed(store_locks_each(s, see_lock, &seen)));
 	assert_int_equal(seen.n, 1);
 	assert_string_equal(seen.text, "ann@example.test 11");
@@ -272,7 +259,8 @@ static void replaced_secrets_leave_the_disk(void **state)
 	assert_false(failed(store_tidy(s)));
 	static const char *const names[] = { "", "-wal" };
 	for (size_t i = 0; i < 2; i++) {
-		char path[96], bytes[65536];
+		static char bytes[1 << 20];
+		char path[96];
 		(void)snprintf(path, sizeof path, "%s%s", p->file, names[i]);
 		int fd = open(path, O_RDONLY | O_CLOEXEC);
 		ssize_t n = fd >= 0 ? read(fd, bytes, sizeof bytes) : 0;
@@ -287,26 +275,26 @@ static void steps_are_run_once_and_in_order(void **state)
 {
 	struct place *p = *state;
 	const struct store_config config = { .path = p->file, .log = &p->log };
-	struct store_step steps[3] = { store_steps[0],
+	struct store_step steps[4] = { store_steps[0], store_steps[1],
 		{ "notes", "CREATE TABLE note (t TEXT) STRICT; INSERT INTO note SELECT aor FROM user" },
 		{ "broken", "CREATE TABLE more (t TEXT) STRICT; INSERT INTO nothing VALUES (1)" } };
 	struct store *s = must_open(p);
 	assert_false(failed(add(s, "ann@example.test", NULL)));
 	assert_false(failed(store_commit(s)));
 	store_close(s);
-	assert_int_equal(events(p, "store.migrated"), 1);
-	assert_false(failed(store_open_steps(&config, steps, 2, &s, NULL)));
+	assert_int_equal(events(p, "store.migrated"), 2);
+	assert_false(failed(store_open_steps(&config, steps, 3, &s, NULL)));
 	assert_int_equal(users(s), 1);
 	store_close(s);
 	assert_int_equal(events(p, "store.migrated"), 1);
-	assert_false(failed(store_open_steps(&config, steps, 2, &s, NULL)));
+	assert_false(failed(store_open_steps(&config, steps, 3, &s, NULL)));
 	store_close(s);
 	assert_int_equal(events(p, "store.migrated"), 0);
 	/* A step that fails leaves the file as it was, and the old program can go on. */
 	struct diag d = { 0 };
-	assert_true(failed(store_open_steps(&config, steps, 3, &s, &d)));
+	assert_true(failed(store_open_steps(&config, steps, 4, &s, &d)));
 	assert_true(d.what[0] != '\0');
-	assert_false(failed(store_open_steps(&config, steps, 2, &s, NULL)));
+	assert_false(failed(store_open_steps(&config, steps, 3, &s, NULL)));
 	assert_int_equal(users(s), 1);
 	store_close(s);
 	/* A file of a newer version is not touched. */
@@ -527,7 +515,7 @@ int main(void)
 		STORE_TEST(users_survive),
 		STORE_TEST(a_command_is_taken_back_alone),
 		STORE_TEST(bounds_are_kept),
-		STORE_TEST(settings_and_locks),
+		STORE_TEST(locks_survive),
 		STORE_TEST(replaced_secrets_leave_the_disk),
 		STORE_TEST(steps_are_run_once_and_in_order),
 		STORE_TEST(damaged_and_foreign_files_are_refused),

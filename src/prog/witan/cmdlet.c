@@ -82,11 +82,11 @@ static err wrong(struct diag *d, const char *where, const char *remedy, const ch
 
 static err add(struct line *l, const struct cmd_param *p, const char *value, struct diag *d)
 {
-	const char *key = p->kind == CMD_PASSWORD ? "Password" : p->name;
+	const char *key = p->name;
 	json_t *v = NULL;
 	if (json_object_get(l->parameters, key) != NULL)
 		return diag_fail(d, ERR(USAGE), p->name, "give it once", "-%s stands there twice", p->name);
-	if (p->kind == CMD_PASSWORD)
+	if (p->type == SCHEMA_SECRET)
 		TRY(read_password(value, &v, d));
 	else
 		v = json_string(value);
@@ -108,11 +108,16 @@ static err take_option(struct line *l, str name, int argc, char **argv, int *i, 
 	value = str_cut(name, colon + 1, name.n);
 	name = str_cut(name, 0, colon);
 	bool is_as = str_eq_case(name, STR("As"));
+	bool file = name.n > 4 && str_eq_case(str_cut(name, name.n - 4, name.n), STR("File"));
+	if (file && cmd_param_find(l->cmd, str_cut(name, 0, name.n - 4), &p, &near) && p.type == SCHEMA_SECRET)
+		name = str_cut(name, 0, name.n - 4);
 	if (!is_as && !cmd_param_find(l->cmd, name, &p, &near)) {
 		char what[96];
 		(void)snprintf(what, sizeof what, "there is no parameter -%.*s", STR_FMT(str_cut(name, 0, 60)));
 		return wrong(d, l->cmd->name, "`witan Get-Help` shows its parameters", what, near);
 	}
+	if (!is_as && p.is_switch && value.n == 0)
+		return add(l, &p, "true", d);
 	if (value.n == 0 && ++*i >= argc)
 		return diag_fail(d, ERR(USAGE), l->cmd->name, "in a shell, quote '$true' or write true", "-%.*s needs a value", STR_FMT(name));
 	const char *text = value.n != 0 ? value.p : argv[*i]; /* the rest of an argument ends in NUL */
@@ -143,7 +148,7 @@ static err check_required(const struct line *l, struct diag *d)
 {
 	struct cmd_param p;
 	for (size_t i = 0; cmd_param_at(l->cmd, i, &p); i++)
-		if (p.required && json_object_get(l->parameters, p.kind == CMD_PASSWORD ? "Password" : p.name) == NULL)
+		if (p.required && json_object_get(l->parameters, p.name) == NULL)
 			return diag_fail(d, ERR(USAGE), l->cmd->name, p.help, "-%s is missing", p.name);
 	return OK;
 }
@@ -179,7 +184,10 @@ int cmdlet_main(int argc, char **argv, const char *dir)
 	l.parameters = json_object();
 	err e = l.parameters != NULL ? read_line(&l, argc, argv, &d) : ERR(NO_MEMORY);
 	if (!failed(e) && l.help) {
-		explain(stdout, l.cmd);
+		struct buf out DEFER(buf_fini) = { 0 };
+		buf_init(&out, 1 << 20);
+		explain(&out, l.cmd, EXPLAIN_FULL);
+		show_text(stdout, buf_str(&out));
 	} else if (!failed(e)) {
 		e = check_required(&l, &d);
 		if (!failed(e))

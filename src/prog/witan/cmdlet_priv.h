@@ -3,6 +3,7 @@
 #ifndef WITAN_PROG_CMDLET_PRIV_H
 #define WITAN_PROG_CMDLET_PRIV_H
 
+#include "base/mem.h"
 #include "model/cmd.h"
 #include "prog/witan/witan_priv.h"
 
@@ -18,7 +19,9 @@ void show_objects(FILE *to, const json_t *objects, enum show as);
 /* Text of a foreign peer: lines stay, what else steers a terminal becomes "?". */
 void show_text(FILE *to, str text);
 
-void explain(FILE *to, const struct cmd *c);
+enum { EXPLAIN_SHORT, EXPLAIN_DETAILED, EXPLAIN_FULL, EXPLAIN_EXAMPLES };
+/* Appends what Get-Help says of a cmdlet. */
+void explain(struct buf *out, const struct cmd *c, unsigned what);
 
 /* The control socket of the running server. */
 struct control {

@@ -1,125 +1,113 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every command has in common: parameters checked against the rows, its part of the turn's group. */
+/* What every command has in common: rights, its part of the turn's group, its history, its line of the audit. */
 #include "role/vault/vault_priv.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { TEXT_MAX_BYTES = 1024 };
+#include <time.h>
 
 struct command_row {
 	err (*run)(struct call *call);
-	bool writes;
+	bool outside; /* writes, but not to the store: no group around it */
 };
 
 static const struct command_row rows[CMD_ID_N] = {
-	[CMD_USER_NEW] = { command_user_new, true },
-	[CMD_USER_GET] = { command_user_get, false },
-	[CMD_USER_SET] = { command_user_set, true },
-	[CMD_USER_REMOVE] = { command_user_remove, true },
-	[CMD_USER_UNLOCK] = { command_user_unlock, true },
-	[CMD_COUNTER_GET] = { command_counter_get, false },
+	[CMD_GET] = { object_get, false },
+	[CMD_NEW] = { object_new, false },
+	[CMD_SET] = { object_set, false },
+	[CMD_REMOVE] = { object_remove, false },
+	[CMD_GRANT] = { object_grant, false },
+	[CMD_USER_NEW] = { command_user_new, false },
+	[CMD_USER_ENABLE] = { command_user_enable, false },
+	[CMD_USER_DISABLE] = { command_user_disable, false },
+	[CMD_USER_MOVE] = { command_user_move, false },
+	[CMD_USER_UNLOCK] = { command_user_unlock, false },
+	[CMD_AD_USER_GET] = { command_ad_user_get, false },
+	[CMD_USER_POOL_GET] = { command_user_pool_get, false },
+	[CMD_EFFECTIVE_POLICY_GET] = { command_effective_policy_get, false },
+	[CMD_PIN_SET] = { command_pin_set, false },
+	[CMD_PIN_LOCK] = { command_pin_lock, false },
+	[CMD_PIN_UNLOCK] = { command_pin_unlock, false },
+	[CMD_PIN_GET] = { command_pin_get, false },
+	[CMD_ROLE_UPDATE] = { command_role_update, false },
+	[CMD_ROLE_ASSIGNMENT_GET] = { command_role_assignment_get, false },
+	[CMD_ROLE_TEST] = { command_role_test, false },
+	[CMD_TOTP_ENABLE] = { command_totp_enable, false },
+	[CMD_TOTP_DISABLE] = { command_totp_disable, false },
+	[CMD_AUDIT_GET] = { command_audit_get, false },
+	[CMD_AUDIT_TEST] = { command_audit_test, false },
+	[CMD_HISTORY_GET] = { command_history_get, false },
+	[CMD_HISTORY_RESTORE] = { command_history_restore, false },
+	[CMD_CONFIG_EXPORT] = { command_config_export, false },
+	[CMD_CONFIG_IMPORT] = { command_config_import, false },
+	[CMD_STORE_BACKUP] = { command_store_backup, true },
+	[CMD_REPLICATION_GET] = { command_replication_get, false },
+	[CMD_REPLICATION_INVOKE] = { command_replication_invoke, true },
+	[CMD_TOPOLOGY_GET] = { command_topology_get, false },
+	[CMD_POOL_GET] = { command_pool_get, false },
+	[CMD_COMPUTER_GET] = { command_computer_get, false },
 	[CMD_SERVICE_GET] = { command_service_get, false },
-	[CMD_CONFIG_GET] = { command_config_get, false },
-	[CMD_CONFIG_SET] = { command_config_set, true },
+	[CMD_VERSION_GET] = { command_version_get, false },
+	[CMD_TRUNK_GET] = { command_trunk_get, false },
+	[CMD_WINDOWS_SERVICE_GET] = { command_process_get, false },
+	[CMD_WINDOWS_SERVICE_STOP] = { command_process_stop, true },
+	[CMD_WINDOWS_SERVICE_START] = { command_process_start, true },
+	[CMD_COUNTER_GET] = { command_counter_get, false },
+	[CMD_VOICE_POLICY_COPY] = { command_voice_policy_copy, false },
+	[CMD_DIAL_PLAN_TEST] = { command_dial_plan_test, false },
+	[CMD_NORMALIZATION_TEST] = { command_normalization_test, false },
+	[CMD_ROUTE_TEST] = { command_route_test, false },
+	[CMD_VOICE_POLICY_TEST] = { command_voice_policy_test, false },
+	[CMD_TRUNK_TEST] = { command_trunk_test, false },
+	[CMD_VOICE_USER_TEST] = { command_voice_user_test, false },
+	[CMD_VOICE_TEST_TEST] = { command_voice_test_test, false },
+	[CMD_HOSTING_ENABLE] = { command_provider_enable, false },
+	[CMD_HOSTING_DISABLE] = { command_provider_disable, false },
+	[CMD_PUBLIC_ENABLE] = { command_provider_enable, false },
+	[CMD_PUBLIC_DISABLE] = { command_provider_disable, false },
 };
 
-/* ---- parameters ---- */
+/* Kinds that are more than their properties have functions of their own for some verbs. */
+static const struct {
+	enum schema_id kind;
+	enum cmd_id verb;
+	err (*run)(struct call *call);
+} special[] = {
+	{ SCHEMA_ID_User, CMD_GET, command_user_get },
+	{ SCHEMA_ID_User, CMD_SET, command_user_set },
+	{ SCHEMA_ID_User, CMD_REMOVE, command_user_remove },
+	{ SCHEMA_ID_AdminRole, CMD_GET, command_role_get },
+	{ SCHEMA_ID_AdminRole, CMD_NEW, command_role_new },
+	{ SCHEMA_ID_AdminRole, CMD_SET, command_role_set },
+	{ SCHEMA_ID_AdminRole, CMD_REMOVE, command_role_remove },
+	{ SCHEMA_ID_Group, CMD_NEW, command_group_new },
+	{ SCHEMA_ID_Group, CMD_SET, command_group_set },
+	{ SCHEMA_ID_Group, CMD_REMOVE, command_group_remove },
+};
 
-static err unknown(struct call *call, const char *name)
+static struct command_row row_of(const struct cmd *c)
 {
-	str near;
-	struct cmd_param p;
-	(void)cmd_param_find(call->cmd, str_of(name), &p, &near);
-	if (near.n != 0)
-		return diag_fail(&call->diag, ERR(USAGE), call->cmd->name, "Get-Help shows its parameters",
-			"there is no parameter %.64s; did you mean %.*s?", name, STR_FMT(near));
-	return diag_fail(&call->diag, ERR(USAGE), call->cmd->name, "Get-Help shows its parameters", "there is no parameter %.64s", name);
-}
-
-/* Numbers and truth may be given as such or as text; commands see text. NULL: neither. */
-static json_t *as_text(const json_t *value)
-{
-	char number[24];
-	if (json_is_string(value))
-		return json_stringn(json_string_value(value), json_string_length(value));
-	if (json_is_boolean(value))
-		return json_string(json_is_true(value) ? "True" : "False");
-	if (!json_is_integer(value))
-		return NULL;
-	(void)snprintf(number, sizeof number, "%lld", (long long)json_integer_value(value));
-	return json_string(number);
-}
-
-static bool is_truth(str s)
-{
-	if (s.n != 0 && s.p[0] == '$')
-		s = str_cut(s, 1, s.n);
-	return str_eq_case(s, STR("true")) || str_eq_case(s, STR("false"));
-}
-
-static err take(struct call *call, const char *name, const json_t *value)
-{
-	struct cmd_param p;
-	bool is_password = str_eq_case(str_of(name), STR("Password"));
-	if (!cmd_param_find(call->cmd, is_password ? STR("PasswordFile") : str_of(name), &p, NULL) ||
-	    (p.kind == CMD_PASSWORD) != is_password)
-		return unknown(call, name);
-	json_t *text = as_text(value);
-	str s = text != NULL ? (str){ json_string_value(text), json_string_length(text) } : (str){ "", TEXT_MAX_BYTES + 1 };
-	if (s.n > TEXT_MAX_BYTES || (p.kind == CMD_BOOL && !is_truth(s))) {
-		json_decref(text);
-		return diag_fail(&call->diag, ERR(USAGE), p.name, p.kind == CMD_BOOL ? "write $true or $false" : "give a text of at most 1024 bytes",
-			"this value is not possible here");
-	}
-	const char *key = is_password ? "Password" : p.name;
-	if (json_object_get(call->parameters, key) != NULL) {
-		json_decref(text);
-		return diag_fail(&call->diag, ERR(USAGE), p.name, "give it once", "given twice");
-	}
-	return json_object_set_new(call->parameters, key, text) == 0 ? OK : ERR(NO_MEMORY);
-}
-
-err command_parameters(struct call *call, const json_t *given)
-{
-	const char *name;
-	json_t *value;
-	call->parameters = json_object();
-	ENSURE(call->parameters != NULL, NO_MEMORY);
-	json_object_foreach((json_t *)(uintptr_t)given, name, value)
-		TRY(take(call, name, value));
-	struct cmd_param p;
-	for (size_t i = 0; cmd_param_at(call->cmd, i, &p); i++)
-		if (p.required && json_object_get(call->parameters, p.kind == CMD_PASSWORD ? "Password" : p.name) == NULL)
-			return diag_fail(&call->diag, ERR(USAGE), call->cmd->name, p.help, "-%s is missing", p.name);
-	return OK;
-}
-
-bool command_text(const struct call *call, const char *name, str *out)
-{
-	const json_t *v = json_object_get(call->parameters, name);
-	if (v == NULL)
-		return false;
-	*out = (str){ json_string_value(v), json_string_length(v) };
-	return true;
-}
-
-bool command_bool(const struct call *call, const char *name, bool *out)
-{
-	str s;
-	if (!command_text(call, name, &s))
-		return false;
-	if (s.n != 0 && s.p[0] == '$')
-		s = str_cut(s, 1, s.n);
-	*out = str_eq_case(s, STR("true"));
-	return true;
+	for (size_t i = 0; c->kind != NULL && i < sizeof special / sizeof *special; i++)
+		if (special[i].kind == c->kind->id && special[i].verb == c->id)
+			return (struct command_row){ special[i].run, false };
+	return rows[c->id];
 }
 
 /* ---- answers ---- */
 
 err command_add_object(struct call *call, json_t *object)
 {
-	return object != NULL && json_array_append_new(call->objects, object) == 0 ? OK : ERR(NO_MEMORY);
+	char *text = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
+	json_decref(object);
+	ENSURE(text != NULL, NO_MEMORY);
+	if (call->n_objects++ != 0)
+		buf_add_char(&call->objects, ',');
+	buf_add(&call->objects, str_of(text));
+	free(text);
+	if (call->objects.failed)
+		return diag_fail(&call->diag, ERR(CEILING), call->cmd->name, "ask for fewer: -Filter, -ResultSize", "the answer would be larger than %zu bytes", call->objects.ceiling);
+	return OK;
 }
 
 json_t *command_json(str text)
@@ -137,20 +125,178 @@ json_t *command_json(str text)
 	return whole;
 }
 
-/* ---- running ---- */
+json_t *command_moment(uint64_t seconds)
+{
+	char text[32];
+	struct tm tm;
+	time_t t = (time_t)seconds;
+	if (seconds == 0 || gmtime_r(&t, &tm) == NULL || strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		return json_null();
+	return json_string(text);
+}
 
-err command_run(struct call *call)
+static void add_line(json_t **list, const char *fmt, va_list ap)
+{
+	char text[512];
+	(void)vsnprintf(text, sizeof text, fmt, ap);
+	if (*list == NULL)
+		*list = json_array();
+	(void)json_array_append_new(*list, command_json(str_of(text)));
+}
+
+void command_warn(struct call *call, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	add_line(&call->warnings, fmt, ap);
+	va_end(ap);
+}
+
+void command_tell(struct call *call, const char *fmt, ...)
+{
+	va_list ap;
+	if (!command_switch(call, "Verbose") && !call->what_if)
+		return;
+	va_start(ap, fmt);
+	add_line(&call->verbose, fmt, ap);
+	va_end(ap);
+}
+
+/* ---- rights ---- */
+
+err command_reach(struct call *call, const struct rbac_thing *t)
+{
+	return rbac_check_thing(&call->author->rights, call->cmd, t, &call->diag);
+}
+
+/* ---- the audit ---- */
+
+static void last_line(void *arg, const struct store_audit *a)
+{
+	struct vault *v = arg;
+	v->audit_number = a->number;
+	if (a->hash.n == AUDIT_HASH)
+		memcpy(v->audit_hash, a->hash.p, AUDIT_HASH);
+}
+
+static err know_audit(struct vault *v)
+{
+	if (v->audit_is_known)
+		return OK;
+	v->audit_number = 0;
+	memset(v->audit_hash, 0, sizeof v->audit_hash);
+	TRY(store_audit_last(v->store, last_line, v));
+	v->audit_is_known = true;
+	return OK;
+}
+
+/* A group that is lost takes its lines along: what is known of the end is read again after it (vault_turn). */
+static err audit_add(struct vault *v, const struct store_audit *line)
+{
+	struct store_audit a = *line;
+	uint8_t hash[AUDIT_HASH];
+	TRY(know_audit(v));
+	a.number = v->audit_number + 1;
+	audit_hash(v->crypt, v->audit_hash, &a, hash);
+	a.hash = (str){ (const char *)hash, sizeof hash };
+	TRY(store_begin(v->store));
+	err e = store_audit_add(v->store, &a);
+	err end = store_end(v->store, !failed(e));
+	TRY(e);
+	TRY(end);
+	v->audit_number = a.number;
+	memcpy(v->audit_hash, hash, sizeof hash);
+	return OK;
+}
+
+/* What changes something, and everything that was refused. Reads that were allowed stand in the log alone. */
+static void audit(struct call *call, const char *what, err e)
 {
 	struct vault *v = call->vault;
-	const struct command_row *row = &rows[call->cmd->id];
-	if (!row->writes)
-		return row->run(call);
+	bool wrote = cmd_has(call->cmd, CMD_WRITES) || cmd_has(call->cmd, CMD_HIDDEN);
+	if (call->what_if || (!wrote && !err_is(e, ERR_REFUSED)) || failed(vault_store(v, NULL)))
+		return;
+	char *detail = failed(e) || change_is_empty(call) ? NULL : json_dumps(call->diff, JSON_COMPACT);
+	str why = failed(e) ? str_of(call->diag.what) : str_of(detail);
+	(void)failed(audit_add(v, &(struct store_audit){ .time = vault_unix_ms() / 1000, .author = str_of(call->author->name),
+		.address = str_of(call->author->address), .command = str_of(what), .result = str_of(failed(e) ? e.def->name : "OK"), .detail = why }));
+	free(detail);
+}
+
+/* ---- running ---- */
+
+static err write_history(struct call *call, const char *what)
+{
+	if (change_is_empty(call))
+		return OK;
+	char *diff = json_dumps(call->diff, JSON_COMPACT);
+	char *sealed = json_object_size(call->sealed) != 0 ? json_dumps(call->sealed, JSON_COMPACT) : NULL;
+	err e = diff == NULL ? ERR(NO_MEMORY) : store_history_add(call->vault->store, &(struct store_change){ .author = str_of(call->author->name),
+		.command = str_of(what), .diff = str_of(diff), .sealed = str_of(sealed) });
+	if (sealed != NULL)
+		crypt_wipe(sealed, strlen(sealed));
+	free(sealed);
+	free(diff);
+	return e;
+}
+
+/* Together, the changes may contradict each other: then none of them holds. */
+static err check_effects(struct call *call)
+{
+	TRY(effective_config(call->vault, &call->vault->next, &call->diag));
+	return config_check(&call->vault->next, &call->diag);
+}
+
+static err run_grouped(struct call *call, const struct command_row *row, const char *what)
+{
+	struct vault *v = call->vault;
+	struct config before = v->next;
 	TRY(vault_store(v, &call->diag));
 	TRY(store_begin(v->store));
-	struct config before = v->next;
+	call->mark = v->changes.prev;
 	err e = row->run(call);
-	err end = store_end(v->store, !failed(e));
-	if (failed(e) || failed(end))
+	if (!failed(e) && !change_is_empty(call))
+		e = check_effects(call);
+	if (!failed(e))
+		e = write_history(call, what);
+	bool keep = !failed(e) && !call->what_if;
+	err end = store_end(v->store, keep);
+	if (!keep || failed(end)) {
 		v->next = before;
+		vault_forget_last_changes(v, call);
+	}
 	return failed(e) ? e : end;
+}
+
+static void tell_what_if(struct call *call)
+{
+	size_t i;
+	json_t *one;
+	json_array_foreach(call->diff, i, one) {
+		const json_t *before = json_object_get(one, "before"), *after = json_object_get(one, "after");
+		command_warn(call, "What if: %s %s %s", json_is_null(before) ? "makes" : json_is_null(after) ? "removes" : "changes",
+			json_string_value(json_object_get(one, "kind")), json_string_value(json_object_get(one, "identity")));
+	}
+	if (change_is_empty(call))
+		command_warn(call, "What if: %s changes nothing", call->cmd->name);
+	buf_reset(&call->objects);
+	call->n_objects = 0;
+}
+
+err command_run(struct call *call, const char *what)
+{
+	const struct command_row row = row_of(call->cmd);
+	call->what_if = command_switch(call, "WhatIf");
+	call->diff = json_array();
+	call->sealed = json_object();
+	err e = call->diff != NULL && call->sealed != NULL ? rbac_check_cmd(&call->author->rights, call->cmd, &call->diag) : ERR(NO_MEMORY);
+	if (!failed(e))
+		e = cmd_has(call->cmd, CMD_WRITES) && !row.outside ? run_grouped(call, &row, what) : row.run(call);
+	audit(call, what, e);
+	if (!failed(e) && call->what_if)
+		tell_what_if(call);
+	json_decref(call->diff);
+	json_decref(call->sealed);
+	call->diff = call->sealed = NULL;
+	return e;
 }

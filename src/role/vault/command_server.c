@@ -1,56 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Configuration objects, counters and processes. */
+/* Processes, counters, and what the processes know. */
 #include "role/vault/vault_priv.h"
 
 #include <stdio.h>
 #include <unistd.h>
-
-/* ---- configuration ---- */
-
-/* There is one instance; an -Identity that names another one is a mistake worth telling. */
-static err check_instance(struct call *call)
-{
-	str given;
-	if (!command_text(call, "Identity", &given) || str_eq_case(given, STR("Global")))
-		return OK;
-	return diag_fail(&call->diag, ERR(ABSENT), "Identity", "leave -Identity out, or write Global", "there is only the instance Global");
-}
-
-err command_config_get(struct call *call)
-{
-	TRY(check_instance(call));
-	json_t *object = json_pack("{s:s}", "Identity", "Global");
-	for (size_t i = 0; i < CONFIG_N && object != NULL; i++) {
-		const struct config_def *def = &config_defs[i];
-		uint32_t v = config_get(&call->vault->next, def);
-		if (def->object == call->cmd->object)
-			(void)json_object_set_new(object, def->property, def->kind == CONFIG_BOOL ? json_boolean(v != 0) : json_integer(v));
-	}
-	return command_add_object(call, object);
-}
-
-err command_config_set(struct call *call)
-{
-	struct vault *v = call->vault;
-	const char *object = config_objects[call->cmd->object].name;
-	const char *property;
-	json_t *value;
-	size_t n = 0;
-	TRY(check_instance(call));
-	json_object_foreach(call->parameters, property, value) {
-		const struct config_def *def = config_find(str_of(object), str_of(property));
-		char text[CONFIG_TEXT];
-		if (def == NULL)
-			continue; /* Identity */
-		TRY(config_set(&v->next, str_of(object), str_of(property), (str){ json_string_value(value), json_string_length(value) }, &call->diag));
-		TRY(store_setting_set(v->store, str_of(object), str_of(def->property), str_of(config_print(&v->next, def, text))));
-		n++;
-	}
-	if (n == 0)
-		return diag_fail(&call->diag, ERR(USAGE), call->cmd->name, "Get-Help shows its parameters", "there is nothing to change");
-	TRY(config_check(&v->next, &call->diag));
-	return vault_note(v, VAULT_SETTINGS, STR(""));
-}
 
 /* ---- counters ---- */
 
@@ -68,7 +21,7 @@ err command_counter_get(struct call *call)
 		TRY(command_add_object(call, json_pack("{s:s,s:I,s:s}", "Name", meter_defs[i].name, "Value", (json_int_t)sum, "Help",
 			meter_defs[i].help)));
 	}
-	if (json_array_size(call->objects) == 0)
+	if (call->n_objects == 0)
 		return diag_fail(&call->diag, ERR(ABSENT), "Name", "Get-CsCounter without -Name lists all", "no counter begins with %.*s",
 			STR_FMT(str_cut(prefix, 0, 64)));
 	return OK;
@@ -76,30 +29,167 @@ err command_counter_get(struct call *call)
 
 /* ---- processes ---- */
 
-static err add_process(struct call *call, str prefix, const char *name, bool runs, pid_t pid)
+static err check_computer(struct call *call)
 {
-	if (!str_begins_case(str_of(name), prefix))
+	str computer;
+	if (!command_text(call, "ComputerName", &computer) || str_eq_case(computer, str_of(call->vault->skel->fqdn)))
 		return OK;
-	json_t *o = json_pack("{s:s,s:s}", "Status", runs ? "Running" : "Stopped", "Name", name);
+	return diag_fail(&call->diag, ERR(ABSENT), "ComputerName", "say it on that server", "this server is %s", call->vault->skel->fqdn);
+}
+
+struct process {
+	char name[32];
+	const char *role; /* NULL: administrators do not stop it */
+	unsigned index;
+	bool runs;
+	pid_t pid;
+};
+
+static bool process_at(const struct vault *v, unsigned i, struct process *p)
+{
+	*p = (struct process){ 0 };
+	if (i == 0) {
+		*p = (struct process){ .name = "master", .runs = true, .pid = getppid() };
+	} else if (i == 1) {
+		*p = (struct process){ .name = "vault", .runs = true, .pid = getpid() };
+	} else if (i - 2 < v->skel->n_fronts) {
+		*p = (struct process){ .role = "front", .index = i - 2, .runs = vault_front_is_there(v, i - 2) };
+		(void)snprintf(p->name, sizeof p->name, "front.%u", i - 2);
+	} else if (i - 2 == v->skel->n_fronts && (vault_web_is_there(v) || v->stopped[VAULT_FRONTS_MAX] != 0)) {
+		*p = (struct process){ .name = "web", .role = "web", .runs = vault_web_is_there(v) };
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static bool is_stopped(const struct vault *v, const struct process *p)
+{
+	return p->role != NULL && v->stopped[strcmp(p->role, "web") == 0 ? VAULT_FRONTS_MAX : p->index] != 0;
+}
+
+static err add_process(struct call *call, const struct process *p)
+{
+	const char *status = is_stopped(call->vault, p) ? "Stopped" : p->runs ? "Running" : "Starting";
+	json_t *o = json_pack("{s:s,s:s}", "Status", status, "Name", p->name);
 	if (o != NULL)
-		(void)json_object_set_new(o, "Id", pid != 0 ? json_integer(pid) : json_null());
+		(void)json_object_set_new(o, "Id", p->pid != 0 ? json_integer(p->pid) : json_null());
 	return command_add_object(call, o);
 }
 
-err command_service_get(struct call *call)
+/* A name given by -Name is a beginning; one of a piped process is all of it, and no beginning of another ("front.1", "front.10"). */
+static bool is_meant(const struct call *call, const struct process *p)
 {
-	const struct vault *v = call->vault;
 	str prefix = STR("");
 	(void)command_text(call, "Name", &prefix);
-	TRY(add_process(call, prefix, "master", true, getppid()));
-	TRY(add_process(call, prefix, "vault", true, getpid()));
-	for (unsigned i = 0; i < v->skel->n_fronts; i++) {
-		char name[32];
-		(void)snprintf(name, sizeof name, "front.%u", i);
-		TRY(add_process(call, prefix, name, vault_front_is_there(v, i), 0));
+	return call->input != NULL ? str_eq_case(str_of(p->name), prefix) : str_begins_case(str_of(p->name), prefix);
+}
+
+static err none(struct call *call)
+{
+	str prefix = STR("");
+	(void)command_text(call, "Name", &prefix);
+	return diag_fail(&call->diag, ERR(ABSENT), "Name", "Get-CsWindowsService without -Name lists all", "no process begins with %.*s", STR_FMT(str_cut(prefix, 0, 64)));
+}
+
+err command_process_get(struct call *call)
+{
+	struct process p;
+	TRY(check_computer(call));
+	for (unsigned i = 0; process_at(call->vault, i, &p); i++)
+		if (is_meant(call, &p))
+			TRY(add_process(call, &p));
+	return call->n_objects != 0 ? OK : none(call);
+}
+
+static err want(struct call *call, bool runs)
+{
+	struct vault *v = call->vault;
+	struct process p;
+	unsigned n = 0;
+	TRY(check_computer(call));
+	for (unsigned i = 0; process_at(v, i, &p); i++) {
+		if (!is_meant(call, &p) || p.role == NULL)
+			continue;
+		n++;
+		if (call->what_if) {
+			command_warn(call, "What if: %s %s", runs ? "starts" : "stops", p.name);
+			continue;
+		}
+		v->stopped[strcmp(p.role, "web") == 0 ? VAULT_FRONTS_MAX : p.index] = runs ? 0 : 1;
+		TRY(ipc_send_process_want(v->skel->master, &(struct ipc_process_want){ .role = str_of(p.role), .index = (uint16_t)p.index, .runs = runs ? 1 : 0 }, -1));
+		p.runs = false;
+		TRY(add_process(call, &p));
 	}
-	if (json_array_size(call->objects) == 0)
-		return diag_fail(&call->diag, ERR(ABSENT), "Name", "Get-CsWindowsService without -Name lists all", "no process begins with %.*s",
-			STR_FMT(str_cut(prefix, 0, 64)));
+	if (n == 0 && call->input != NULL)
+		return OK; /* master and vault in a piped list */
+	return n != 0 ? OK : diag_fail(&call->diag, ERR(ABSENT), "Name", "name a front process, such as front.0, or web", "no process that can be stopped begins so");
+}
+
+err command_process_stop(struct call *call)
+{
+	return want(call, false);
+}
+
+err command_process_start(struct call *call)
+{
+	return want(call, true);
+}
+
+/* ---- what they know ---- */
+
+err command_replication_get(struct call *call)
+{
+	const struct vault *v = call->vault;
+	str only = STR("");
+	TRY(vault_store(call->vault, &call->diag));
+	if (command_text(call, "ReplicaFqdn", &only) && !str_eq_case(only, str_of(v->skel->fqdn)))
+		return diag_fail(&call->diag, ERR(ABSENT), "ReplicaFqdn", "say it on that server", "this server is %s", v->skel->fqdn);
+	if (command_switch(call, "CentralManagementStoreStatus"))
+		return command_add_object(call, json_pack("{s:s,s:I,s:b}", "ActiveMasterFqdn", v->skel->fqdn, "LastVersion", (json_int_t)store_version(v->store), "IsWritable",
+			!store_is_failed(v->store)));
+	for (unsigned i = 0; i < v->skel->n_fronts; i++) {
+		bool there = vault_front_is_there(v, i);
+		TRY(command_add_object(call, json_pack("{s:b,s:s,s:s,s:I,s:s}", "UpToDate", there && !v->fronts[i]->wants_all, "ReplicaFqdn", v->skel->fqdn, "Process",
+			(char[]){ 'f', 'r', 'o', 'n', 't', '.', (char)('0' + i / 10 % 10), (char)('0' + i % 10), '\0' }, "Version", (json_int_t)v->told, "ProductVersion", WITAN_VERSION)));
+	}
 	return OK;
+}
+
+err command_replication_invoke(struct call *call)
+{
+	if (call->what_if)
+		return OK;
+	vault_want_all(call->vault);
+	vault_turn(call->vault);
+	return OK;
+}
+
+/* ---- providers ---- */
+
+static err switch_provider(struct call *call, bool on)
+{
+	struct identity i;
+	str given = STR("");
+	json_t *now = NULL;
+	bool hosting = strstr(call->cmd->name, "Hosting") != NULL;
+	(void)command_text(call, "Identity", &given);
+	TRY(identity_parse(call, &schema_kinds[hosting ? SCHEMA_ID_HostingProvider : SCHEMA_ID_PublicProvider], given, &i));
+	TRY(command_reach(call, &(struct rbac_thing){ .writes = true, .name = i.text }));
+	TRY(object_load(call, &i, &now));
+	json_t *body = json_deep_copy(now);
+	err e = body != NULL && json_object_set_new(body, "Enabled", json_boolean(on)) == 0 ? change_object(call, i.kind, identity_str(&i), now, body) : ERR(NO_MEMORY);
+	json_decref(body);
+	json_decref(now);
+	return e;
+}
+
+err command_provider_enable(struct call *call)
+{
+	return switch_provider(call, true);
+}
+
+err command_provider_disable(struct call *call)
+{
+	return switch_provider(call, false);
 }

@@ -10,8 +10,10 @@
 
 enum {
 	ADMINS_MAX = 64,
-	LINE_MAX_BYTES = 64 * 1024,
-	OUT_MAX = 256 * 1024 * 1024, /* all users of a large deployment as one line */
+	LINE_MAX_BYTES = 1024 * 1024,
+	LINE_MAX_ROOT = 64 * 1024 * 1024, /* a whole deployment to import */
+	READ_BYTES = 64 * 1024,
+	OUT_MAX = 300 * 1024 * 1024, /* the largest answer, and some more */
 	OUT_HIGH = 1024 * 1024,      /* more waits: no further command is read, no trace added */
 	IDLE_MS = 300 * 1000,
 };
@@ -23,24 +25,13 @@ struct admin {
 	struct watch watch;
 	struct buf in, out;
 	struct timer idle;
-	struct ucred who;
+	struct author author;
 	uint32_t trace; /* id; 0: none */
 	char filter[VAULT_AOR + 16];
 	unsigned n_answers; /* that wait for the commit */
 	uint64_t lost;      /* traced messages that were too many */
 	bool at_end;        /* will send no more */
 	bool is_closing;
-};
-
-/* One answer that waits for the commit. */
-struct answer {
-	struct list node;
-	struct admin *admin; /* NULL: gone */
-	struct ucred who;
-	struct buf text; /* the line when all is well */
-	char what[512];  /* the command without secrets, for the audit line */
-	err result;
-	struct diag diag;
 };
 
 /* ---- the connection ---- */
@@ -62,11 +53,7 @@ static void admin_close(struct admin *a)
 	a->is_closing = true;
 	if (a->trace != 0)
 		vault_tell_trace(a->vault, a->trace, str_of(a->filter), false);
-	LIST_EACH(it, &a->vault->answers) {
-		struct answer *w = LIST_OF(it, struct answer, node);
-		if (w->admin == a)
-			w->admin = NULL;
-	}
+	vault_line_forget(a->vault, a, 0, true);
 	timer_clear(loop_timers(a->vault->skel->loop), &a->idle);
 	list_remove(&a->node);
 	watch_close(&a->watch, on_closed);
@@ -115,7 +102,15 @@ static void flush(struct admin *a)
 	watch_again(a);
 }
 
-/* ---- answers ---- */
+/* ---- lines ---- */
+
+static void on_done(void *arg, uint64_t id, err e, str text)
+{
+	struct admin *a = arg;
+	a->n_answers--;
+	buf_add(&a->out, text);
+	flush(a);
+}
 
 static void add_json(struct buf *b, json_t *line)
 {
@@ -125,66 +120,6 @@ static void add_json(struct buf *b, json_t *line)
 	buf_add_char(b, '\n');
 	b->failed = b->failed || text == NULL;
 	free(text);
-}
-
-static void add_error(struct buf *b, err e, const struct diag *d)
-{
-	bool told = d->what[0] != '\0';
-	json_t *line = json_object();
-	(void)json_object_set_new(line, "ok", json_false());
-	(void)json_object_set_new(line, "error", json_string(e.def->name));
-	(void)json_object_set_new(line, "what", command_json(str_of(told ? d->what : e.def->text)));
-	(void)json_object_set_new(line, "where", command_json(str_of(d->where)));
-	(void)json_object_set_new(line, "remedy", command_json(str_of(d->remedy)));
-	add_json(b, line);
-	json_decref(line);
-}
-
-static void audit(struct vault *v, const struct answer *w, err e)
-{
-	meter_add(v->skel->meter, failed(e) ? METER_COMMANDS_REFUSED : METER_COMMANDS, 1);
-	LOG(&v->skel->log, COMMAND_DONE, LOG_INT("uid", w->who.uid), LOG_INT("pid", w->who.pid), LOG_Z("command", w->what), LOG_ERR(e));
-}
-
-static void give(struct vault *v, struct answer *w, err commit)
-{
-	err e = failed(w->result) ? w->result : commit;
-	struct admin *a = w->admin;
-	audit(v, w, e);
-	list_remove(&w->node);
-	if (a != NULL) {
-		a->n_answers--;
-		if (failed(e))
-			add_error(&a->out, e, failed(w->result) ? &w->diag : &(struct diag){ .where = "store",
-				.remedy = "nothing was changed; say it again when the store works" });
-		else
-			buf_add(&a->out, buf_str(&w->text));
-		flush(a);
-	}
-	buf_fini(&w->text);
-	free(w);
-}
-
-void vault_answer(struct vault *v, err e)
-{
-	LIST_EACH(it, &v->answers)
-		give(v, LIST_OF(it, struct answer, node), e);
-}
-
-/* ---- commands ---- */
-
-/* "New-CsUser -SipAddress sip:ann@example.test -PasswordFile ***" */
-static void describe(const struct call *call, char *out, size_t size)
-{
-	struct cmd_param p;
-	size_t n = (size_t)snprintf(out, size, "%s", call->cmd->name);
-	for (size_t i = 0; cmd_param_at(call->cmd, i, &p); i++) {
-		str text = { "***", 3 };
-		bool given = p.kind == CMD_PASSWORD ? json_object_get(call->parameters, "Password") != NULL :
-						      command_text(call, p.name, &text);
-		if (given && n < size)
-			n += (size_t)snprintf(out + n, size - n, " -%s %.*s", p.name, STR_FMT(str_cut(text, 0, 128)));
-	}
 }
 
 static err start_trace(struct admin *a, const json_t *given, struct diag *d)
@@ -215,60 +150,33 @@ static err start_trace(struct admin *a, const json_t *given, struct diag *d)
 	return OK;
 }
 
-static err run_line(struct admin *a, struct answer *w, const json_t *line)
+/* A trace is no cmdlet: it shows what people write, to whoever owns the machine. */
+static void answer_trace(struct admin *a, const json_t *given)
 {
-	const char *name = json_string_value(json_object_get(line, "command"));
-	const json_t *given = json_object_get(line, "parameters");
-	struct call call = { .vault = a->vault };
-	const struct cmd *near = NULL;
-	if (name == NULL || (given != NULL && !json_is_object(given)))
-		return diag_fail(&w->diag, ERR(USAGE), "line", "send {\"command\":NAME,\"parameters\":{...}}", "the line does not name a command");
-	(void)snprintf(w->what, sizeof w->what, "%.64s", name);
-	if (strcmp(name, "trace") == 0) {
-		err e = start_trace(a, given, &w->diag);
-		(void)snprintf(w->what, sizeof w->what, "trace %s", a->filter);
-		buf_add(&w->text, STR("{\"ok\":true,\"objects\":[]}\n"));
-		return e;
-	}
-	call.cmd = cmd_find(str_of(name), &near);
-	if (call.cmd == NULL)
-		return diag_fail(&w->diag, ERR(USAGE), name, "Get-Command lists the commands", near != NULL ? "unknown; did you mean %s?" : "unknown%s",
-			near != NULL ? near->name : "");
-	call.objects = json_array();
-	err e = command_parameters(&call, given);
-	if (!failed(e)) {
-		describe(&call, w->what, sizeof w->what);
-		e = command_run(&call);
-	}
-	json_t *all = json_pack("{s:b,s:O}", "ok", 1, "objects", call.objects);
-	if (!failed(e))
-		add_json(&w->text, all);
-	json_decref(all);
-	json_decref(call.objects);
-	json_decref(call.parameters);
-	w->diag = call.diag;
-	return !failed(e) && w->text.failed ? ERR(NO_MEMORY) : e;
+	struct diag d = { 0 };
+	err e = a->author.rights.is_root ? start_trace(a, given, &d) :
+					   diag_fail(&d, ERR(REFUSED), "trace", "be root or the owner of the deployment", "only the machine's own administrator may read messages");
+	json_t *line = failed(e) ? json_pack("{s:b,s:s,s:o,s:o,s:o}", "ok", 0, "error", e.def->name, "what", command_json(str_of(d.what)), "where",
+					   command_json(str_of(d.where)), "remedy", command_json(str_of(d.remedy))) :
+				   json_pack("{s:b,s:[]}", "ok", 1, "objects");
+	meter_add(a->vault->skel->meter, failed(e) ? METER_COMMANDS_REFUSED : METER_COMMANDS, 1);
+	LOG(&a->vault->skel->log, COMMAND_DONE, LOG_Z("author", a->author.name), LOG_Z("from", a->author.address), LOG_Z("command", "trace"), LOG_Z("filter", a->filter), LOG_ERR(e));
+	add_json(&a->out, line);
+	json_decref(line);
 }
 
 static void on_line(struct admin *a, str text)
 {
-	struct answer *w = calloc(1, sizeof *w);
-	if (w == NULL) {
-		admin_close(a);
+	json_t *line = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, NULL);
+	const char *name = json_string_value(json_object_get(line, "command"));
+	if (name != NULL && strcmp(name, "trace") == 0) {
+		answer_trace(a, json_object_get(line, "parameters"));
+		json_decref(line);
 		return;
 	}
-	*w = (struct answer){ .admin = a, .who = a->who };
-	buf_init(&w->text, OUT_MAX);
-	json_error_t at;
-	json_t *line = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, &at);
-	if (line != NULL)
-		w->result = run_line(a, w, line);
-	else
-		w->result = diag_fail(&w->diag, ERR(USAGE), "line", "send one JSON object a line", "%s", at.text);
 	json_decref(line);
-	list_add(&a->vault->answers, &w->node);
 	a->n_answers++;
-	vault_turn(a->vault);
+	vault_line(a->vault, a->author.rights.is_root ? &a->author : NULL, a->author.address, text, &(struct line_door){ on_done, a }, 0);
 }
 
 static void take_lines(struct admin *a)
@@ -285,17 +193,18 @@ static void take_lines(struct admin *a)
 		taken += n + 1;
 	}
 	buf_drop(&a->in, taken);
-	if (!a->is_closing && a->in.n >= LINE_MAX_BYTES && str_find_char(buf_str(&a->in), '\n') == a->in.n)
+	size_t most = a->author.rights.is_root ? LINE_MAX_ROOT : LINE_MAX_BYTES;
+	if (!a->is_closing && a->in.n >= most && str_find_char(buf_str(&a->in), '\n') == a->in.n)
 		admin_close(a);
 }
 
 static void read_some(struct admin *a)
 {
-	if (!buf_reserve(&a->in, 4096)) {
+	if (!buf_reserve(&a->in, READ_BYTES)) {
 		admin_close(a);
 		return;
 	}
-	ssize_t n = recv(a->fd, a->in.p + a->in.n, 4096, MSG_DONTWAIT);
+	ssize_t n = recv(a->fd, a->in.p + a->in.n, READ_BYTES, MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n < 0 || (n == 0 && a->trace != 0)) {
@@ -319,19 +228,27 @@ static void on_ready(void *arg, unsigned events)
 
 /* ---- coming and going ---- */
 
-static bool may_command(const struct vault *v, int fd, struct ucred *who)
+/* Root, and who owns the deployment's files, could do everything anyway: their commands are audited, but not bound. Everybody else at the
+ * console signs in with his password, and is bound by his roles. */
+static bool find_author(const struct vault *v, int fd, struct ucred *who, struct author *out)
 {
 	socklen_t n = sizeof *who;
 	*who = (struct ucred){ .uid = (uid_t)-1 };
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, who, &n) != 0 || n != sizeof *who)
 		return false;
-	return who->uid == 0 || who->uid == geteuid() || who->uid == v->owner;
+	out->rights.is_root = who->uid == 0 || who->uid == geteuid() || who->uid == v->owner;
+	if (who->uid == 0)
+		(void)snprintf(out->name, sizeof out->name, "root");
+	else
+		(void)snprintf(out->name, sizeof out->name, "uid %u", (unsigned)who->uid);
+	(void)snprintf(out->address, sizeof out->address, "console, pid %d", (int)who->pid);
+	return true;
 }
 
 static void turn_away(struct vault *v, int fd, const struct ucred *who, const char *why)
 {
-	static const char line[] = "{\"ok\":false,\"error\":\"REFUSED\",\"what\":\"you may not command this server\",\"where\":\"\","
-		"\"remedy\":\"be root or the owner of the deployment directory\"}\n";
+	static const char line[] = "{\"ok\":false,\"error\":\"BUSY\",\"what\":\"too many administrators are connected\",\"where\":\"\","
+		"\"remedy\":\"try again later\"}\n";
 	meter_add(v->skel->meter, METER_COMMANDS_REFUSED, 1);
 	LOG(&v->skel->log, COMMAND_REFUSED, LOG_INT("uid", who->uid), LOG_INT("pid", who->pid), LOG_Z("why", why));
 	(void)!send(fd, line, sizeof line - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -341,8 +258,9 @@ static void turn_away(struct vault *v, int fd, const struct ucred *who, const ch
 static void welcome(struct vault *v, int fd)
 {
 	struct ucred who;
-	if (!may_command(v, fd, &who)) {
-		turn_away(v, fd, &who, "not an administrator");
+	struct author author = { 0 };
+	if (!find_author(v, fd, &who, &author)) {
+		turn_away(v, fd, &who, "unknown peer");
 		return;
 	}
 	struct admin *a = v->n_admins < ADMINS_MAX ? calloc(1, sizeof *a) : NULL;
@@ -350,8 +268,8 @@ static void welcome(struct vault *v, int fd)
 		turn_away(v, fd, &who, "too many administrators");
 		return;
 	}
-	*a = (struct admin){ .vault = v, .fd = fd, .who = who };
-	buf_init(&a->in, 2 * LINE_MAX_BYTES);
+	*a = (struct admin){ .vault = v, .fd = fd, .author = author };
+	buf_init(&a->in, (author.rights.is_root ? LINE_MAX_ROOT : LINE_MAX_BYTES) + 2 * READ_BYTES);
 	buf_init(&a->out, OUT_MAX);
 	if (failed(watch_open(v->skel->loop, &a->watch, fd, on_ready, a))) {
 		(void)close(fd);

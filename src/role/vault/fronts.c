@@ -24,21 +24,26 @@ bool vault_front_is_there(const struct vault *v, unsigned index)
 
 /* ---- single messages ---- */
 
-static void send_certificate(struct vault_front *f)
+err vault_send_certificate(struct vault *v, struct ipc *to)
 {
-	struct vault *v = f->vault;
 	char keys[VAULT_TICKET_KEYS];
 	vault_ticket_keys(v, vault_unix_ms() / 1000 / VAULT_TICKET_SECONDS, keys);
-	sent(f, ipc_send_certificate(f->channel, &(struct ipc_certificate){ .usage = STR("Default"), .chain_pem = buf_str(&v->chain),
-		.ca_pem = buf_str(&v->ca), .ticket_keys = { keys, sizeof keys } }, -1));
+	err e = ipc_send_certificate(to, &(struct ipc_certificate){ .usage = STR("Default"), .chain_pem = buf_str(&v->chain),
+		.ca_pem = buf_str(&v->ca), .ticket_keys = { keys, sizeof keys } }, -1);
 	crypt_wipe(keys, sizeof keys);
+	return e;
+}
+
+static void send_certificate(struct vault_front *f)
+{
+	sent(f, vault_send_certificate(f->vault, f->channel));
 }
 
 static void send_settings(struct vault_front *f)
 {
 	for (size_t i = 0; i < CONFIG_N; i++) {
 		char text[CONFIG_TEXT];
-		sent(f, ipc_send_setting(f->channel, &(struct ipc_setting){ .object = str_of(config_objects[config_defs[i].object].name),
+		sent(f, ipc_send_setting(f->channel, &(struct ipc_setting){ .object = str_of(schema_kinds[config_defs[i].kind].name),
 			.property = str_of(config_defs[i].property), .value = str_of(config_print(&f->vault->config, &config_defs[i], text)) }, -1));
 	}
 }
@@ -58,6 +63,7 @@ void vault_tell_certificate(struct vault *v)
 {
 	EACH_FRONT(v, f)
 		send_certificate(f);
+	vault_web_certificate(v);
 }
 
 void vault_tell_lock(struct vault *v, str aor, uint32_t failures, uint64_t until_ms)
@@ -106,6 +112,12 @@ void vault_forget_changes(struct vault *v)
 		drop(LIST_OF(it, struct change, node));
 }
 
+void vault_forget_last_changes(struct vault *v, const struct call *call)
+{
+	while (v->changes.prev != call->mark)
+		drop(LIST_OF(v->changes.prev, struct change, node));
+}
+
 static void tell_user(void *arg, const struct store_user *u)
 {
 	EACH_FRONT((struct vault *)arg, f)
@@ -124,6 +136,23 @@ static err tell_user_change(struct vault *v, str aor)
 	return OK;
 }
 
+/* A configuration that the fronts obey, or the port of a service. */
+static err tell_object(struct vault *v, str key)
+{
+	str identity, kind = str_split(key, '\n', &identity);
+	const struct schema_kind *k = schema_find(kind);
+	bool obeyed = false;
+	for (size_t i = 0; k != NULL && i < CONFIG_N; i++)
+		obeyed = obeyed || config_defs[i].kind == k->id;
+	if (obeyed) {
+		EACH_FRONT(v, f)
+			send_settings(f);
+	}
+	if (k != NULL && k->id == SCHEMA_ID_Registrar)
+		vault_tell_ports(v);
+	return OK;
+}
+
 static err tell_change(struct vault *v, const struct change *c)
 {
 	str aor = { c->aor, c->n };
@@ -134,10 +163,8 @@ static err tell_change(struct vault *v, const struct change *c)
 		(void)tally_remove(&v->tally, aor);
 		vault_tell_lock(v, aor, 0, 0);
 		return OK;
-	case VAULT_SETTINGS:
-		EACH_FRONT(v, f)
-			send_settings(f);
-		return OK;
+	case VAULT_OBJECT:
+		return tell_object(v, aor);
 	}
 	return OK;
 }
@@ -159,6 +186,8 @@ void vault_want_all(struct vault *v)
 void vault_tell_changes(struct vault *v)
 {
 	bool any = !list_is_empty(&v->changes);
+	if (v->store != NULL)
+		v->told = store_version(v->store);
 	LIST_EACH(it, &v->changes) {
 		struct change *c = LIST_OF(it, struct change, node);
 		if (failed(tell_change(v, c)))
@@ -223,46 +252,64 @@ static void keep_lock(struct vault *v, const struct tally_entry *entry)
 		vault_turn(v);
 }
 
+static void count_failure(struct vault *v, str aor, str address, bool exists)
+{
+	bool locked = false;
+	struct tally_entry *e = tally_add(&v->tally, aor, exists, vault_unix_ms(), &v->config, &locked);
+	if (e == NULL)
+		return;
+	/* Strangers too: how fast a process answers must not depend on who is known. */
+	vault_tell_lock(v, aor, e->failures, e->until_ms);
+	if (!locked)
+		return;
+	LOG(&v->skel->log, AUTH_LOCKED, LOG_STR("user", aor), LOG_STR("address", address), LOG_INT("failures", e->failures),
+		LOG_INT("seconds", (e->until_ms - e->last_ms) / 1000));
+	if (exists)
+		keep_lock(v, e);
+}
+
+void vault_count_failure(struct vault *v, str aor, const char *address, bool exists)
+{
+	LOG(&v->skel->log, AUTH_FAILED, LOG_STR("user", aor), LOG_Z("address", address));
+	if (aor.n != 0)
+		count_failure(v, aor, str_of(address), exists);
+}
+
 static err on_auth_failed(struct vault *v, str body)
 {
 	struct ipc_auth_failed m;
 	TRY(ipc_auth_failed_parse(&m, body));
 	if (m.aor.n == 0 || m.aor.n >= VAULT_AOR)
 		return OK; /* no name that anybody could have */
-	bool exists = false, locked = false;
+	bool exists = false;
 	if (v->store != NULL)
 		(void)failed(store_user_find(v->store, m.aor, is_there, &exists));
-	struct tally_entry *e = tally_add(&v->tally, m.aor, exists, vault_unix_ms(), &v->config, &locked);
-	if (e == NULL)
-		return OK;
-	/* Strangers too: how fast a process answers must not depend on who is known. */
-	vault_tell_lock(v, m.aor, e->failures, e->until_ms);
-	if (!locked)
-		return OK;
-	LOG(&v->skel->log, AUTH_LOCKED, LOG_STR("user", m.aor), LOG_STR("address", m.address), LOG_INT("failures", e->failures),
-		LOG_INT("seconds", (e->until_ms - e->last_ms) / 1000));
-	if (exists)
-		keep_lock(v, e);
+	count_failure(v, m.aor, m.address, exists);
 	return OK;
+}
+
+void vault_count_success(struct vault *v, str aor)
+{
+	const struct tally_entry *e = tally_find(&v->tally, aor);
+	bool was_locked = e != NULL && e->until_ms != 0;
+	/* A proof that crossed the lock on its way does not open it. */
+	if (e == NULL || e->until_ms > vault_unix_ms())
+		return;
+	(void)tally_remove(&v->tally, aor);
+	vault_tell_lock(v, aor, 0, 0);
+	if (!was_locked || v->store == NULL || failed(store_begin(v->store)))
+		return;
+	err done = store_lock_remove(v->store, aor);
+	done = store_end(v->store, !failed(done));
+	if (!failed(done))
+		vault_turn(v);
 }
 
 static err on_auth_ok(struct vault *v, str body)
 {
 	struct ipc_auth_ok m;
 	TRY(ipc_auth_ok_parse(&m, body));
-	const struct tally_entry *e = tally_find(&v->tally, m.aor);
-	bool was_locked = e != NULL && e->until_ms != 0;
-	/* A proof that crossed the lock on its way does not open it. */
-	if (e == NULL || e->until_ms > vault_unix_ms())
-		return OK;
-	(void)tally_remove(&v->tally, m.aor);
-	vault_tell_lock(v, m.aor, 0, 0);
-	if (!was_locked || v->store == NULL || failed(store_begin(v->store)))
-		return OK;
-	err done = store_lock_remove(v->store, m.aor);
-	done = store_end(v->store, !failed(done));
-	if (!failed(done))
-		vault_turn(v);
+	vault_count_success(v, m.aor);
 	return OK;
 }
 
@@ -302,6 +349,10 @@ void vault_on_channel(struct skel *s, str role, unsigned index, int fd)
 {
 	struct vault *v = s->state;
 	struct vault_front *f = NULL;
+	if (str_eq(role, STR("web"))) {
+		vault_web_open(v, fd);
+		return;
+	}
 	if (str_eq(role, STR("front")) && index < VAULT_FRONTS_MAX)
 		f = calloc(1, sizeof *f);
 	if (f == NULL) {

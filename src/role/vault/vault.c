@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { STRANGERS = 65536, RETRY_MS = 1000, CA_MAX = 256 * 1024 };
+enum { STRANGERS = 65536, RETRY_MS = 1000, CA_MAX = 256 * 1024, HISTORY_MOST = 1000000 };
 
 uint64_t vault_unix_ms(void)
 {
@@ -34,6 +34,8 @@ static err look_at_dir(struct vault *v, struct diag *d)
 	if (v->certificates < 0)
 		return diag_fail(d, ERR(ABSENT), "certs/", "make the deployment directory with `witan init`", "cannot open the directory: %s",
 			strerror(errno));
+	v->topology = openat(v->skel->dir, "topology.yaml", O_RDONLY | O_CLOEXEC);
+	TRY(vault_read_topology(v, d));
 	return file_read(v->skel->dir, "ca.pem", CA_MAX, &v->ca, d);
 }
 
@@ -57,7 +59,7 @@ static err vault_open(struct skel *s, struct diag *d)
 	tally_init(&v->tally, STRANGERS);
 	config_default(&v->config);
 	v->next = v->config;
-	v->listener = -1;
+	v->listener = v->topology = -1;
 	TRY(crypt_new(&v->crypt));
 	TRY(crypt_new(&v->ticket_mac));
 	crypt_mac_key(v->ticket_mac, (str){ (const char *)s->shared_key, sizeof s->shared_key });
@@ -70,15 +72,6 @@ static err vault_open(struct skel *s, struct diag *d)
 
 /* ---- the store ---- */
 
-static void load_setting(void *arg, str object, str property, str value)
-{
-	struct vault *v = arg;
-	struct diag d = { 0 };
-	err e = config_set(&v->config, object, property, value, &d);
-	if (failed(e)) /* of another version: the default holds */
-		LOG(&v->skel->log, SETTING_IGNORED, LOG_STR("object", object), LOG_STR("property", property), LOG_Z("why", d.what));
-}
-
 static void load_lock(void *arg, str aor, uint32_t failures, uint64_t until_ms)
 {
 	struct vault *v = arg;
@@ -87,7 +80,7 @@ static void load_lock(void *arg, str aor, uint32_t failures, uint64_t until_ms)
 
 static err load(struct vault *v)
 {
-	TRY(store_settings_each(v->store, load_setting, v));
+	TRY(effective_config(v, &v->config, NULL));
 	TRY(store_locks_each(v->store, load_lock, v));
 	v->next = v->config;
 	return OK;
@@ -108,6 +101,7 @@ static err open_store(struct vault *v, struct diag *d)
 		return e;
 	}
 	skel_ready(v->skel);
+	vault_tell_ports(v);
 	vault_turn(v);
 	return OK;
 }
@@ -138,6 +132,23 @@ static void retry_later(struct vault *v)
 		skel_exit(v->skel, 1); /* master starts another one */
 }
 
+/* The plain TCP port of the registrar: what an administrator has set, else what the topology says (which master has opened). */
+void vault_tell_ports(struct vault *v)
+{
+	struct call call = { .vault = v };
+	struct identity i;
+	json_t *body = NULL;
+	if (failed(identity_parse(&call, &schema_kinds[SCHEMA_ID_Registrar], place_pool(v), &i)) || failed(object_load(&call, &i, &body)))
+		return;
+	const json_t *port = json_object_get(body, "SipServerTcpPort");
+	const struct topo_pool *pool = topo_find_pool(&v->topo, place_pool(v));
+	uint16_t n = pool != NULL ? (uint16_t)pool->ports.sip_tcp : 0;
+	if (port != NULL)
+		n = json_is_integer(port) ? (uint16_t)json_integer_value(port) : 0;
+	json_decref(body);
+	(void)failed(ipc_send_service_port(v->skel->master, &(struct ipc_service_port){ .transport = STR("tcp"), .port = n }, -1));
+}
+
 /* ---- the end of a turn ---- */
 
 static bool anybody_waits(const struct vault *v)
@@ -154,6 +165,7 @@ static void on_turn(void *arg)
 	err e = v->store != NULL ? store_commit(v->store) : OK;
 	if (failed(e)) {
 		v->next = v->config;
+		v->audit_is_known = false; /* lines of the lost group are lost with it */
 		vault_forget_changes(v);
 	} else {
 		v->config = v->next;
@@ -175,13 +187,26 @@ void vault_turn(struct vault *v)
 
 static void rotate_later(struct vault *v);
 
+/* History grows with every change: what is older than its ceiling goes. */
+static void trim(struct vault *v)
+{
+	if (failed(store_begin(v->store)))
+		return;
+	err e = store_history_trim(v->store, HISTORY_MOST);
+	e = store_end(v->store, !failed(e));
+	if (!failed(e))
+		e = store_commit(v->store);
+}
+
 /* A new period: other ticket keys; and what was replaced in the store leaves its journal. */
 static void on_rotate(void *arg)
 {
 	struct vault *v = arg;
 	vault_tell_certificate(v);
-	if (v->store != NULL && list_is_empty(&v->answers) && list_is_empty(&v->changes) && !failed(store_commit(v->store)))
+	if (v->store != NULL && list_is_empty(&v->answers) && list_is_empty(&v->changes) && !failed(store_commit(v->store))) {
+		trim(v);
 		(void)failed(store_tidy(v->store));
+	}
 	rotate_later(v);
 }
 
@@ -217,6 +242,9 @@ static void vault_on_reload(struct skel *s)
 		return;
 	}
 	vault_tell_certificate(v);
+	e = vault_read_topology(v, &d);
+	if (failed(e))
+		LOG(&s->log, SERVER_REFUSED, LOG_ERR(e), LOG_Z("where", d.where), LOG_Z("reason", d.what), LOG_Z("remedy", d.remedy));
 }
 
 static void vault_drain(struct skel *s, uint32_t ms)
@@ -224,6 +252,8 @@ static void vault_drain(struct skel *s, uint32_t ms)
 	struct vault *v = s->state;
 	on_turn(v); /* what was begun is finished */
 	vault_close_admins(v);
+	vault_web_close(v);
+	sessions_fini(v);
 	store_close(v->store);
 	v->store = NULL;
 	skel_exit(s, 0);

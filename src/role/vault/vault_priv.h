@@ -5,9 +5,14 @@
 #include "base/crypt.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "base/mem.h"
+#include "model/audit.h"
 #include "model/cmd.h"
 #include "model/config.h"
+#include "model/rbac.h"
+#include "model/schema.h"
 #include "model/store.h"
+#include "model/topo.h"
 #include "role/vault.h"
 
 #include <jansson.h>
@@ -51,6 +56,8 @@ void tally_each(struct tally *t, void (*fn)(void *arg, const struct tally_entry 
 
 /* ---- the process: vault.c ---- */
 
+struct call;
+
 struct vault_front {
 	struct vault *vault;
 	struct ipc *channel;
@@ -72,6 +79,11 @@ struct vault {
 	struct list answers; /* to be given then */
 	struct loop_task turn;
 	struct timer retry, rotate;
+	struct arena topo_room;
+	struct topo topo; /* as read at the start or at the last reload */
+	int topology;     /* topology.yaml, opened before the jail */
+	struct sessions *sessions; /* NULL: nobody has signed in yet */
+	struct vault_web *web; /* NULL: no channel to it */
 	int certificates; /* certs/, opened before the jail */
 	struct buf chain; /* of certs/default.pem */
 	struct buf ca;    /* ca.pem: who issues certificates for servers of the topology; read once, before the jail */
@@ -81,6 +93,12 @@ struct vault {
 	bool listener_is_open;
 	unsigned n_admins;
 	uint32_t last_trace;
+	uint64_t audit_number; /* of the newest line of the audit, and its hash */
+	uint8_t audit_hash[AUDIT_HASH];
+	bool audit_is_known;
+	bool history_trimmed; /* changes of long ago are no longer known */
+	uint64_t told; /* the version that the processes know */
+	uint8_t stopped[VAULT_FRONTS_MAX + 1]; /* processes that administrators have stopped; the last one is web */
 };
 
 uint64_t vault_unix_ms(void);
@@ -91,20 +109,28 @@ err vault_store(struct vault *v, struct diag *d);
 
 /* ---- telling the fronts: fronts.c ---- */
 
-enum vault_change { VAULT_USER, VAULT_UNLOCK, VAULT_SETTINGS };
+enum vault_change { VAULT_USER, VAULT_UNLOCK, VAULT_OBJECT };
 
-/* Notes that the fronts are to be told of aor (or the settings) once this turn is committed. */
+/* Notes that the processes are to be told of aor (or of an object: "Kind\nIdentity") once this turn is committed. */
 err vault_note(struct vault *v, enum vault_change kind, str aor);
 void vault_forget_changes(struct vault *v);
+/* Forgets what was noted since call began: it was taken back. */
+void vault_forget_last_changes(struct vault *v, const struct call *call);
 void vault_tell_changes(struct vault *v);
 /* The whole state to each front that wants it. */
 void vault_tell_all(struct vault *v);
 void vault_want_all(struct vault *v);
 void vault_tell_certificate(struct vault *v);
+/* To master: the ports that services have. */
+void vault_tell_ports(struct vault *v);
 void vault_tell_lock(struct vault *v, str aor, uint32_t failures, uint64_t until_ms);
 void vault_tell_trace(struct vault *v, uint32_t id, str filter, bool on);
 void vault_on_channel(struct skel *s, str role, unsigned index, int fd);
 bool vault_front_is_there(const struct vault *v, unsigned index);
+
+/* A wrong password of somebody who signed in elsewhere than at a front: counted and told like all others. */
+void vault_count_failure(struct vault *v, str aor, const char *address, bool exists);
+void vault_count_success(struct vault *v, str aor);
 
 /* ---- what a front presents: certificate.c ---- */
 
@@ -121,8 +147,6 @@ void vault_ticket_keys(struct vault *v, uint64_t period, char out[VAULT_TICKET_K
 struct admin;
 
 void vault_on_listener(struct skel *s, str transport, unsigned port, int fd);
-/* Gives the answers that waited for the commit; e is what it came to. */
-void vault_answer(struct vault *v, err e);
 void vault_close_admins(struct vault *v);
 /* A message that a front traced. */
 struct ipc_trace;
@@ -130,40 +154,246 @@ void vault_on_trace(struct vault *v, const struct ipc_trace *m);
 /* Every trace there is, to a front that has come anew. */
 void vault_tell_traces(struct vault *v, struct vault_front *f);
 
-/* ---- commands: command.c and its neighbours ---- */
+/* ---- commands: command.c ---- */
+
+/* Who says a command, and from where. */
+struct author {
+	char name[STORE_AOR_MAX + 8]; /* "sip:ann@example.test", "root", "uid 1000" */
+	char address[80];             /* "console", or where he is connected from */
+	struct rbac rights;
+};
 
 struct call {
 	struct vault *vault;
 	const struct cmd *cmd;
-	json_t *parameters; /* checked: known names, values as text */
-	json_t *objects;    /* the answer */
+	struct author *author;
+	json_t *parameters; /* checked, by the names of the rows; values of properties as given, all others in their stored form */
+	json_t *input;      /* what was piped in, or NULL */
+	struct buf objects; /* the answer: objects as JSON, with commas between them */
+	size_t n_objects;
+	json_t *warnings, *verbose;
+	json_t *diff;       /* what was changed: [{kind, identity, before, after}] */
+	json_t *sealed;     /* secrets that taking the change back needs: {aor: {...}} */
+	bool what_if;       /* nothing is to be kept */
+	struct list *mark;  /* what was noted for the processes before this command */
 	struct diag diag;
 };
 
-/* Runs one command inside the group of this turn; objects, or an error with call->diag. */
-err command_run(struct call *call);
-/* Checks given parameters against the rows; call->parameters becomes a new object that the caller drops. */
+/* Runs one command inside the group of this turn; objects, or an error with call->diag. Writes its history and its line of the audit. */
+err command_run(struct call *call, const char *what);
+/* Takes given parameters and the piped object by the rows; call->parameters becomes a new object that the caller drops. */
 err command_parameters(struct call *call, const json_t *given);
+/* "New-CsUser -SipAddress sip:ann@example.test -Password ***" */
+void command_describe(const struct call *call, char *out, size_t size);
+/* NULL: not given. JSON null: given as $null. */
+json_t *command_value(const struct call *call, const char *name);
 /* The text of a parameter; false when it was not given. */
 bool command_text(const struct call *call, const char *name, str *out);
 /* false when it was not given. */
 bool command_bool(const struct call *call, const char *name, bool *out);
+bool command_int(const struct call *call, const char *name, uint64_t *out);
+/* Whether a switch was given. */
+bool command_switch(const struct call *call, const char *name);
 err command_add_object(struct call *call, json_t *object); /* takes over object; NULL: NO_MEMORY */
 json_t *command_json(str text); /* a string; what is not UTF-8 is replaced by "?" */
+json_t *command_moment(uint64_t seconds); /* since 1970, as a DATE; null for 0 */
+void command_warn(struct call *call, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void command_tell(struct call *call, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* for -Verbose */
+/* Refuses what the roles of the author do not reach. */
+err command_reach(struct call *call, const struct rbac_thing *t);
+
+/* ---- place.c: the topology as services and sites ---- */
+
+#define PLACE_MAX 512
+
+struct place {
+	const char *role; /* "Registrar" */
+	str fqdn, site;   /* of the pool */
+	const struct topo_pool *pool;       /* or */
+	const struct topo_gateway *gateway;
+};
+
+err vault_read_topology(struct vault *v, struct diag *d);
+/* Every service of the topology. */
+void places_each(const struct vault *v, void (*fn)(void *arg, const struct place *p), void *arg);
+/* By role and pool, without regard to case; false: there is none. */
+bool place_find(const struct vault *v, str role, str fqdn, struct place *out);
+/* The site in the letters of the topology; false: there is none. */
+bool place_site(const struct vault *v, str name, str *out);
+/* The role in its own letters, NULL: there is no such role; *near (NULL allowed) may say which was meant. */
+const char *place_role(str word, str *near);
+/* The pool of this server. */
+str place_pool(const struct vault *v);
+
+/* ---- identity.c ---- */
+
+struct identity {
+	const struct schema_kind *kind;
+	size_t n;
+	char text[SCHEMA_IDENTITY_MAX + 4]; /* as stored: "Global", "Site:Berlin", "Service:Registrar:pool01.example.test", "Tag:Sales", "Tag:Sales/Prefix All" */
+	str site;          /* it belongs to; empty: it is global */
+	size_t parent;     /* bytes of the parent's identity; 0: it has none */
+	const struct schema_kind *parent_kind;
+};
+
+static inline str identity_str(const struct identity *i)
+{
+	return (str){ i->text, i->n };
+}
+
+/* Reads an identity as people write it. MALFORMED with the forms that there are, or what was meant. */
+err identity_parse(struct call *call, const struct schema_kind *k, str given, struct identity *out);
+/* Whether an instance is there without being stored: Global, a service of the topology, a built-in role. */
+bool identity_is_implicit(const struct call *call, const struct identity *i);
+
+/* ---- object.c: Get-, New-, Set-, Remove-, Grant- of every kind ---- */
+
+err object_get(struct call *call);
+err object_new(struct call *call);
+err object_set(struct call *call);
+err object_remove(struct call *call);
+err object_grant(struct call *call);
+/* The stored body, or an empty one of an implicit instance; *out is the caller's. ABSENT. */
+err object_load(struct call *call, const struct identity *i, json_t **out);
+bool object_exists(struct call *call, const struct identity *i);
+/* Applies the given properties (of parameters, or of -Instance) to a body. */
+err object_apply(struct call *call, const struct schema_kind *k, const json_t *now, json_t *body);
+/* All instances of a kind, implicit ones first; body is borrowed. Stops at an error. */
+err object_each(struct call *call, const struct schema_kind *k, err (*fn)(void *arg, const struct identity *i, json_t *body), void *arg);
+/* Whether an object passes -Filter and the like. */
+bool object_passes(const struct call *call, str identity, const json_t *shown);
+
+/* ---- change.c: what is changed, written with what it was before ---- */
+
+/* Stores after (NULL: removes) and notes the difference; before may be NULL. Nothing happens when both are equal. */
+err change_object(struct call *call, const struct schema_kind *k, str identity, const json_t *before, const json_t *after);
+/* Notes a difference that was stored otherwise. */
+err change_note(struct call *call, const char *kind, str identity, const json_t *before, const json_t *after);
+bool change_is_empty(const struct call *call);
+
+/* ---- effective.c: which instance holds ---- */
+
+/* What the service of this server obeys now. CORRUPT never: unreadable values leave the default. */
+err effective_config(struct vault *v, struct config *out, struct diag *d);
+/* The identity that holds for a user with this body: granted, service, site, Global; *why says which. Good until the next call. */
+err effective_policy(struct call *call, const struct schema_kind *k, const json_t *user, struct identity *out, const char **why);
+
+/* ---- rights.c: who holds which roles ---- */
+
+/* Fills the roles of a user by groups and their groups. */
+err rights_load(struct vault *v, str aor, struct rbac *out);
+/* Calls fn for each role with the groups by which it is held ("CsHelpDesk", "Support > CsHelpDesk"). */
+err rights_each(struct vault *v, str aor, void (*fn)(void *arg, str role, json_t *body, const char *by), void *arg);
+
+/* ---- session.c: administrators who signed in with a password ---- */
+
+/* "sign-in", "sign-out", "session"; *object is what is answered. SIGN_IN, CODE_NEEDED, LOCKED, REFUSED (no role). */
+err session_command(struct vault *v, const char *name, const json_t *given, const char *session, const char *address, json_t **object, struct diag *d);
+/* The author of a session, with the roles that he holds now. SIGN_IN: there is none, or it has ended. */
+err session_author(struct vault *v, const char *session, const char *address, struct author *out, struct diag *d);
+/* Whether `name` is one of the three. */
+bool session_is_command(const char *name);
+void sessions_fini(struct vault *v);
+
+/* ---- web.c: lines that come through the web process ---- */
+
+void vault_web_open(struct vault *v, int fd);
+void vault_web_close(struct vault *v);
+bool vault_web_is_there(const struct vault *v);
+void vault_web_certificate(struct vault *v);
+/* To a front or web: what it presents. */
+err vault_send_certificate(struct vault *v, struct ipc *to);
+
+/* ---- line.c: lines of administrators, whichever way they come ---- */
+
+struct line_door {
+	/* The answer, a line of JSON with its line feed, once this turn is committed; e is what it came to. */
+	void (*done)(void *arg, uint64_t id, err e, str text);
+	void *arg;
+};
+
+/* console: who stands at the machine, without a session; NULL: only a session counts. text: JSON. */
+void vault_line(struct vault *v, const struct author *console, const char *address, str text, const struct line_door *door, uint64_t id);
+/* Nobody waits any more: for answer `id`, or with every = true for any answer of this door. */
+void vault_line_forget(struct vault *v, const void *arg, uint64_t id, bool every);
+/* Gives the answers that waited for the commit; e is what it came to. */
+void vault_answer(struct vault *v, err e);
+
+/* ---- the cmdlets ---- */
 
 #define VAULT_AOR 255
 /* "sip:Ann@Example.test" or without scheme, in a domain of ours, as an address of record. */
 err command_address(struct call *call, str given, char out[VAULT_AOR], str *aor);
+/* The same for a user who exists, also by SamAccountName, UPN or display name. */
+err command_user_identity(struct call *call, str given, char out[VAULT_AOR], str *aor);
 err command_find_domain(const char *domains, str domain);
+/* The user as stored: DisplayName and Enabled among his properties. ABSENT. *out is the caller's. */
+err command_user_body(struct call *call, str aor, json_t **out);
+/* Sets a property of the user in -Identity to name; empty: unsets it. */
+err command_user_grant_property(struct call *call, const struct schema_prop *p, str name);
+/* Makes the user as he was before a change (null: removes him); sealed: what was kept of secrets when he was removed. */
+err command_user_restore(struct call *call, str identity, const json_t *before, const json_t *sealed);
+/* Refuses users outside the author's user scopes, and those who hold rights that he lacks. */
+err command_reach_user(struct call *call, str aor, const json_t *body, bool writes);
 
-err command_user_new(struct call *call);
-err command_user_get(struct call *call);
-err command_user_set(struct call *call);
-err command_user_remove(struct call *call);
-err command_user_unlock(struct call *call);
-err command_config_get(struct call *call);
-err command_config_set(struct call *call);
-err command_counter_get(struct call *call);
-err command_service_get(struct call *call);
+#define COMMAND(name) err command_##name(struct call *call)
+COMMAND(user_new);
+COMMAND(user_get);
+COMMAND(user_set);
+COMMAND(user_remove);
+
+COMMAND(user_enable);
+COMMAND(user_disable);
+COMMAND(user_move);
+COMMAND(user_unlock);
+COMMAND(ad_user_get);
+COMMAND(user_pool_get);
+COMMAND(effective_policy_get);
+COMMAND(pin_set);
+COMMAND(pin_lock);
+COMMAND(pin_unlock);
+COMMAND(pin_get);
+COMMAND(role_get);
+COMMAND(role_new);
+COMMAND(role_set);
+COMMAND(role_remove);
+COMMAND(role_update);
+COMMAND(role_assignment_get);
+COMMAND(role_test);
+COMMAND(group_new);
+COMMAND(group_set);
+COMMAND(group_remove);
+COMMAND(totp_enable);
+COMMAND(totp_disable);
+COMMAND(audit_get);
+COMMAND(audit_test);
+COMMAND(history_get);
+COMMAND(history_restore);
+COMMAND(config_export);
+COMMAND(config_import);
+COMMAND(store_backup);
+COMMAND(replication_get);
+COMMAND(replication_invoke);
+COMMAND(topology_get);
+COMMAND(pool_get);
+COMMAND(computer_get);
+COMMAND(service_get);
+COMMAND(version_get);
+COMMAND(trunk_get);
+COMMAND(process_get);
+COMMAND(process_stop);
+COMMAND(process_start);
+COMMAND(counter_get);
+COMMAND(voice_policy_copy);
+COMMAND(dial_plan_test);
+COMMAND(normalization_test);
+COMMAND(route_test);
+COMMAND(voice_policy_test);
+COMMAND(trunk_test);
+COMMAND(voice_user_test);
+COMMAND(voice_test_test);
+COMMAND(provider_enable);
+COMMAND(provider_disable);
+#undef COMMAND
 
 #endif

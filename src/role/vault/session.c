@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Administrators who sign in with a password, from elsewhere or at the console. Vault alone makes and checks sessions; whoever carries them
+ * (the web process) can use one that it was given, but make none. Of a token only its hash is kept.
+ */
+#include "base/enc.h"
+#include "role/vault/vault_priv.h"
+#include "wire/digest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { SESSIONS_MOST = 256, SESSIONS_OF_ONE = 16, TOKEN = 32, TOKEN_TEXT = 44, IDLE_MS = 15 * 60 * 1000, LIFE_MS = 12 * 3600 * 1000, CODES_MOST = 64 };
+
+struct session {
+	uint8_t hash[CRYPT_HASH_MAX]; /* of the token */
+	uint64_t begun, used;         /* milliseconds since 1970; begun 0: free */
+	char aor[VAULT_AOR + 1];
+};
+
+/* A code is good once: the step of the last one that each administrator used. */
+struct code {
+	uint64_t step;
+	char aor[VAULT_AOR + 1];
+};
+
+struct sessions {
+	struct session all[SESSIONS_MOST];
+	struct code codes[CODES_MOST];
+	unsigned next_code;
+};
+
+void sessions_fini(struct vault *v)
+{
+	if (v->sessions != NULL)
+		crypt_wipe(v->sessions, sizeof *v->sessions);
+	free(v->sessions);
+	v->sessions = NULL;
+}
+
+bool session_is_command(const char *name)
+{
+	return strcmp(name, "sign-in") == 0 || strcmp(name, "sign-out") == 0 || strcmp(name, "session") == 0;
+}
+
+/* ---- the table ---- */
+
+static void hash_token(struct vault *v, str token, uint8_t out[CRYPT_HASH_MAX])
+{
+	const str parts[] = { STR("witan session"), token };
+	crypt_hash(v->crypt, CRYPT_SHA256, parts, 2, out);
+}
+
+static bool is_over(const struct session *s, uint64_t now)
+{
+	return s->begun == 0 || now - s->used > IDLE_MS || now - s->begun > LIFE_MS;
+}
+
+static struct session *find(struct vault *v, const char *token)
+{
+	uint8_t hash[CRYPT_HASH_MAX];
+	struct session *found = NULL;
+	uint64_t now = vault_unix_ms();
+	if (token == NULL || v->sessions == NULL)
+		return NULL;
+	hash_token(v, str_of(token), hash);
+	for (unsigned i = 0; i < SESSIONS_MOST; i++) {
+		struct session *s = &v->sessions->all[i];
+		if (is_over(s, now))
+			*s = (struct session){ 0 };
+		else if (crypt_equal(s->hash, hash, 32))
+			found = s;
+	}
+	return found;
+}
+
+/* A free place; somebody who has too many, or a full table, loses the session that was not used for longest. */
+static struct session *place(struct vault *v, str aor)
+{
+	struct session *free_one = NULL, *oldest = NULL, *own = NULL;
+	unsigned n_own = 0;
+	uint64_t now = vault_unix_ms();
+	for (unsigned i = 0; i < SESSIONS_MOST; i++) {
+		struct session *s = &v->sessions->all[i];
+		if (is_over(s, now)) {
+			free_one = s;
+			continue;
+		}
+		oldest = oldest == NULL || s->used < oldest->used ? s : oldest;
+		if (!str_eq(str_of(s->aor), aor))
+			continue;
+		n_own++;
+		own = own == NULL || s->used < own->used ? s : own;
+	}
+	return n_own >= SESSIONS_OF_ONE ? own : free_one != NULL ? free_one : oldest;
+}
+
+static json_t *describe(const struct session *s, const char *token)
+{
+	char uri[VAULT_AOR + 5];
+	(void)snprintf(uri, sizeof uri, "sip:%s", s->aor);
+	json_t *o = json_pack("{s:s,s:i,s:o}", "User", uri, "IdleSeconds", IDLE_MS / 1000, "ExpiresAt", command_moment((s->begun + LIFE_MS) / 1000));
+	if (o != NULL && token != NULL)
+		(void)json_object_set_new(o, "Session", json_string(token));
+	return o;
+}
+
+/* ---- one-time codes (RFC 6238: HMAC-SHA-1, 30 seconds, 6 digits; RFC 4226 5.3) ---- */
+
+static uint32_t code_at(str secret, uint64_t step)
+{
+	uint8_t mac[20], text[8];
+	for (int i = 0; i < 8; i++)
+		text[i] = (uint8_t)(step >> (8 * (7 - i)));
+	if (failed(crypt_mac_sha1(secret, (str){ (const char *)text, 8 }, mac)))
+		return UINT32_MAX;
+	unsigned at = mac[19] & 0xf;
+	uint32_t v = (uint32_t)(mac[at] & 0x7f) << 24 | (uint32_t)mac[at + 1] << 16 | (uint32_t)mac[at + 2] << 8 | mac[at + 3];
+	return v % 1000000;
+}
+
+static struct code *last_code(struct sessions *t, str aor)
+{
+	for (unsigned i = 0; i < CODES_MOST; i++)
+		if (str_eq(str_of(t->codes[i].aor), aor))
+			return &t->codes[i];
+	struct code *c = &t->codes[t->next_code++ % CODES_MOST];
+	*c = (struct code){ 0 };
+	(void)str_to_z(aor, c->aor, sizeof c->aor);
+	return c;
+}
+
+static bool is_code(struct sessions *t, str aor, str secret, str given, uint64_t now_s)
+{
+	uint32_t want;
+	struct code *last = last_code(t, aor);
+	bool good = false;
+	if (given.n != 6 || !str_to_u32(given, &want))
+		return false;
+	for (uint64_t step = now_s / 30 - 1; step <= now_s / 30 + 1; step++) {
+		if (step <= last->step || code_at(secret, step) != want)
+			continue;
+		last->step = step;
+		good = true;
+	}
+	return good;
+}
+
+/* ---- signing in ---- */
+
+struct proof {
+	str sha256;
+	uint8_t kept[32];
+	bool exists, enabled;
+	uint8_t totp[64];
+	size_t n_totp;
+};
+
+static void keep_user(void *arg, const struct store_user *u)
+{
+	struct proof *p = arg;
+	p->exists = u->ha1_sha256.n == 32;
+	p->enabled = u->enabled;
+	if (p->exists)
+		memcpy(p->kept, u->ha1_sha256.p, 32);
+}
+
+static void keep_totp(void *arg, str value)
+{
+	struct proof *p = arg;
+	p->n_totp = value.n <= sizeof p->totp ? value.n : 0;
+	memcpy(p->totp, value.p, p->n_totp);
+}
+
+/* The same work and the same answer whether the name exists or not. */
+static bool is_password(struct vault *v, str aor, str password, struct proof *p)
+{
+	uint8_t hash[CRYPT_HASH_MAX];
+	str domain, name = str_split(aor, '@', &domain);
+	(void)failed(store_user_find(v->store, aor, keep_user, p));
+	(void)failed(store_credential_find(v->store, aor, STR("totp"), keep_totp, p));
+	digest_ha1(v->crypt, CRYPT_SHA256, name, domain, password, hash);
+	bool same = crypt_equal(hash, p->kept, 32);
+	crypt_wipe(hash, sizeof hash);
+	return same && p->exists && p->enabled;
+}
+
+static err refuse(struct vault *v, str aor, const char *address, bool exists, struct diag *d)
+{
+	vault_count_failure(v, aor, address, exists);
+	return diag_fail(d, ERR(SIGN_IN), "sign-in", "write your address (sip:ann@example.test) and your password", "the address, the password or the code is wrong, or you may not sign in");
+}
+
+static err check_lock(struct vault *v, str aor, struct diag *d)
+{
+	const struct tally_entry *t = tally_find(&v->tally, aor);
+	uint64_t now = vault_unix_ms();
+	if (t == NULL || t->until_ms <= now)
+		return OK;
+	return diag_fail(d, ERR(LOCKED), "sign-in", "wait, or ask for Unlock-CsUser", "too many wrong passwords: locked for %llu seconds more", (unsigned long long)((t->until_ms - now + 999) / 1000));
+}
+
+static err check_proof(struct vault *v, str aor, const json_t *given, const char *address, struct proof *p, struct diag *d)
+{
+	const json_t *password = json_object_get(given, "Password"), *code = json_object_get(given, "Code");
+	str text = { json_string_value(password), json_string_length(password) };
+	TRY(check_lock(v, aor, d));
+	if (!json_is_string(password) || !is_password(v, aor, text, p))
+		return refuse(v, aor, address, p->exists, d);
+	if (p->n_totp == 0)
+		return OK;
+	if (!json_is_string(code) || json_string_length(code) == 0)
+		return diag_fail(d, ERR(CODE_NEEDED), "sign-in", "give the code that your authenticator shows", "this administrator signs in with a one-time code, too");
+	str c = { json_string_value(code), json_string_length(code) };
+	return is_code(v->sessions, aor, (str){ (const char *)p->totp, p->n_totp }, c, vault_unix_ms() / 1000) ? OK : refuse(v, aor, address, true, d);
+}
+
+static err check_roles(struct vault *v, str aor, struct diag *d)
+{
+	struct rbac rights = { 0 };
+	TRY(rights_load(v, aor, &rights));
+	bool any = rights.n != 0;
+	rbac_fini(&rights);
+	return any ? OK : diag_fail(d, ERR(REFUSED), "sign-in", "ask an administrator to put you into a group: Set-CsGroup CsHelpDesk -Members @{Add=\"sip:...\"}",
+		"you hold no administrator's role");
+}
+
+static err sign_in(struct vault *v, const json_t *given, const char *address, json_t **object, struct diag *d)
+{
+	struct call call = { .vault = v };
+	struct proof p = { 0 };
+	char room[VAULT_AOR], token[TOKEN_TEXT];
+	uint8_t bytes[TOKEN];
+	str aor, user = str_of(json_string_value(json_object_get(given, "User")));
+	if (v->sessions == NULL)
+		v->sessions = calloc(1, sizeof *v->sessions);
+	ENSURE(v->sessions != NULL, NO_MEMORY);
+	TRY(vault_store(v, d));
+	if (failed(command_user_identity(&call, user, room, &aor))) { /* what nobody is called is counted as a wrong password, too */
+		size_t n = user.n < sizeof room ? user.n : sizeof room - 1;
+		memcpy(room, user.p, n);
+		aor = (str){ room, n };
+	}
+	err e = check_proof(v, aor, given, address, &p, d);
+	crypt_wipe(&p, sizeof p);
+	if (!failed(e))
+		e = check_roles(v, aor, d);
+	TRY(e);
+	vault_count_success(v, aor);
+	crypt_random(bytes, sizeof bytes);
+	token[enc_base64url(bytes, sizeof bytes, token)] = '\0';
+	struct session *s = place(v, aor);
+	*s = (struct session){ .begun = vault_unix_ms(), .used = vault_unix_ms() };
+	(void)str_to_z(aor, s->aor, sizeof s->aor);
+	hash_token(v, str_of(token), s->hash);
+	*object = describe(s, token);
+	crypt_wipe(token, sizeof token);
+	crypt_wipe(bytes, sizeof bytes);
+	return *object != NULL ? OK : ERR(NO_MEMORY);
+}
+
+static err no_session(struct diag *d)
+{
+	return diag_fail(d, ERR(SIGN_IN), "session", "sign in", "there is no such session, or it has ended");
+}
+
+err session_command(struct vault *v, const char *name, const json_t *given, const char *session, const char *address, json_t **object, struct diag *d)
+{
+	if (strcmp(name, "sign-in") == 0)
+		return sign_in(v, given, address, object, d);
+	struct session *s = find(v, session);
+	if (s == NULL)
+		return no_session(d);
+	*object = describe(s, NULL);
+	s->used = vault_unix_ms();
+	if (strcmp(name, "sign-out") == 0)
+		*s = (struct session){ 0 };
+	return *object != NULL ? OK : ERR(NO_MEMORY);
+}
+
+static void note_enabled(void *arg, const struct store_user *u)
+{
+	*(bool *)arg = u->enabled;
+}
+
+err session_author(struct vault *v, const char *session, const char *address, struct author *out, struct diag *d)
+{
+	bool enabled = false;
+	struct session *s = find(v, session);
+	if (s == NULL)
+		return no_session(d);
+	TRY(vault_store(v, d));
+	(void)failed(store_user_find(v->store, str_of(s->aor), note_enabled, &enabled));
+	if (!enabled) { /* disabled or removed since */
+		*s = (struct session){ 0 };
+		return no_session(d);
+	}
+	s->used = vault_unix_ms();
+	(void)snprintf(out->name, sizeof out->name, "sip:%s", s->aor);
+	(void)snprintf(out->address, sizeof out->address, "%s", address);
+	return rights_load(v, str_of(s->aor), &out->rights);
+}
+
+/* ---- a second factor for an administrator ---- */
+
+static err show_secret(struct call *call, str aor, const uint8_t secret[20])
+{
+	char text[ENC_BASE32_SIZE(20) + 1], url[500];
+	text[enc_base32(secret, 20, text)] = '\0';
+	(void)snprintf(url, sizeof url, "otpauth://totp/Witan:%.*s?secret=%s&issuer=Witan", STR_FMT(aor), text);
+	err e = command_add_object(call, json_pack("{s:o,s:s,s:s}", "Identity", command_json(aor), "Secret", text, "Url", url));
+	crypt_wipe(text, sizeof text);
+	crypt_wipe(url, sizeof url);
+	return e;
+}
+
+static err user_for_writing(struct call *call, char room[VAULT_AOR], str *aor)
+{
+	str given = STR("");
+	json_t *body = NULL;
+	(void)command_text(call, "Identity", &given);
+	TRY(command_user_identity(call, given, room, aor));
+	TRY(command_user_body(call, *aor, &body));
+	err e = command_reach_user(call, *aor, body, true);
+	json_decref(body);
+	return e;
+}
+
+err command_totp_enable(struct call *call)
+{
+	char room[VAULT_AOR];
+	uint8_t secret[20];
+	str aor;
+	TRY(user_for_writing(call, room, &aor));
+	crypt_random(secret, sizeof secret);
+	err e = store_credential_set(call->vault->store, aor, STR("totp"), (str){ (const char *)secret, sizeof secret });
+	if (!failed(e))
+		e = show_secret(call, aor, secret);
+	crypt_wipe(secret, sizeof secret);
+	return e;
+}
+
+err command_totp_disable(struct call *call)
+{
+	char room[VAULT_AOR];
+	str aor;
+	TRY(user_for_writing(call, room, &aor));
+	return store_credential_remove(call->vault->store, aor, STR("totp"));
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The web process: it carries lines of administrators who are elsewhere, and has no rights of its own. Long answers go in pieces, no faster than
+ * they are taken. */
+#include "role/vault/vault_priv.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { PIECE = 256 * 1024, QUEUE_HIGH = 4 * 1024 * 1024, PUMP_MS = 5, WAITING_MOST = 512 };
+
+struct reply {
+	struct list node;
+	uint64_t id;
+	uint16_t http;
+	struct buf text;
+	size_t sent;
+};
+
+struct vault_web {
+	struct vault *vault;
+	struct ipc *channel;
+	struct list replies;
+	unsigned n_waiting; /* asked, not answered yet */
+	struct timer pump;
+};
+
+static void drop(struct reply *r)
+{
+	list_remove(&r->node);
+	buf_fini(&r->text);
+	free(r);
+}
+
+static void drop_all(struct vault_web *w)
+{
+	vault_line_forget(w->vault, w, 0, true);
+	LIST_EACH(it, &w->replies)
+		drop(LIST_OF(it, struct reply, node));
+	timer_clear(loop_timers(w->vault->skel->loop), &w->pump);
+}
+
+/* ---- answers ---- */
+
+static void pump(void *arg);
+
+static void pump_later(struct vault_web *w)
+{
+	if (!timer_is_set(&w->pump))
+		(void)failed(timer_set(loop_timers(w->vault->skel->loop), &w->pump, PUMP_MS, pump, w));
+}
+
+/* false: the queue is long enough for now. */
+static bool send_pieces(struct vault_web *w, struct reply *r)
+{
+	while (ipc_queued(w->channel) < QUEUE_HIGH) {
+		str piece = str_cut(buf_str(&r->text), r->sent, r->sent + PIECE);
+		r->sent += piece.n;
+		bool last = r->sent == r->text.n;
+		if (failed(ipc_send_admin_tell(w->channel, &(struct ipc_admin_tell){ .id = r->id, .http = r->http, .is_last = last ? 1 : 0, .bytes = piece }, -1)) || last) {
+			drop(r);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void pump(void *arg)
+{
+	struct vault_web *w = arg;
+	LIST_EACH(it, &w->replies)
+		if (!send_pieces(w, LIST_OF(it, struct reply, node))) {
+			pump_later(w);
+			return;
+		}
+}
+
+static void on_done(void *arg, uint64_t id, err e, str text)
+{
+	struct vault_web *w = arg;
+	struct reply *r = calloc(1, sizeof *r);
+	w->n_waiting -= w->n_waiting != 0 ? 1 : 0;
+	if (r == NULL)
+		return; /* the web process answers by its own time limit */
+	*r = (struct reply){ .id = id, .http = failed(e) ? e.def->http : 200 };
+	buf_init(&r->text, text.n + 1);
+	buf_add(&r->text, text);
+	list_add(&w->replies, &r->node);
+	pump(w);
+}
+
+/* ---- lines ---- */
+
+static err on_ask(struct vault_web *w, str body)
+{
+	struct ipc_admin_ask m;
+	char address[80];
+	TRY(ipc_admin_ask_parse(&m, body));
+	ENSURE(w->n_waiting < WAITING_MOST, CEILING);
+	if (!str_to_z(m.address, address, sizeof address))
+		return ERR(MALFORMED);
+	w->n_waiting++;
+	vault_line(w->vault, NULL, address, m.line, &(struct line_door){ on_done, w }, m.id);
+	return OK;
+}
+
+static err on_gone(struct vault_web *w, str body)
+{
+	struct ipc_admin_gone m;
+	TRY(ipc_admin_gone_parse(&m, body));
+	vault_line_forget(w->vault, w, m.id, false);
+	LIST_EACH(it, &w->replies)
+		if (LIST_OF(it, struct reply, node)->id == m.id)
+			drop(LIST_OF(it, struct reply, node));
+	return OK;
+}
+
+static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body, int fd)
+{
+	if (type == IPC_ADMIN_ASK)
+		return on_ask(arg, body);
+	return type == IPC_ADMIN_GONE ? on_gone(arg, body) : ERR(MALFORMED);
+}
+
+static void on_close(void *arg, struct ipc *from)
+{
+	struct vault_web *w = arg;
+	drop_all(w);
+	w->vault->web = NULL;
+	free(w);
+}
+
+static const struct ipc_door door = { .on_message = on_message, .on_close = on_close };
+
+/* ---- coming and going ---- */
+
+void vault_web_certificate(struct vault *v)
+{
+	if (v->web != NULL)
+		(void)failed(vault_send_certificate(v, v->web->channel));
+}
+
+void vault_web_open(struct vault *v, int fd)
+{
+	struct vault_web *w = calloc(1, sizeof *w);
+	if (w == NULL) {
+		(void)close(fd);
+		return;
+	}
+	*w = (struct vault_web){ .vault = v };
+	list_init(&w->replies);
+	if (failed(ipc_open(v->skel->loop, fd, &door, w, &w->channel))) {
+		free(w);
+		return;
+	}
+	vault_web_close(v);
+	v->web = w;
+	vault_web_certificate(v);
+}
+
+void vault_web_close(struct vault *v)
+{
+	if (v->web == NULL)
+		return;
+	drop_all(v->web);
+	ipc_close(v->web->channel);
+	free(v->web);
+	v->web = NULL;
+}
+
+bool vault_web_is_there(const struct vault *v)
+{
+	return v->web != NULL;
+}
