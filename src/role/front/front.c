@@ -202,11 +202,11 @@ static err front_open(struct skel *s, struct diag *d)
 	s->state = f;
 	f->skel = s;
 	f->fqdn = str_of(s->fqdn);
-	list_init(&f->signs);
 	list_init(&f->links);
 	for (uint16_t i = 0; i < FRONT_MAX; i++)
 		f->peers[i] = (struct front_peer){ .front = f, .index = i };
 	config_default(&f->config);
+	TRY(identity_new(s, &f->identity));
 	TRY(crypt_new(&f->crypt));
 	crypt_mac_key(f->crypt, (str){ (const char *)s->shared_key, sizeof s->shared_key });
 	memcpy(&f->answers.tag_k0, s->shared_key + 16, 8);
@@ -225,7 +225,7 @@ static void take_channel(struct front *f, str role, unsigned index, int fd)
 	if (str_eq(role, STR("vault")))
 		e = front_vault_open(f, fd);
 	else if (str_eq(role, STR("keeper")))
-		e = front_keeper_open(f, fd);
+		e = identity_keeper_open(f->identity, fd);
 	else
 		e = front_bus_open(f, index, fd);
 	if (failed(e))
