@@ -243,7 +243,7 @@ def test_plan_says_why_each_name_is_there(made):
     assert plan["cn"] == "uc01.corp.test" and plan["eku"] == ["serverAuth"] and plan["key"] == "ec-p256"
     assert plan["why"] == [{"name": "uc01.corp.test", "rule": "G05"}, {"name": "sip.example.test", "rule": "G20"},
                            {"name": "sip.example.org", "rule": "G20"}]
-    assert not plan["exportable"] and plan["listeners"] == ["5061/tcp", "444/tcp"]
+    assert not plan["exportable"] and plan["listeners"] == ["5061/tcp"]
     assert "sip.example.org" in done("--dir", made, "plan", "certificates")
     shown, = json.loads(done("--dir", made, "Get-CsCertificate", "-As", "json"))
     assert shown["AlternativeNames"] == plan["san"]

@@ -75,8 +75,9 @@ static void send_listener(struct child *c, const char *transport, uint16_t port,
 
 static void send_listeners(struct master *m, struct child *c)
 {
-	for (unsigned port = 0; is_front(c->role) && port < PORT_N; port++)
-		send_listener(c, port_transports[port], port_number(&m->plan, port), m->ports.fds[port][c->index]);
+	for (unsigned port = 0; port < PORT_N; port++)
+		if (strcmp(c->role->name, port_rows[port].role) == 0)
+			send_listener(c, port_rows[port].transport, port_number(&m->plan, port), m->ports.fds[port][c->index]);
 	if (strcmp(c->role->name, "vault") == 0)
 		send_listener(c, "control", 0, m->ports.control);
 }
@@ -87,12 +88,17 @@ static void send_channel(struct child *to, const struct child *other, int fd)
 		&(struct ipc_channel){ .role = str_of(other->role->name), .index = (uint16_t)other->index }, fd));
 }
 
-/* Keeper and vault know fronts only. */
+/* Keeper and vault know those who face outward; fronts know each other too. */
+static bool may_talk(const struct role *a, const struct role *b)
+{
+	return (is_outward(a) && !is_outward(b)) || (!is_outward(a) && is_outward(b)) || (is_front(a) && is_front(b));
+}
+
 static void send_channels(struct master *m, struct child *c)
 {
 	int pair[2];
 	for (struct child *o = m->children; o < m->children + m->n_children; o++) {
-		if (o == c || o->channel == NULL || (!is_front(c->role) && !is_front(o->role)))
+		if (o == c || o->channel == NULL || !may_talk(c->role, o->role))
 			continue;
 		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
 			continue;
@@ -248,11 +254,18 @@ static void add(struct master *m, const struct role *role, unsigned index)
 	*c = (struct child){ .master = m, .role = role, .index = index, .slot = m->n_children };
 }
 
+unsigned children_of(const struct plan *p, const struct role *r)
+{
+	if (strcmp(r->name, "web") == 0)
+		return p->web != 0 ? 1 : 0;
+	return is_front(r) ? p->n_fronts : 1;
+}
+
 err children_init(struct master *m, const struct role *const *roles, struct diag *d)
 {
 	err e = page_make(m, 0);
 	for (; *roles != NULL; roles++)
-		for (unsigned i = 0; i < (is_front(*roles) ? m->plan.n_fronts : 1); i++)
+		for (unsigned i = 0; i < children_of(&m->plan, *roles); i++)
 			add(m, *roles, i);
 	for (unsigned i = 1; !failed(e) && i <= m->n_children; i++)
 		e = page_make(m, i);
@@ -274,11 +287,11 @@ void children_kill(struct master *m)
 	}
 }
 
-void children_drain(struct master *m, bool fronts)
+void children_drain(struct master *m, bool outward)
 {
 	for (struct child *c = m->children; c < m->children + m->n_children; c++) {
 		timer_clear(loop_timers(m->loop), &c->again);
-		if (c->channel != NULL && is_front(c->role) == fronts)
+		if (c->channel != NULL && is_outward(c->role) == outward)
 			told(ipc_send_drain(c->channel, &(struct ipc_drain){ .milliseconds = DRAIN_MS }, -1));
 	}
 }
@@ -290,11 +303,11 @@ void children_reload(struct master *m)
 			told(ipc_send_reload(c->channel, &(struct ipc_reload){ 0 }, -1));
 }
 
-unsigned children_count(const struct master *m, bool fronts)
+unsigned children_count(const struct master *m, bool outward)
 {
 	unsigned n = 0;
 	for (const struct child *c = m->children; c < m->children + m->n_children; c++)
-		n += c->pid > 0 && is_front(c->role) == fronts ? 1 : 0;
+		n += c->pid > 0 && is_outward(c->role) == outward ? 1 : 0;
 	return n;
 }
 

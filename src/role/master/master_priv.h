@@ -25,7 +25,7 @@ struct plan {
 	char fqdn[256];
 	char domains[2048];        /* comma-separated, the default first */
 	char peers[8192];          /* other servers of the topology, comma-separated */
-	uint16_t sip_tls, sip_tcp; /* 0: no such listener */
+	uint16_t sip_tls, sip_tcp, web; /* 0: no such listener; without web no such process either */
 	unsigned n_fronts;
 };
 
@@ -42,14 +42,18 @@ pid_t lock_owner(void);
 
 /* ---- port.c: listening sockets, kept for the life of the server, so that no connection is lost with a process ---- */
 
-enum { PORT_TLS, PORT_TCP, PORT_N };
+enum { PORT_TLS, PORT_TCP, PORT_WEB, PORT_N };
 
 struct ports {
 	int fds[PORT_N][FRONTS_MAX]; /* -1: none */
 	int control;
 };
 
-extern const char *const port_transports[PORT_N];
+/* Whom a port is for, and what he knows it by. */
+struct port_row {
+	const char *transport, *role;
+};
+extern const struct port_row port_rows[PORT_N];
 uint16_t port_number(const struct plan *p, unsigned port);
 
 void ports_init(struct ports *p);
@@ -89,7 +93,7 @@ struct child {
 	struct timer again;
 };
 
-enum phase { STARTING, SERVING, DRAINING_FRONTS, DRAINING_REST };
+enum phase { STARTING, SERVING, DRAINING_OUTWARD, DRAINING_REST };
 
 struct master {
 	struct loop *loop;
@@ -114,15 +118,24 @@ static inline bool is_front(const struct role *r)
 	return strcmp(r->name, "front") == 0;
 }
 
+/* Speaks with the world: it needs the others, and none of them needs it. */
+static inline bool is_outward(const struct role *r)
+{
+	return is_front(r) || strcmp(r->name, "web") == 0;
+}
+
+/* How many of this role the plan asks for. */
+unsigned children_of(const struct plan *p, const struct role *r);
+
 /* children.c */
 err children_init(struct master *m, const struct role *const *roles, struct diag *d);
 void children_start(struct master *m);
 void children_reap(struct master *m);
 void children_kill(struct master *m);
-void children_drain(struct master *m, bool fronts);
+void children_drain(struct master *m, bool outward);
 void children_reload(struct master *m);
-/* Of the fronts or of the others, how many run. */
-unsigned children_count(const struct master *m, bool fronts);
+/* Of those that face outward or of the others, how many run. */
+unsigned children_count(const struct master *m, bool outward);
 bool children_are_ready(const struct master *m);
 
 /* spawn.c: a new process with its end of a channel as descriptor 3; answers our end. */
