@@ -505,6 +505,7 @@ def test_a_client_that_goes_away_is_told_to_vault(stage):
 def test_vault_ends_under_requests(stage):
     with stage.client() as waiting, stage.client() as half:
         waiting.send(waiting.head("POST", "/api/v1/cmdlets/Get-CsNever", BEARER, b"{}") + b"{}")
+        wait_for(lambda: stage.asks, 5)
         half.send(half.head("POST", "/api/v1/cmdlets/Get-CsNever", BEARER, b"{}") + b"{}")
         wait_for(lambda: len(stage.asks) == 2, 5)
         stage.asks[1].tell(b"{\"ok\":", is_last=False)
