@@ -26,8 +26,8 @@ static err ask(const char *prompt, bool hidden, char out[SECRET_MOST], struct di
 	}
 	quiet = shown;
 	quiet.c_lflag &= ~(tcflag_t)(hidden ? ECHO : 0);
+	(void)tcsetattr(fd, TCSAFLUSH, &quiet); /* before it is asked: who types quickly is not shown either */
 	(void)dprintf(fd, "%s: ", prompt);
-	(void)tcsetattr(fd, TCSAFLUSH, &quiet);
 	ssize_t n = read(fd, out, SECRET_MOST - 1);
 	(void)tcsetattr(fd, TCSAFLUSH, &shown);
 	if (hidden)
