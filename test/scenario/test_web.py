@@ -383,10 +383,11 @@ def test_a_large_answer_to_a_slow_reader(stage):
         assert c.ask("GET", "/healthz").status == 204
 
 
+@pytest.mark.slow
 def test_more_than_the_queue_holds(stage):
     with stage.client(receive_buffer=4096) as c, stage.client() as quick:
-        c.send(c.head("POST", "/api/v1/cmdlets/Get-CsLarge", BEARER, b"{\"parameters\":{\"Pieces\":1100}}") + b"{\"parameters\":{\"Pieces\":1100}}")
-        stage.web.wait_log("limit.reached")
+        c.send(c.head("POST", "/api/v1/cmdlets/Get-CsLarge", BEARER, b"{\"parameters\":{\"Pieces\":4200}}") + b"{\"parameters\":{\"Pieces\":4200}}")
+        stage.web.wait_log("limit.reached", timeout=30)
         with pytest.raises(Closed):
             c.read()
         assert quick.ask("GET", "/healthz").status == 204

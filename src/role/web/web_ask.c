@@ -153,7 +153,7 @@ static void finish_sign_in(struct web_conn *c, unsigned http)
 			h.cookie = cookie;
 		}
 	}
-	if (http == 503) { /* an account or address is locked, or has to wait */
+	if (http == 503 || http == 429) { /* an account or address is locked, or has to wait */
 		h.status = 429;
 		h.retry_after = RETRY_AFTER;
 	}

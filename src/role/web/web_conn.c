@@ -102,7 +102,7 @@ static void bury(void *arg)
 		list_remove(&c->node);
 		web_address_leave(w, c->address);
 		tls_free(c->tls);
-		w->queued -= c->out.n;
+		w->queued -= c->out.n - c->out_at;
 		wipe(&c->in);
 		wipe(&c->out);
 		wipe(&c->x.collected);

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #define READS_PER_TURN 4
+#define DROP_FROM      (1 << 20)
 #define TAIL_STEP      65536 /* bytes of the tail that are put into the queue at a time */
 
 static void tls_up(struct web_conn *c)
@@ -145,18 +146,28 @@ static void all_sent(struct web_conn *c)
 	}
 }
 
+/* What has left is dropped now and then: dropping moves all that is behind it, and an answer may be long. */
+static void taken(struct web_conn *c, size_t n)
+{
+	c->out_at += n;
+	c->web->queued -= n;
+	if (c->out_at < c->out.n && (c->out_at < DROP_FROM || c->out_at < c->out.n / 2))
+		return;
+	buf_drop(&c->out, c->out_at);
+	c->out_at = 0;
+}
+
 static void flush(struct web_conn *c)
 {
 	refill(c);
 	while (c->out.n != 0 && c->state != WEB_DEAD) {
 		size_t n = 0;
-		enum tls_io io = tls_write(c->tls, buf_str(&c->out), &n);
+		enum tls_io io = tls_write(c->tls, str_cut(buf_str(&c->out), c->out_at, c->out.n), &n);
 		if (io == TLS_END || io == TLS_FAILED) {
 			web_conn_close(c, "the client closed");
 			return;
 		}
-		buf_drop(&c->out, n);
-		c->web->queued -= n;
+		taken(c, n);
 		if (n != 0 && c->late == WEB_LATE_READER)
 			web_conn_deadline(c, WEB_LATE_READER, WEB_READER_MS);
 		if (io != TLS_DONE) {

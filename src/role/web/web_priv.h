@@ -30,8 +30,8 @@ enum {
 	WEB_LARGE_MAX = 64, /* so many are taken in at once */
 	WEB_AHEAD_MAX = 64 << 10, /* what is read of later requests while one is answered */
 	WEB_PIPELINE = 8, /* requests of one connection that are answered in one turn, before others have theirs */
-	WEB_QUEUE_MAX = 64 << 20, /* of an answer, for a client that reads slowly */
-	WEB_QUEUES_MAX = 256 << 20, /* of all of them together */
+	WEB_QUEUE_MAX = 256 << 20, /* of an answer, for a client that reads slowly: as long as vault makes any */
+	WEB_QUEUES_MAX = 512 << 20, /* of all of them together */
 	WEB_OUT_HIGH = 256 << 10, /* more waits: no further request is looked at */
 	WEB_ASKS_MAX = 256, /* questions to vault under way */
 	WEB_ASK_QUEUE = 16 << 20, /* bytes of them that vault has not read */
@@ -116,6 +116,7 @@ struct web_conn {
 	uint64_t deadline;
 	struct list node;    /* in web->handshaking, dirty or dead */
 	struct buf in, out;
+	size_t out_at;       /* bytes of `out` that have left */
 	str tail;            /* bytes of the process' lifetime that follow `out` */
 	struct http_reader reader;
 	struct web_exchange x;
