@@ -23,7 +23,7 @@ _witan() {
 	COMPREPLY=()
 	case $before in
 	--dir) mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
-	--topology | -PasswordFile) mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
+	--topology | -PasswordFile | --password-file | --ca) mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
 	-Type) words=Default ;;
 	-As) words="table list json" ;;
 	-Enabled) words="true false" ;;

@@ -107,6 +107,8 @@ void conns_set_full(struct conns *s, bool is_full);
 err conns_listen(struct conns *s, int fd, bool secure);
 /* Closes the listeners; connections go on. */
 void conns_stop_listening(struct conns *s);
+/* The same for those without TLS alone. */
+void conns_stop_plain(struct conns *s);
 /* A connection of ours to a next hop; messages and its end come through the same door. What is sent before on_open waits for it. */
 err conns_connect(struct conns *s, const struct addr *to, bool secure, str name, struct flow *out);
 size_t conns_count(const struct conns *s);

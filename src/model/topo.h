@@ -71,7 +71,7 @@ struct topo_ports {
 	struct topo_at at;
 	uint32_t sip_tls; /* 5061 */
 	uint32_t sip_tcp; /* 0: no such listener */
-	uint32_t web;     /* 444 */
+	uint32_t web;     /* 444; 0: no such listener, and no process for it */
 };
 
 struct topo_addresses {

@@ -25,8 +25,10 @@ struct role {
 	err (*start)(struct skel *s, struct diag *d);
 	/* fd is the role's now: a connected local socket to process `role`.`index`; replaces an earlier one of the same name. */
 	void (*on_channel)(struct skel *s, str role, unsigned index, int fd);
-	/* fd is the role's now: a listening TCP socket. transport: "tls", "tcp", or "control" (AF_UNIX stream). */
+	/* fd is the role's now: a listening TCP socket. transport: "tls", "tcp", "https", or "control" (AF_UNIX stream). */
 	void (*on_listener)(struct skel *s, str transport, unsigned port, int fd);
+	/* Accept no more at this port. */
+	void (*on_listener_gone)(struct skel *s, str transport, unsigned port);
 	void (*on_reload)(struct skel *s);
 	/* Stop taking new work, finish what is under way within `ms` milliseconds, then skel_exit. NULL: exits at once. */
 	void (*drain)(struct skel *s, uint32_t ms);

@@ -68,7 +68,7 @@ def mode(path):
 def test_init_makes_what_the_server_needs(made):
     assert (made / "topology.yaml").read_text() == (
         "organization: example.test\nsip-domains: [example.test, example.org]\ninternal-domain: corp.test\ncertificates: {key: ec-p256}\n"
-        "sites:\n  - name: Main\n    pools:\n      - pool: uc01.corp.test\n        role: standard-edition\n")
+        "sites:\n  - name: Main\n    pools:\n      - pool: uc01.corp.test\n        role: standard-edition\n        ports: {web: 0}\n")
     for name in ("uc01.corp.test", "sip.example.test", "sip.example.org"):
         assert verify(made, name).returncode == 0
     assert verify(made, "sip.example.net").returncode != 0
@@ -243,7 +243,7 @@ def test_plan_says_why_each_name_is_there(made):
     assert plan["cn"] == "uc01.corp.test" and plan["eku"] == ["serverAuth"] and plan["key"] == "ec-p256"
     assert plan["why"] == [{"name": "uc01.corp.test", "rule": "G05"}, {"name": "sip.example.test", "rule": "G20"},
                            {"name": "sip.example.org", "rule": "G20"}]
-    assert not plan["exportable"] and plan["listeners"] == ["5061/tcp", "444/tcp"]
+    assert not plan["exportable"] and plan["listeners"] == ["5061/tcp"]
     assert "sip.example.org" in done("--dir", made, "plan", "certificates")
     shown, = json.loads(done("--dir", made, "Get-CsCertificate", "-As", "json"))
     assert shown["AlternativeNames"] == plan["san"]

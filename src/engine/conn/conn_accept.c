@@ -158,13 +158,24 @@ void conn_on_accept(void *arg, unsigned events)
 	}
 }
 
+/* A place that was never used, or whose listener the loop has forgotten. */
+static struct conn_listener *free_listener(struct conns *s)
+{
+	for (size_t i = 0; i < s->n_listeners; i++)
+		if (!s->listeners[i].open && s->listeners[i].fd < 0)
+			return &s->listeners[i];
+	return s->n_listeners < CONN_LISTENERS ? &s->listeners[s->n_listeners] : NULL;
+}
+
 err conns_listen(struct conns *s, int fd, bool secure)
 {
-	ENSURE(s->n_listeners < CONN_LISTENERS, CEILING);
-	struct conn_listener *l = &s->listeners[s->n_listeners];
-	*l = (struct conn_listener){ .set = s, .fd = fd, .secure = secure, .open = true };
+	struct conn_listener *l = free_listener(s);
+	ENSURE(l != NULL, CEILING);
+	*l = (struct conn_listener){ .set = s, .fd = fd, .secure = secure };
 	TRY(watch_open(s->c.loop, &l->watch, fd, conn_on_accept, l));
-	s->n_listeners++;
+	l->open = true;
+	if (l == &s->listeners[s->n_listeners])
+		s->n_listeners++;
 	if (s->spare_fd < 0)
 		s->spare_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (!secure || s->tls != NULL)
@@ -176,13 +187,17 @@ static void listener_closed(void *arg)
 {
 	struct conn_listener *l = arg;
 	net_close(l->fd);
+	l->fd = -1;
 }
 
-void conns_stop_listening(struct conns *s)
+static void stop_listening(struct conns *s, bool secure_too)
 {
+	int rest = -1;
 	for (size_t i = 0; i < s->n_listeners; i++) {
 		struct conn_listener *l = &s->listeners[i];
-		if (!l->open)
+		if (l->open && l->secure && !secure_too)
+			rest = l->fd;
+		if (!l->open || (l->secure && !secure_too))
 			continue;
 		l->open = false;
 		timer_clear(loop_timers(s->c.loop), &l->pause);
@@ -191,7 +206,17 @@ void conns_stop_listening(struct conns *s)
 	/* the spare may be a duplicate of a listener: it would keep the port open */
 	if (s->spare_fd >= 0)
 		(void)close(s->spare_fd);
-	s->spare_fd = -1;
+	s->spare_fd = rest >= 0 ? fcntl(rest, F_DUPFD_CLOEXEC, 0) : -1;
+}
+
+void conns_stop_listening(struct conns *s)
+{
+	stop_listening(s, true);
+}
+
+void conns_stop_plain(struct conns *s)
+{
+	stop_listening(s, false);
 }
 
 err conns_connect(struct conns *s, const struct addr *to, bool secure, str name, struct flow *out)

@@ -285,11 +285,12 @@ static err edges(struct topo_reader *r)
 static const struct {
 	uint32_t port, roles, collocated;
 	const char *what;
+	bool is_web; /* of the same process that "web" is the port of */
 } fixed_ports[] = {
 	{ 80, WEB_ROLES, 0, "web services" },
-	{ 443, WEB_ROLES | 1u << TOPO_EDGE, 0, "web services" },
-	{ 8080, WEB_ROLES, 0, "external web services" },
-	{ 4443, WEB_ROLES | 1u << TOPO_EDGE, 0, "external web services or replication" },
+	{ 443, WEB_ROLES | 1u << TOPO_EDGE, 0, "web services", true },
+	{ 8080, WEB_ROLES, 0, "external web services", true },
+	{ 4443, WEB_ROLES | 1u << TOPO_EDGE, 0, "external web services or replication", true },
 	{ 5070, 1u << TOPO_MEDIATION, TOPO_COLLOCATED_MEDIATION, "mediation" },
 	{ 5067, 1u << TOPO_MEDIATION, TOPO_COLLOCATED_MEDIATION, "mediation" },
 	{ 5068, 1u << TOPO_MEDIATION, TOPO_COLLOCATED_MEDIATION, "mediation" },
@@ -305,7 +306,8 @@ static err check_port(struct topo_reader *r, const struct topo_pool *pool, const
 	for (size_t i = 0; i < sizeof fixed_ports / sizeof *fixed_ports; i++) {
 		bool has = (fixed_ports[i].roles & 1u << pool->role) != 0 ||
 			   (fixed_ports[i].collocated & pool->collocated) != 0;
-		if (has && fixed_ports[i].port == port)
+		bool is_own = fixed_ports[i].is_web && strcmp(name, "web") == 0 && pool->role != TOPO_EDGE;
+		if (has && !is_own && fixed_ports[i].port == port)
 			return topo_refuse(r, ERR(REFUSED), pool->ports.at, "choose another port",
 				"%s: %u is taken on the same host by %s", name, port, fixed_ports[i].what);
 	}

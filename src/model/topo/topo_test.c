@@ -267,6 +267,8 @@ static const struct {
 		"\"sip-tls\" takes a number from 1 to 65535" },
 	{ SITE("{pool: se.i.ad, role: standard-edition, ports: {sip-tls: '5061'}}"), "t.yaml:4:84",
 		"\"sip-tls\" takes a number" },
+	{ SITE("{pool: se.i.ad, role: standard-edition, ports: {web: 65536}}"), "t.yaml:4:80",
+		"\"web\" takes a number from 0 to 65535" },
 	{ SITE("{pool: se.i.ad, role: standard-edition, ports: {sip-tcp: 0}}"), "t.yaml:4:84",
 		"\"sip-tcp\" takes a number" },
 	{ SITE("{pool: se.i.ad, role: standard-edition, front-processes: 0}"), "t.yaml:4:84",

@@ -34,6 +34,8 @@ err control_open(struct control *c, const char *dir, struct diag *d);
 void control_close(struct control *c);
 /* Sends {"command":name,"parameters":parameters}. */
 err control_ask(struct control *c, const char *name, json_t *parameters, struct diag *d);
+/* Sends any line. */
+err control_send(struct control *c, const json_t *line, struct diag *d);
 /* The next line; the caller drops *out. CLOSED at the end. */
 err control_read(struct control *c, json_t **out, struct diag *d);
 /* An answer as err: OK, or the refusal with its reason in d. */

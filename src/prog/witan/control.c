@@ -52,11 +52,9 @@ static err gone(struct diag *d)
 	return diag_fail(d, ERR(CLOSED), "control socket", "look at the server's log and try again", "the server has closed the connection");
 }
 
-err control_ask(struct control *c, const char *name, json_t *parameters, struct diag *d)
+err control_send(struct control *c, const json_t *line, struct diag *d)
 {
-	json_t *line = json_pack("{s:s,s:O}", "command", name, "parameters", parameters);
-	char *text = line != NULL ? json_dumps(line, JSON_COMPACT) : NULL;
-	json_decref(line);
+	char *text = json_dumps(line, JSON_COMPACT);
 	ENSURE(text != NULL, NO_MEMORY);
 	size_t n = strlen(text);
 	text[n++] = '\n'; /* where the NUL was */
@@ -70,6 +68,15 @@ err control_ask(struct control *c, const char *name, json_t *parameters, struct 
 	}
 	explicit_bzero(text, n);
 	free(text);
+	return e;
+}
+
+err control_ask(struct control *c, const char *name, json_t *parameters, struct diag *d)
+{
+	json_t *line = json_pack("{s:s,s:O}", "command", name, "parameters", parameters);
+	ENSURE(line != NULL, NO_MEMORY);
+	err e = control_send(c, line, d);
+	json_decref(line);
 	return e;
 }
 

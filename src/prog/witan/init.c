@@ -25,9 +25,10 @@
 
 /* ---- who owns what ---- */
 
-enum owner { OWNER_SELF, OWNER_KEEPER, OWNER_VAULT, OWNER_FRONT, OWNER_N };
+enum owner { OWNER_SELF, OWNER_KEEPER, OWNER_VAULT, OWNER_FRONT, OWNER_WEB, OWNER_N };
 
-static const char *const owner_users[OWNER_N] = { NULL, "witan-keeper", "witan-vault", "witan-front" };
+static const char *const owner_users[OWNER_N] = { NULL, "witan-keeper", "witan-vault", "witan-front",
+	"witan-web" };
 
 static const struct {
 	const char *path;
@@ -251,6 +252,8 @@ static void report(const struct init *in)
 		"server:           %.*s, SIP over TLS on port %u", STR_FMT(in->host.server->fqdn), pool->ports.sip_tls);
 	if (pool->ports.sip_tcp != 0)
 		(void)printf(", SIP over TCP on port %u", pool->ports.sip_tcp);
+	if (pool->ports.web != 0)
+		(void)printf("\nmanagement:       https://%.*s:%u", STR_FMT(in->host.server->fqdn), pool->ports.web);
 	(void)printf("\nSIP domains:     ");
 	TOPO_EACH (domain, in->topo.sip_domains)
 		(void)printf(" %.*s", STR_FMT(*domain));
@@ -307,6 +310,8 @@ int init_main(int argc, char **argv, const char *dir)
 			65535 },
 		{ "--port-sip-tcp", WITAN_NUMBER, &in.port_sip_tcp, "PORT",
 			"SIP over TCP too (1 to 65535; default: not at all)", 65535 },
+		{ "--port-web", WITAN_NUMBER, &in.port_web, "PORT",
+			"HTTPS for administrators (1 to 65535; default: not at all)", 65535 },
 		{ "--front-processes", WITAN_NUMBER, &in.front_processes, "N",
 			"processes that handle SIP (1 to 64; default: 1)", 64 },
 		{ "--key", WITAN_TEXT, &in.key, "TYPE", "rsa-2048 (default), rsa-3072, rsa-4096, ec-p256 or ec-p384",

@@ -4,12 +4,13 @@
 #include "role/keeper.h"
 #include "role/master.h"
 #include "role/vault.h"
+#include "role/web.h"
 
 #include <stdio.h>
 #include <string.h>
 
 /* In the order in which they are started. */
-static const struct role *const roles[] = { &role_keeper, &role_vault, &role_front, NULL };
+static const struct role *const roles[] = { &role_keeper, &role_vault, &role_front, &role_web, NULL };
 
 static const char help[] =
 	"witand - the Witan server\n"

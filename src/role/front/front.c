@@ -202,11 +202,11 @@ static err front_open(struct skel *s, struct diag *d)
 	s->state = f;
 	f->skel = s;
 	f->fqdn = str_of(s->fqdn);
-	list_init(&f->signs);
 	list_init(&f->links);
 	for (uint16_t i = 0; i < FRONT_MAX; i++)
 		f->peers[i] = (struct front_peer){ .front = f, .index = i };
 	config_default(&f->config);
+	TRY(identity_new(s, &f->identity));
 	TRY(crypt_new(&f->crypt));
 	crypt_mac_key(f->crypt, (str){ (const char *)s->shared_key, sizeof s->shared_key });
 	memcpy(&f->answers.tag_k0, s->shared_key + 16, 8);
@@ -225,7 +225,7 @@ static void take_channel(struct front *f, str role, unsigned index, int fd)
 	if (str_eq(role, STR("vault")))
 		e = front_vault_open(f, fd);
 	else if (str_eq(role, STR("keeper")))
-		e = front_keeper_open(f, fd);
+		e = identity_keeper_open(f->identity, fd);
 	else
 		e = front_bus_open(f, index, fd);
 	if (failed(e))
@@ -297,6 +297,21 @@ static void on_listener(struct skel *s, str transport, unsigned port, int fd)
 		keep_for_start(f, transport, port, fd, true);
 }
 
+/* Only the plain port comes and goes while the server runs. */
+static void on_listener_gone(struct skel *s, str transport, unsigned port)
+{
+	struct front *f = s->state;
+	f->port_tcp = 0;
+	for (unsigned i = 0; i < f->n_early; i++)
+		if (f->early[i].is_listener && str_eq(str_of(f->early[i].role), transport)) {
+			net_close(f->early[i].fd);
+			f->early[i--] = f->early[--f->n_early];
+		}
+	if (f->has_rooms)
+		conns_stop_plain(f->conns);
+	LOG(&s->log, LISTENER_CLOSED, LOG_STR("transport", transport), LOG_INT("port", port));
+}
+
 static void drain_end(struct front *f)
 {
 	/* not freed: the loop still knows the listeners and connections in this turn, which is the last */
@@ -338,5 +353,6 @@ const struct role role_front = {
 	.start = front_start,
 	.on_channel = on_channel,
 	.on_listener = on_listener,
+	.on_listener_gone = on_listener_gone,
 	.drain = front_drain,
 };

@@ -10,6 +10,7 @@
 #include "model/config.h"
 #include "os/dns.h"
 #include "role/front.h"
+#include "role/identity.h"
 #include "service/auth.h"
 #include "service/peer.h"
 #include "service/reg.h"
@@ -55,7 +56,8 @@ struct front {
 	struct route *route;
 	struct answers answers;
 	void *states[FRONT_STAGES];
-	struct ipc *vault, *keeper;
+	struct ipc *vault;
+	struct identity *identity;
 	bool has_rooms, has_certificate, has_snapshot, ready, draining;
 	struct front_peer peers[FRONT_MAX];
 	struct front_early early[FRONT_MAX + 8];
@@ -64,9 +66,6 @@ struct front {
 	struct list links;    /* connections of ours to other servers */
 	size_t n_links;
 	struct loop_task link_task;
-	struct list signs;    /* asked and not answered */
-	uint64_t next_sign;
-	size_t n_signs;
 	uint16_t port_tls, port_tcp;
 	str fqdn;
 	struct timer watch_timer; /* looks after memory and the certificate's end */
@@ -94,10 +93,6 @@ void front_watch(void *arg);
 err front_vault_open(struct front *f, int fd);
 void front_tell_failure(void *arg, str aor, const struct addr *from);
 void front_tell_success(void *arg, str aor);
-
-/* front_keeper.c */
-err front_keeper_open(struct front *f, int fd);
-struct tls_signer front_signer(struct front *f);
 
 /* front_hop.c */
 bool front_is_peer_uri(void *arg, const struct uri *u);

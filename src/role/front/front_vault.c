@@ -57,21 +57,11 @@ static err on_snapshot_end(struct front *f, str body)
 /* A certificate that cannot be used leaves the one before in its place. */
 static err on_certificate(struct front *f, str body)
 {
-	struct ipc_certificate m;
-	struct diag d = { 0 };
 	struct tls_server *tls;
-	TRY(ipc_certificate_parse(&m, body));
-	ENSURE(m.ticket_keys.n == 80, MALFORMED);
-	if (peers_count(f->peers_known) == 0)
-		m.ca_pem = STR(""); /* nobody could present a certificate that means anything: it is not asked for */
-	err e = tls_server_new(&(const struct tls_config){ .chain_pem = m.chain_pem, .ca_pem = m.ca_pem,
-				       .ticket_keys = m.ticket_keys.p, .signer = front_signer(f) },
-		f->skel->loop, &tls, &d);
-	if (failed(e)) {
-		LOG(&f->skel->log, SERVER_REFUSED, LOG_Z("where", d.where), LOG_Z("what", d.what), LOG_Z("remedy", d.remedy));
+	/* without other servers nobody could present a certificate that means anything: it is not asked for */
+	TRY(identity_read(f->identity, body, peers_count(f->peers_known) != 0, &tls));
+	if (tls == NULL)
 		return OK;
-	}
-	LOG(&f->skel->log, TLS_CERTIFICATE, LOG_STR("usage", m.usage), LOG_INT("expires", tls_server_expires(tls)));
 	conns_set_tls(f->conns, tls);
 	tls_server_unref(f->tls);
 	f->tls = tls;

@@ -12,7 +12,8 @@ struct peer {
 	struct list node;
 	struct keeper *keeper;
 	struct ipc *channel;
-	unsigned index; /* of the front */
+	char role[8]; /* "front" or "web" */
+	unsigned index;
 };
 
 struct keeper {
@@ -64,7 +65,7 @@ static void keeper_reload(struct skel *s)
 	LOG(&s->log, KEYS_READ, LOG_INT("keys", k->keys.n));
 }
 
-/* ---- fronts ---- */
+/* ---- who asks ---- */
 
 #define SEEK_MS 100
 
@@ -100,7 +101,7 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 	err e = sign(p->keeper, &m, out, &n);
 	if (failed(e)) {
 		n = 0;
-		LOG(&s->log, SIGN_REFUSED, LOG_ERR(e), LOG_INT("front", p->index), LOG_INT("kind", m.kind),
+		LOG(&s->log, SIGN_REFUSED, LOG_ERR(e), LOG_Z("from", p->role), LOG_INT("index", p->index), LOG_INT("kind", m.kind),
 			LOG_INT("bytes", m.input.n));
 	} else {
 		meter_add(s->meter, METER_TLS_SIGNED, 1);
@@ -119,13 +120,13 @@ static void on_close(void *arg, struct ipc *from)
 	peer_remove(arg);
 }
 
-static const struct ipc_door front_door = { on_message, on_close };
+static const struct ipc_door peer_door = { on_message, on_close };
 
-static void forget(struct keeper *k, unsigned index)
+static void forget(struct keeper *k, str role, unsigned index)
 {
 	LIST_EACH (it, &k->peers) {
 		struct peer *p = LIST_OF(it, struct peer, node);
-		if (p->index != index)
+		if (p->index != index || !str_eq(str_of(p->role), role))
 			continue;
 		ipc_close(p->channel);
 		peer_remove(p);
@@ -135,14 +136,16 @@ static void forget(struct keeper *k, unsigned index)
 static void keeper_on_channel(struct skel *s, str role, unsigned index, int fd)
 {
 	struct keeper *k = s->state;
-	struct peer *p = str_eq(role, STR("front")) ? calloc(1, sizeof *p) : NULL;
+	bool may_ask = str_eq(role, STR("front")) || str_eq(role, STR("web"));
+	struct peer *p = may_ask ? calloc(1, sizeof *p) : NULL;
 	if (p == NULL) {
 		(void)close(fd);
 		return;
 	}
-	forget(k, index);
+	forget(k, role, index);
 	*p = (struct peer){ .keeper = k, .index = index };
-	err e = ipc_open(s->loop, fd, &front_door, p, &p->channel);
+	(void)str_to_z(role, p->role, sizeof p->role);
+	err e = ipc_open(s->loop, fd, &peer_door, p, &p->channel);
 	if (!failed(e)) {
 		list_add(&k->peers, &p->node);
 		return;

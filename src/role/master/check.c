@@ -169,6 +169,8 @@ static err check_users(struct check *c, struct diag *d)
 {
 	for (const struct role *const *r = c->roles; geteuid() == 0 && *r != NULL; r++) {
 		const char *user = (*r)->jail->user;
+		if (c->has_plan && children_of(&c->plan, *r) == 0)
+			continue;
 		if (user != NULL && getpwnam(user) == NULL)
 			return diag_fail(d, ERR(ABSENT), "users",
 				"create it: useradd --system --no-create-home --shell /usr/sbin/nologin NAME",

@@ -75,8 +75,9 @@ static void send_listener(struct child *c, const char *transport, uint16_t port,
 
 static void send_listeners(struct master *m, struct child *c)
 {
-	for (unsigned port = 0; is_front(c->role) && port < PORT_N; port++)
-		send_listener(c, port_transports[port], port_number(&m->plan, port), m->ports.fds[port][c->index]);
+	for (unsigned port = 0; port < PORT_N; port++)
+		if (strcmp(c->role->name, port_rows[port].role) == 0)
+			send_listener(c, port_rows[port].transport, port_number(&m->plan, port), m->ports.fds[port][c->index]);
 	if (strcmp(c->role->name, "vault") == 0)
 		send_listener(c, "control", 0, m->ports.control);
 }
@@ -87,12 +88,17 @@ static void send_channel(struct child *to, const struct child *other, int fd)
 		&(struct ipc_channel){ .role = str_of(other->role->name), .index = (uint16_t)other->index }, fd));
 }
 
-/* Keeper and vault know fronts only. */
+/* Keeper and vault know those who face outward; fronts know each other too. */
+static bool may_talk(const struct role *a, const struct role *b)
+{
+	return (is_outward(a) && !is_outward(b)) || (!is_outward(a) && is_outward(b)) || (is_front(a) && is_front(b));
+}
+
 static void send_channels(struct master *m, struct child *c)
 {
 	int pair[2];
 	for (struct child *o = m->children; o < m->children + m->n_children; o++) {
-		if (o == c || o->channel == NULL || (!is_front(c->role) && !is_front(o->role)))
+		if (o == c || o->channel == NULL || !may_talk(c->role, o->role))
 			continue;
 		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
 			continue;
@@ -141,11 +147,32 @@ static err on_refused(struct child *c, str body)
 	return OK;
 }
 
+static err on_process_want(struct child *c, str body)
+{
+	struct ipc_process_want m;
+	TRY(ipc_process_want_parse(&m, body));
+	children_want(c->master, &m);
+	return OK;
+}
+
+static err on_service_port(struct child *c, str body)
+{
+	struct ipc_service_port m;
+	TRY(ipc_service_port_parse(&m, body));
+	ENSURE(str_eq(m.transport, str_of(port_rows[PORT_TCP].transport)), MALFORMED);
+	children_set_port(c->master, PORT_TCP, m.port);
+	return OK;
+}
+
 static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body, int fd)
 {
 	struct child *c = arg;
 	if (fd >= 0)
 		(void)close(fd);
+	if (strcmp(c->role->name, "vault") == 0 && type == IPC_PROCESS_WANT)
+		return on_process_want(c, body);
+	if (strcmp(c->role->name, "vault") == 0 && type == IPC_SERVICE_PORT)
+		return on_service_port(c, body);
 	if (type == IPC_READY)
 		return on_ready(c, body);
 	if (type == IPC_REFUSED)
@@ -226,6 +253,11 @@ static void bury(struct child *c, int status)
 		master_on_gone(m);
 		return;
 	}
+	if (c->is_unwanted) {
+		LOG(&m->log, PROCESS_STOPPED, LOG_Z("role", c->role->name), LOG_INT("index", c->index), LOG_INT("pid", c->pid));
+		c->pid = 0;
+		return;
+	}
 	log_death(c, status, lived);
 	meter_add(m->pages[0], METER_PROCESS_RESTARTS, 1);
 	start_later(c, backoff_next(&c->wait, lived));
@@ -240,6 +272,65 @@ void children_reap(struct master *m)
 	}
 }
 
+/* ---- what administrators ask for ---- */
+
+static void want(struct child *c, bool runs)
+{
+	if (runs && c->is_unwanted && c->pid == 0) {
+		c->is_unwanted = false;
+		start(c);
+	} else if (runs) {
+		c->is_unwanted = false; /* still ending: it is started again when it has */
+	} else if (!c->is_unwanted) {
+		c->is_unwanted = true;
+		timer_clear(loop_timers(c->master->loop), &c->again);
+		if (c->channel != NULL)
+			told(ipc_send_drain(c->channel, &(struct ipc_drain){ .milliseconds = DRAIN_MS }, -1));
+	}
+}
+
+void children_want(struct master *m, const struct ipc_process_want *w)
+{
+	for (struct child *c = m->children; m->phase == SERVING && c < m->children + m->n_children; c++)
+		if (is_outward(c->role) && str_eq(str_of(c->role->name), w->role) && c->index == w->index)
+			want(c, w->runs != 0);
+}
+
+static void tell_port(struct master *m, unsigned port, bool gone)
+{
+	for (struct child *c = m->children; c < m->children + m->n_children; c++) {
+		if (c->channel == NULL || strcmp(c->role->name, port_rows[port].role) != 0)
+			continue;
+		if (gone)
+			told(ipc_send_listener_gone(c->channel, &(struct ipc_listener_gone){ .transport = str_of(port_rows[port].transport),
+				.port = port_number(&m->plan, port) }, -1));
+		else
+			send_listener(c, port_rows[port].transport, port_number(&m->plan, port), m->ports.fds[port][c->index]);
+	}
+}
+
+/* What an administrator has set holds over the document; a port that cannot be opened is told, and stays closed. */
+void children_set_port(struct master *m, unsigned port, uint16_t number)
+{
+	struct diag d = { 0 };
+	if (port_number(&m->plan, port) == number || m->phase > SERVING)
+		return;
+	if (port_number(&m->plan, port) != 0) {
+		ports_close_one(&m->ports, port);
+		tell_port(m, port, true);
+	}
+	m->plan.sip_tcp = number;
+	if (number == 0)
+		return;
+	err e = ports_open_one(&m->ports, &m->plan, port, &d);
+	if (failed(e)) {
+		LOG(&m->log, LISTENER_FAILED, LOG_Z("transport", port_rows[port].transport), LOG_INT("port", number), LOG_Z("why", d.what), LOG_Z("remedy", d.remedy));
+		m->plan.sip_tcp = 0;
+		return;
+	}
+	tell_port(m, port, false);
+}
+
 /* ---- all of them ---- */
 
 static void add(struct master *m, const struct role *role, unsigned index)
@@ -248,11 +339,18 @@ static void add(struct master *m, const struct role *role, unsigned index)
 	*c = (struct child){ .master = m, .role = role, .index = index, .slot = m->n_children };
 }
 
+unsigned children_of(const struct plan *p, const struct role *r)
+{
+	if (strcmp(r->name, "web") == 0)
+		return p->web != 0 ? 1 : 0;
+	return is_front(r) ? p->n_fronts : 1;
+}
+
 err children_init(struct master *m, const struct role *const *roles, struct diag *d)
 {
 	err e = page_make(m, 0);
 	for (; *roles != NULL; roles++)
-		for (unsigned i = 0; i < (is_front(*roles) ? m->plan.n_fronts : 1); i++)
+		for (unsigned i = 0; i < children_of(&m->plan, *roles); i++)
 			add(m, *roles, i);
 	for (unsigned i = 1; !failed(e) && i <= m->n_children; i++)
 		e = page_make(m, i);
@@ -274,11 +372,11 @@ void children_kill(struct master *m)
 	}
 }
 
-void children_drain(struct master *m, bool fronts)
+void children_drain(struct master *m, bool outward)
 {
 	for (struct child *c = m->children; c < m->children + m->n_children; c++) {
 		timer_clear(loop_timers(m->loop), &c->again);
-		if (c->channel != NULL && is_front(c->role) == fronts)
+		if (c->channel != NULL && is_outward(c->role) == outward)
 			told(ipc_send_drain(c->channel, &(struct ipc_drain){ .milliseconds = DRAIN_MS }, -1));
 	}
 }
@@ -290,11 +388,11 @@ void children_reload(struct master *m)
 			told(ipc_send_reload(c->channel, &(struct ipc_reload){ 0 }, -1));
 }
 
-unsigned children_count(const struct master *m, bool fronts)
+unsigned children_count(const struct master *m, bool outward)
 {
 	unsigned n = 0;
 	for (const struct child *c = m->children; c < m->children + m->n_children; c++)
-		n += c->pid > 0 && is_front(c->role) == fronts ? 1 : 0;
+		n += c->pid > 0 && is_outward(c->role) == outward ? 1 : 0;
 	return n;
 }
 

@@ -23,7 +23,7 @@ static void on_drain_over(void *arg)
 
 static void next_phase(struct master *m)
 {
-	if (m->phase == DRAINING_FRONTS && children_count(m, true) == 0) {
+	if (m->phase == DRAINING_OUTWARD && children_count(m, true) == 0) {
 		m->phase = DRAINING_REST;
 		children_drain(m, false);
 	}
@@ -36,14 +36,14 @@ void master_on_gone(struct master *m)
 	next_phase(m);
 }
 
-/* Fronts go first: what they still have to do needs the others. */
+/* Those who speak with the world go first: what they still have to do needs the others. */
 static void drain(struct master *m)
 {
 	if (m->phase > SERVING) {
 		children_kill(m); /* asked twice */
 		return;
 	}
-	m->phase = DRAINING_FRONTS;
+	m->phase = DRAINING_OUTWARD;
 	LOG(&m->log, SERVER_DRAINING, LOG_INT("milliseconds", DRAIN_MS));
 	notify_tell(&m->notify, "STOPPING=1");
 	ports_close(&m->ports);
@@ -77,16 +77,17 @@ void master_on_ready(struct master *m)
 		return;
 	m->phase = SERVING;
 	timer_clear(loop_timers(m->loop), &m->deadline);
-	struct log_field fields[] = {
+	struct log_field fields[7] = {
 		LOG_Z("dir", m->dir),
 		LOG_Z("fqdn", m->plan.fqdn),
 		LOG_INT("fronts", m->plan.n_fronts),
 		LOG_INT("sip-tls", m->plan.sip_tls),
-		LOG_INT("sip-tcp", m->plan.sip_tcp),
-		{ .key = NULL },
 	};
-	if (m->plan.sip_tcp == 0)
-		fields[4].key = NULL;
+	unsigned n = 4;
+	if (m->plan.sip_tcp != 0)
+		fields[n++] = LOG_INT("sip-tcp", m->plan.sip_tcp);
+	if (m->plan.web != 0)
+		fields[n++] = LOG_INT("web", m->plan.web);
 	log_write(&m->log, EV_SERVER_READY, fields);
 	notify_tell(&m->notify, "READY=1\nSTATUS=serving");
 }
@@ -114,7 +115,7 @@ static void on_child(void *arg)
 static bool is_same(const struct plan *a, const struct plan *b)
 {
 	return strcmp(a->fqdn, b->fqdn) == 0 && strcmp(a->domains, b->domains) == 0 &&
-	       strcmp(a->peers, b->peers) == 0 && a->sip_tls == b->sip_tls && a->sip_tcp == b->sip_tcp &&
+	       strcmp(a->peers, b->peers) == 0 && a->sip_tls == b->sip_tls && a->sip_tcp == b->sip_tcp && a->web == b->web &&
 	       a->n_fronts == b->n_fronts;
 }
 
@@ -136,7 +137,7 @@ static void on_reload(void *arg)
 	if (failed(e))
 		LOG(&m->log, SERVER_REFUSED, LOG_ERR(e), LOG_Z("where", d.where), LOG_Z("reason", d.what),
 			LOG_Z("remedy", d.remedy));
-	else if (!is_same(&fresh, &m->plan))
+	else if (!is_same(&fresh, &m->document))
 		LOG(&m->log, SERVER_STALE, LOG_Z("where", "topology.yaml"), LOG_Z("remedy", "restart the server"));
 	children_reload(m);
 	LOG(&m->log, SERVER_RELOADED);
@@ -169,6 +170,7 @@ static err prepare(struct master *m, const char *dir, const struct role *const *
 		return diag_fail(d, ERR(SYSTEM), "/proc/self/exe", "mount /proc", "cannot open the program: %s",
 			strerror(errno));
 	TRY(plan_read(&m->plan, d));
+	m->document = m->plan;
 	TRY(ports_open(&m->ports, &m->plan, d));
 	TRY(children_init(m, roles, d));
 	crypt_random(m->shared_key, sizeof m->shared_key);

@@ -25,7 +25,7 @@ struct plan {
 	char fqdn[256];
 	char domains[2048];        /* comma-separated, the default first */
 	char peers[8192];          /* other servers of the topology, comma-separated */
-	uint16_t sip_tls, sip_tcp; /* 0: no such listener */
+	uint16_t sip_tls, sip_tcp, web; /* 0: no such listener; without web no such process either */
 	unsigned n_fronts;
 };
 
@@ -42,19 +42,26 @@ pid_t lock_owner(void);
 
 /* ---- port.c: listening sockets, kept for the life of the server, so that no connection is lost with a process ---- */
 
-enum { PORT_TLS, PORT_TCP, PORT_N };
+enum { PORT_TLS, PORT_TCP, PORT_WEB, PORT_N };
 
 struct ports {
 	int fds[PORT_N][FRONTS_MAX]; /* -1: none */
 	int control;
 };
 
-extern const char *const port_transports[PORT_N];
+/* Whom a port is for, and what he knows it by. */
+struct port_row {
+	const char *transport, *role;
+};
+extern const struct port_row port_rows[PORT_N];
 uint16_t port_number(const struct plan *p, unsigned port);
 
 void ports_init(struct ports *p);
 err ports_open(struct ports *p, const struct plan *plan, struct diag *d);
 void ports_close(struct ports *p);
+/* One port of the plan, opened and closed while the server runs. */
+err ports_open_one(struct ports *p, const struct plan *plan, unsigned port, struct diag *d);
+void ports_close_one(struct ports *p, unsigned port);
 
 /* ---- notify.c: the service manager, where there is one (sd_notify(3)) ---- */
 
@@ -84,17 +91,19 @@ struct child {
 	pid_t pid;            /* 0: it does not run */
 	struct ipc *channel;  /* NULL: none */
 	bool is_ready, is_refused;
+	bool is_unwanted; /* an administrator has stopped it: it is not started again by itself */
 	uint64_t since; /* when it was started */
 	unsigned wait;  /* of backoff_next */
 	struct timer again;
 };
 
-enum phase { STARTING, SERVING, DRAINING_FRONTS, DRAINING_REST };
+enum phase { STARTING, SERVING, DRAINING_OUTWARD, DRAINING_REST };
 
 struct master {
 	struct loop *loop;
 	struct log log;
 	struct plan plan;
+	struct plan document; /* as topology.yaml said at the start; plan differs by what administrators have set since */
 	struct ports ports;
 	struct notify notify;
 	enum phase phase;
@@ -114,16 +123,29 @@ static inline bool is_front(const struct role *r)
 	return strcmp(r->name, "front") == 0;
 }
 
+/* Speaks with the world: it needs the others, and none of them needs it. */
+static inline bool is_outward(const struct role *r)
+{
+	return is_front(r) || strcmp(r->name, "web") == 0;
+}
+
+/* How many of this role the plan asks for. */
+unsigned children_of(const struct plan *p, const struct role *r);
+
 /* children.c */
 err children_init(struct master *m, const struct role *const *roles, struct diag *d);
 void children_start(struct master *m);
 void children_reap(struct master *m);
 void children_kill(struct master *m);
-void children_drain(struct master *m, bool fronts);
+void children_drain(struct master *m, bool outward);
 void children_reload(struct master *m);
-/* Of the fronts or of the others, how many run. */
-unsigned children_count(const struct master *m, bool fronts);
+/* Of those that face outward or of the others, how many run. */
+unsigned children_count(const struct master *m, bool outward);
 bool children_are_ready(const struct master *m);
+
+/* What vault asks for in the name of administrators. */
+void children_want(struct master *m, const struct ipc_process_want *w);
+void children_set_port(struct master *m, unsigned port, uint16_t number);
 
 /* spawn.c: a new process with its end of a channel as descriptor 3; answers our end. */
 err spawn(const struct master *m, const struct role *role, unsigned index, pid_t *pid, int *fd);

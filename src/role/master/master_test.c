@@ -98,11 +98,17 @@ static void plans(void **state)
 	assert_int_equal(p.sip_tls, 5061);
 	assert_int_equal(p.sip_tcp, 0);
 	assert_int_equal(p.n_fronts, 1);
-	put("topology.yaml", TOPOLOGY(", front-processes: 4, ports: {sip-tls: 15061, sip-tcp: 15060}"));
+	put("topology.yaml", TOPOLOGY(", front-processes: 4, ports: {sip-tls: 15061, sip-tcp: 15060, web: 4443}"));
 	assert_false(failed(plan_read(&p, &d)));
 	assert_int_equal(port_number(&p, PORT_TLS), 15061);
 	assert_int_equal(port_number(&p, PORT_TCP), 15060);
+	assert_int_equal(port_number(&p, PORT_WEB), 4443);
+	assert_int_equal(children_of(&p, &(struct role){ .name = "web" }), 1);
 	assert_int_equal(p.n_fronts, 4);
+	put("topology.yaml", TOPOLOGY(", ports: {web: 0}"));
+	assert_false(failed(plan_read(&p, &d)));
+	assert_int_equal(port_number(&p, PORT_WEB), 0);
+	assert_int_equal(children_of(&p, &(struct role){ .name = "web" }), 0);
 	put("topology.yaml", "organization: [\n");
 	assert_true(failed(plan_read(&p, &d)));
 	assert_non_null(strstr(d.where, "topology.yaml"));

@@ -33,6 +33,7 @@ static err fill(struct plan *p, const struct topo *t, struct arena *a, struct di
 	TRY(join(&peers, "topology.yaml: servers", p->peers, sizeof p->peers, d));
 	p->sip_tls = (uint16_t)host.pool->ports.sip_tls;
 	p->sip_tcp = (uint16_t)host.pool->ports.sip_tcp;
+	p->web = (uint16_t)host.pool->ports.web;
 	p->n_fronts = host.pool->front_processes;
 	if (p->n_fronts > FRONTS_MAX)
 		return diag_fail(d, ERR(CEILING), "topology.yaml: front-processes",

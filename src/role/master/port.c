@@ -16,11 +16,16 @@
 /* Processes of a server that was killed a moment ago may still have its ports. */
 enum { TRIES = 20, TRY_MS = 50 };
 
-const char *const port_transports[PORT_N] = { [PORT_TLS] = "tls", [PORT_TCP] = "tcp" };
+const struct port_row port_rows[PORT_N] = {
+	[PORT_TLS] = { "tls", "front" },
+	[PORT_TCP] = { "tcp", "front" },
+	[PORT_WEB] = { "https", "web" },
+};
 
 uint16_t port_number(const struct plan *p, unsigned port)
 {
-	return port == PORT_TLS ? p->sip_tls : p->sip_tcp;
+	const uint16_t numbers[PORT_N] = { [PORT_TLS] = p->sip_tls, [PORT_TCP] = p->sip_tcp, [PORT_WEB] = p->web };
+	return numbers[port];
 }
 
 void ports_init(struct ports *p)
@@ -34,9 +39,10 @@ void ports_init(struct ports *p)
 static err open_port(struct ports *p, const struct plan *plan, unsigned port, struct diag *d)
 {
 	struct addr everywhere = { .port = port_number(plan, port) };
+	unsigned n = port == PORT_WEB ? 1 : plan->n_fronts;
 	err e = OK;
 	for (int i = 0; i < TRIES; i++) {
-		e = net_listen_group(&everywhere, LISTEN_BACKLOG, p->fds[port], plan->n_fronts, d);
+		e = net_listen_group(&everywhere, LISTEN_BACKLOG, p->fds[port], n, d);
 		if (!failed(e) || errno != EADDRINUSE)
 			break;
 		(void)nanosleep(&(struct timespec){ .tv_nsec = TRY_MS * 1000000L }, NULL);
@@ -44,6 +50,19 @@ static err open_port(struct ports *p, const struct plan *plan, unsigned port, st
 	for (unsigned i = 0; failed(e) && i < FRONTS_MAX; i++)
 		p->fds[port][i] = -1;
 	return e;
+}
+
+err ports_open_one(struct ports *p, const struct plan *plan, unsigned port, struct diag *d)
+{
+	return open_port(p, plan, port, d);
+}
+
+void ports_close_one(struct ports *p, unsigned port)
+{
+	for (unsigned i = 0; i < FRONTS_MAX; i++) {
+		net_close(p->fds[port][i]);
+		p->fds[port][i] = -1;
+	}
 }
 
 /* The socket belongs to the owner of the directory: he and root are the administrators. */

@@ -122,6 +122,15 @@ static err on_listener(struct skel *s, str body, int fd)
 	return e;
 }
 
+static err on_listener_gone(struct skel *s, str body, int fd)
+{
+	struct ipc_listener_gone m;
+	TRY(ipc_listener_gone_parse(&m, body));
+	if (s->role->on_listener_gone != NULL)
+		s->role->on_listener_gone(s, m.transport, m.port);
+	return OK;
+}
+
 /* The first page is this process's own; others (for vault) are put at their place to be read. */
 static err map_page(struct skel *s, const struct ipc_meter_map *m, int fd)
 {
@@ -186,6 +195,7 @@ static err (*const messages[IPC_N])(struct skel *s, str body, int fd) = {
 	[IPC_HELLO] = on_hello,
 	[IPC_CHANNEL] = on_channel,
 	[IPC_LISTENER] = on_listener,
+	[IPC_LISTENER_GONE] = on_listener_gone,
 	[IPC_METER_MAP] = on_meter_map,
 	[IPC_START] = on_start,
 	[IPC_RELOAD] = on_reload,

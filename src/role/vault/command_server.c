@@ -118,7 +118,7 @@ static err want(struct call *call, bool runs)
 		}
 		v->stopped[strcmp(p.role, "web") == 0 ? VAULT_FRONTS_MAX : p.index] = runs ? 0 : 1;
 		TRY(ipc_send_process_want(v->skel->master, &(struct ipc_process_want){ .role = str_of(p.role), .index = (uint16_t)p.index, .runs = runs ? 1 : 0 }, -1));
-		p.runs = false;
+		p.runs = p.runs && runs;
 		TRY(add_process(call, &p));
 	}
 	if (n == 0 && call->input != NULL)

@@ -122,6 +122,8 @@ static err set_listeners(struct planning *p, const struct row *row)
 		uint32_t port;
 		char z[16];
 		memcpy(&port, (const char *)&p->host.pool->ports + row->ports[i] - 1, sizeof port);
+		if (port == 0)
+			continue; /* "web" without such a listener */
 		(void)snprintf(z, sizeof z, "%u/tcp", port);
 		str s = arena_copy(p->arena, str_of(z));
 		ENSURE(s.p != NULL, CEILING);

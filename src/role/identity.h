@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * identity - what a process that takes connections proves itself with: the certificate that vault tells, and signatures by its
+ * key, which keeper alone has. When keeper dies, what waits is asked again of the next one.
+ */
+#ifndef WITAN_ROLE_IDENTITY_H
+#define WITAN_ROLE_IDENTITY_H
+
+#include "os/tls.h"
+#include "role/skel.h"
+
+struct identity; /* one per process, for its whole life */
+
+err identity_new(struct skel *s, struct identity **out);
+/* Takes over a channel to keeper; it replaces an earlier one. */
+err identity_keeper_open(struct identity *i, int fd);
+/*
+ * A CERTIFICATE message of vault as what is presented from now on; *out is the caller's. asks_peers: whoever connects is asked
+ * for a certificate of the deployment's authority. MALFORMED: no such message. One that cannot be used is logged, and *out is
+ * NULL: what was presented before stays.
+ */
+err identity_read(struct identity *i, str body, bool asks_peers, struct tls_server **out);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * web - the process that serves administrators over HTTPS. It has no rights of its own: each request becomes one line of JSON
+ * for vault (role/vault.h), which knows the sessions and decides; the answer is passed on as it comes.
+ *
+ *   GET    /healthz                     204
+ *   GET    /api/v1/openapi.json         describes all of it (service/openapi.h)
+ *   POST   /api/v1/session              {"User","Password","Code"}: 201 and a session
+ *   GET    /api/v1/session              who am I
+ *   DELETE /api/v1/session              signs out
+ *   GET    /api/v1/cmdlets              names and help
+ *   POST   /api/v1/cmdlets/New-CsUser   {"parameters":{},"input":{}}
+ *
+ * A session is presented as `Authorization: Bearer TOKEN`. A browser signs in with `Witan-Cookie: 1`: then the session is a cookie
+ * that scripts cannot read, and the "CSRF" of the answer must come back as `Witan-CSRF` with each request that uses the cookie.
+ */
+#ifndef WITAN_ROLE_WEB_H
+#define WITAN_ROLE_WEB_H
+
+#include "role/skel.h"
+
+extern const struct role role_web;
+
+#endif

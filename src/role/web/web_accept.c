@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Connections are taken within ceilings. */
+#include "role/web/web_priv.h"
+
+#include <stdlib.h>
+
+#define ACCEPTS_PER_TURN 32
+#define PAUSE_MS         100 /* when the system has no descriptor left */
+
+/* ---- addresses ---- */
+
+/* IPv6 hosts own a /64 each: counting single addresses would count nothing. */
+static bool address_enter(struct web *w, const struct addr *peer, struct web_address **out)
+{
+	struct web_address key = { 0 };
+	memcpy(key.ip, peer->ip, peer->family == 6 ? 8 : 16);
+	struct map_node *n = map_find(&w->addresses, (str){ (const char *)key.ip, sizeof key.ip });
+	struct web_address *a = n != NULL ? MAP_OF(n, struct web_address, node) : calloc(1, sizeof *a);
+	if (a == NULL || a->n >= WEB_ADDRESS_MAX)
+		return false;
+	if (n == NULL) {
+		memcpy(a->ip, key.ip, sizeof a->ip);
+		if (failed(map_add(&w->addresses, &a->node))) {
+			free(a);
+			return false;
+		}
+	}
+	a->n++;
+	*out = a;
+	return true;
+}
+
+void web_address_leave(struct web *w, struct web_address *a)
+{
+	if (a == NULL || --a->n != 0)
+		return;
+	map_remove(&w->addresses, &a->node);
+	free(a);
+}
+
+/* ---- one connection ---- */
+
+static void refuse(struct web *w, int fd, const struct addr *peer, enum meter_id id, const char *why)
+{
+	char text[ADDR_TEXT];
+	meter_add(w->skel->meter, id, 1);
+	LOG(&w->skel->log, CONN_REFUSED, LOG_Z("peer", addr_print(peer, text)), LOG_Z("why", why));
+	net_close(fd);
+}
+
+/* A flood of half-open handshakes pushes out its own oldest members; who is quick gets through. */
+static void make_room(struct web *w)
+{
+	if (w->n_handshaking < WEB_HANDSHAKES_MAX)
+		return;
+	meter_add(w->skel->meter, METER_TLS_TIMEOUT, 1);
+	web_conn_close(LIST_OF(w->handshaking.next, struct web_conn, node), "too many handshakes under way");
+}
+
+static void resume(void *arg)
+{
+	struct web_conn *c = arg;
+	if (c->state == WEB_HANDSHAKE)
+		web_shake(c);
+}
+
+static void begin(struct web *w, int fd, const struct addr *peer)
+{
+	struct web_address *a = NULL;
+	struct web_conn *c;
+	if (w->n >= WEB_CONNS_MAX) {
+		refuse(w, fd, peer, METER_CONN_REFUSED_TOTAL, "ceiling of connections");
+		return;
+	}
+	if (!address_enter(w, peer, &a)) {
+		refuse(w, fd, peer, METER_CONN_REFUSED_ADDRESS, "ceiling of connections from one address");
+		return;
+	}
+	make_room(w);
+	if (failed(web_conn_open(w, fd, peer, &c))) {
+		web_address_leave(w, a);
+		refuse(w, fd, peer, METER_CONN_REFUSED_MEMORY, "out of memory");
+		return;
+	}
+	c->address = a;
+	meter_add(w->skel->meter, METER_CONN_TOTAL, 1);
+	web_conn_deadline(c, WEB_LATE_HANDSHAKE, WEB_HANDSHAKE_MS);
+	if (c->state != WEB_DEAD && failed(tls_accept(w->tls, fd, resume, c, &c->tls)))
+		web_conn_close(c, "out of memory");
+	if (c->state != WEB_DEAD)
+		watch_set(&c->watch, WATCH_READ);
+}
+
+/* ---- the listener ---- */
+
+static void listen_again(void *arg)
+{
+	struct web *w = arg;
+	if (w->is_listening)
+		watch_set(&w->listener_watch, w->tls != NULL ? WATCH_READ : 0);
+}
+
+static void on_accept(void *arg, unsigned events)
+{
+	struct web *w = arg;
+	(void)events;
+	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+		struct addr peer;
+		int fd;
+		err e = net_accept(w->listener, &fd, &peer);
+		if (err_is(e, ERR_BUSY)) {
+			meter_add(w->skel->meter, METER_CONN_REFUSED_FILES, 1);
+			LOG(&w->skel->log, ACCEPT_FAILED, LOG_Z("why", "no descriptor left"), LOG_INT("connections", w->n));
+			watch_set(&w->listener_watch, 0);
+			(void)failed(timer_set(loop_timers(w->skel->loop), &w->pause, PAUSE_MS, listen_again, w));
+		}
+		if (failed(e))
+			return;
+		begin(w, fd, &peer);
+	}
+}
+
+err web_listen(struct web *w, int fd)
+{
+	ENSURE(!w->is_listening && w->listener < 0, EXISTS);
+	TRY(watch_open(w->skel->loop, &w->listener_watch, fd, on_accept, w));
+	w->listener = fd;
+	w->is_listening = true;
+	listen_again(w);
+	return OK;
+}
+
+static void on_listener_closed(void *arg)
+{
+	struct web *w = arg;
+	net_close(w->listener);
+	w->listener = -1;
+}
+
+void web_stop_listening(struct web *w)
+{
+	if (!w->is_listening)
+		return;
+	w->is_listening = false;
+	timer_clear(loop_timers(w->skel->loop), &w->pause);
+	watch_close(&w->listener_watch, on_listener_closed);
+}
+
+void web_set_tls(struct web *w, struct tls_server *tls)
+{
+	tls_server_unref(w->tls);
+	w->tls = tls;
+	listen_again(w);
+}

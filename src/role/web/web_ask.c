@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Questions to vault, and what becomes of its answers. */
+#include "role/web/web_priv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define JSON_TYPE   "application/json"
+#define SLOT_SHIFT  40 /* a question's id: the slot of its connection above, a number of its own below */
+#define RETRY_AFTER 5  /* seconds, for who signs in too often */
+
+/* ---- asking ---- */
+
+static struct web_conn *find_asker(struct web *w, uint64_t id)
+{
+	struct web_conn *c = slots_find(&w->slots, (uint32_t)(id >> SLOT_SHIFT));
+	return c != NULL && c->x.id == id && id != 0 ? c : NULL;
+}
+
+static void answered(struct web_conn *c)
+{
+	c->web->n_asks--;
+	c->x.id = 0;
+	meter_add(c->web->skel->meter, METER_WEB_ASKED, -1);
+}
+
+void web_forget(struct web_conn *c)
+{
+	if (c->x.id == 0)
+		return;
+	if (c->web->vault != NULL)
+		(void)failed(ipc_send_admin_gone(c->web->vault, &(const struct ipc_admin_gone){ .id = c->x.id }, -1));
+	answered(c);
+}
+
+static err check_room(const struct web *w, struct diag *d)
+{
+	if (w->vault == NULL)
+		return diag_fail(d, ERR(BUSY), "vault", "try again in a moment", "the process that decides is being started");
+	if (w->n_asks < WEB_ASKS_MAX && ipc_queued(w->vault) < WEB_ASK_QUEUE)
+		return OK;
+	return diag_fail(d, ERR(BUSY), "vault", "try again in a moment", "too many requests are being answered");
+}
+
+static err ask(struct web_conn *c, const char *line)
+{
+	struct web *w = c->web;
+	char text[ADDR_TEXT];
+	c->x.id = (uint64_t)c->slot << SLOT_SHIFT | (++w->last_ask & (((uint64_t)1 << SLOT_SHIFT) - 1));
+	err e = ipc_send_admin_ask(w->vault,
+		&(const struct ipc_admin_ask){ .id = c->x.id, .address = str_of(addr_print(&c->peer, text)), .line = str_of(line) }, -1);
+	if (failed(e)) {
+		c->x.id = 0;
+		return e;
+	}
+	w->n_asks++;
+	meter_add(w->skel->meter, METER_WEB_ASKED, 1);
+	web_conn_deadline(c, WEB_LATE_ANSWER, WEB_ANSWER_MS);
+	return OK;
+}
+
+/* Which session it was, without keeping the session. */
+static void session_mac(struct web *w, str session, uint8_t out[32])
+{
+	crypt_mac(w->mac, (const str[]){ STR("web user"), session }, 2, out);
+}
+
+/* For the access log: who signed in over this connection, as long as the session is the one he got. */
+static void recall_user(struct web_conn *c, str session)
+{
+	uint8_t mac[32];
+	if (c->user[0] == '\0' || session.n == 0)
+		return;
+	session_mac(c->web, session, mac);
+	if (crypt_equal(mac, c->user_mac, sizeof mac))
+		memcpy(c->x.user, c->user, sizeof c->x.user);
+}
+
+static err pass_on(struct web_conn *c, const struct http_request *q, const struct web_route *r, struct diag *d)
+{
+	char *line;
+	TRY(check_room(c->web, d));
+	TRY(web_line_make(r, q->body, &line, d));
+	err e = ask(c, line);
+	web_line_free(line);
+	return e;
+}
+
+void web_begin(struct web_conn *c, const struct http_request *q, const struct web_route *r)
+{
+	struct diag d = { 0 };
+	c->x.task = r->task;
+	c->x.by_cookie = r->by_cookie;
+	c->x.wants_cookie = r->wants_cookie;
+	(void)str_to_z(r->session, c->x.session, sizeof c->x.session);
+	recall_user(c, r->session);
+	if (r->task == WEB_HEALTH) {
+		web_answer_whole(c, &(const struct web_head){ .status = 204 }, STR(""));
+		return;
+	}
+	if (r->task == WEB_OPENAPI) {
+		web_answer_static(c, &(const struct web_head){ .status = 200, .type = JSON_TYPE }, buf_str(&c->web->openapi));
+		return;
+	}
+	err e = pass_on(c, q, r, &d);
+	if (failed(e))
+		web_answer_error(c, e, &d, NULL);
+}
+
+/* ---- answers that are looked into ---- */
+
+static void note_user(struct web_conn *c, const char *user, str session)
+{
+	(void)snprintf(c->user, sizeof c->user, "%s", user);
+	memcpy(c->x.user, c->user, sizeof c->x.user);
+	session_mac(c->web, session, c->user_mac);
+}
+
+/* The session goes into a cookie that scripts cannot read, its CSRF token into the answer. */
+static bool to_cookie(struct web_conn *c, json_t *object, str session, char *cookie, size_t size)
+{
+	char csrf[WEB_CSRF];
+	web_csrf(c->web->mac, session, csrf);
+	(void)snprintf(cookie, size, WEB_COOKIE "=%.*s; Path=/; Secure; HttpOnly; SameSite=Strict", STR_FMT(session));
+	return json_object_set_new(object, "CSRF", json_stringn(csrf, sizeof csrf)) == 0 && json_object_del(object, "Session") == 0;
+}
+
+static void send_json(struct web_conn *c, const struct web_head *h, const json_t *answer)
+{
+	char *text = json_dumps(answer, JSON_COMPACT);
+	if (text != NULL)
+		web_answer_whole(c, h, str_of(text));
+	else
+		web_answer_error(c, ERR(NO_MEMORY), NULL, NULL);
+	web_line_free(text);
+}
+
+static void finish_sign_in(struct web_conn *c, unsigned http)
+{
+	struct web_head h = { .status = http, .type = JSON_TYPE };
+	char cookie[WEB_SESSION_MAX + 96];
+	json_t *answer = json_loadb(c->x.collected.p, c->x.collected.n, 0, NULL);
+	json_t *object = json_array_get(json_object_get(answer, "objects"), 0);
+	const char *session = json_string_value(json_object_get(object, "Session"));
+	const char *user = json_string_value(json_object_get(object, "User"));
+	bool is_in = http == 200 && session != NULL && strlen(session) <= WEB_SESSION_MAX;
+	bool is_fine = is_in ? true : http >= 400 && answer != NULL;
+	if (is_in) {
+		h.status = 201;
+		note_user(c, user != NULL ? user : "", str_of(session));
+		if (c->x.wants_cookie) {
+			is_fine = to_cookie(c, object, str_of(session), cookie, sizeof cookie);
+			h.cookie = cookie;
+		}
+	}
+	if (http == 503 || http == 429) { /* an account or address is locked, or has to wait */
+		h.status = 429;
+		h.retry_after = RETRY_AFTER;
+	}
+	meter_add(c->web->skel->meter, is_in ? METER_WEB_SIGN_INS : METER_WEB_SIGN_IN_FAILURES, 1);
+	if (is_fine)
+		send_json(c, &h, answer);
+	else
+		web_answer_error(c, ERR(INTERNAL), NULL, NULL);
+	crypt_wipe(cookie, sizeof cookie);
+	json_decref(answer);
+}
+
+static void finish_sign_out(struct web_conn *c, unsigned http)
+{
+	struct web_head h = { .status = http, .type = JSON_TYPE };
+	if (c->x.by_cookie && http < 400)
+		h.cookie = WEB_COOKIE "=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0";
+	web_answer_whole(c, &h, buf_str(&c->x.collected));
+}
+
+static void finish_session(struct web_conn *c, unsigned http)
+{
+	json_t *answer = json_loadb(c->x.collected.p, c->x.collected.n, 0, NULL);
+	const char *user = json_string_value(json_object_get(json_array_get(json_object_get(answer, "objects"), 0), "User"));
+	if (http == 200 && user != NULL)
+		note_user(c, user, str_of(c->x.session));
+	json_decref(answer);
+	if (c->x.task == WEB_CMDLETS && http == 200)
+		web_answer_static(c, &(const struct web_head){ .status = 200, .type = JSON_TYPE }, buf_str(&c->web->cmdlets));
+	else
+		web_answer_whole(c, &(const struct web_head){ .status = http, .type = JSON_TYPE }, buf_str(&c->x.collected));
+}
+
+static void finish(struct web_conn *c, unsigned http)
+{
+	if (c->x.collected.failed)
+		web_answer_error(c, ERR(INTERNAL), NULL, NULL);
+	else if (c->x.task == WEB_SIGN_IN)
+		finish_sign_in(c, http);
+	else if (c->x.task == WEB_SIGN_OUT)
+		finish_sign_out(c, http);
+	else
+		finish_session(c, http);
+	if (c->x.collected.p != NULL)
+		crypt_wipe(c->x.collected.p, c->x.collected.size);
+	buf_fini(&c->x.collected);
+	buf_init(&c->x.collected, WEB_COLLECT_MAX);
+}
+
+/* ---- answers that are passed on ---- */
+
+static void pass_piece(struct web_conn *c, const struct ipc_admin_tell *m, unsigned http)
+{
+	struct web_head h = { .status = http, .type = JSON_TYPE, .retry_after = http == 503 ? 1 : 0 };
+	if (c->x.status != 0) {
+		web_answer_piece(c, m->bytes, m->is_last != 0);
+		return;
+	}
+	if (m->is_last != 0) {
+		web_answer_whole(c, &h, m->bytes);
+		return;
+	}
+	web_answer_begin(c, &h);
+	web_answer_piece(c, m->bytes, false);
+}
+
+static err on_tell(struct web *w, str body)
+{
+	struct ipc_admin_tell m;
+	TRY(ipc_admin_tell_parse(&m, body));
+	struct web_conn *c = find_asker(w, m.id);
+	if (c == NULL)
+		return OK; /* the client went away meanwhile */
+	unsigned http = m.http >= 200 && m.http <= 599 && m.http != 204 && m.http != 304 ? m.http : 500;
+	if (m.is_last != 0)
+		answered(c);
+	else if (c->late == WEB_LATE_ANSWER)
+		web_conn_deadline(c, WEB_LATE_ANSWER, WEB_ANSWER_MS);
+	if (c->x.task == WEB_CMDLET) {
+		pass_piece(c, &m, http);
+		return OK;
+	}
+	buf_add(&c->x.collected, m.bytes);
+	if (m.is_last != 0)
+		finish(c, http);
+	return OK;
+}
+
+/* ---- the channel ---- */
+
+static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body, int fd)
+{
+	struct web *w = arg;
+	struct tls_server *tls;
+	(void)from;
+	(void)fd;
+	if (type == IPC_ADMIN_TELL)
+		return on_tell(w, body);
+	ENSURE(type == IPC_CERTIFICATE, MALFORMED);
+	TRY(identity_read(w->identity, body, false, &tls));
+	if (tls != NULL)
+		web_set_tls(w, tls);
+	return OK;
+}
+
+/* Nobody knows whether what was asked has been done: who asked is told so. */
+static void fail_asks(struct web *w)
+{
+	struct diag d = { 0 };
+	(void)failed(diag_fail(&d, ERR(CLOSED), "vault", "look whether it was done, and ask again",
+		"the process that decides has ended in the middle"));
+	for (uint32_t i = 0; i < w->slots.n; i++) {
+		struct web_conn *c = slots_find(&w->slots, i);
+		if (c == NULL || c->x.id == 0)
+			continue;
+		answered(c);
+		if (c->x.status != 0)
+			web_conn_close(c, "vault has ended in the middle of an answer");
+		else
+			web_answer_error(c, ERR(CLOSED), &d, NULL);
+	}
+}
+
+static void on_close(void *arg, struct ipc *from)
+{
+	struct web *w = arg;
+	if (w->vault != from)
+		return;
+	w->vault = NULL;
+	fail_asks(w);
+}
+
+static const struct ipc_door door = { on_message, on_close };
+
+err web_vault_open(struct web *w, int fd)
+{
+	struct ipc *old = w->vault;
+	w->vault = NULL;
+	if (old != NULL) {
+		ipc_close(old);
+		fail_asks(w);
+	}
+	return ipc_open(w->skel->loop, fd, &door, w, &w->vault);
+}

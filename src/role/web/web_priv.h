@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WITAN_ROLE_WEB_PRIV_H
+#define WITAN_ROLE_WEB_PRIV_H
+
+#include "base/crypt.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "base/slot.h"
+#include "os/net.h"
+#include "os/tls.h"
+#include "role/identity.h"
+#include "role/web.h"
+#include "wire/http.h"
+
+#include <jansson.h>
+
+enum {
+	WEB_CONNS_MAX = 512,
+	WEB_ADDRESS_MAX = 32, /* connections of one address (IPv6: of one /64) */
+	WEB_HANDSHAKES_MAX = 64, /* under way; the oldest gives way */
+	WEB_HANDSHAKE_MS = 10000,
+	WEB_HEADER_MS = 10000, /* from the first byte of a request to the end of its header; a new connection must begin by then */
+	WEB_BODY_MS = 60000,
+	WEB_IDLE_MS = 60000, /* between two requests */
+	WEB_READER_MS = 30000, /* without a byte taken by a client whose answer waits */
+	WEB_ANSWER_MS = 120000, /* without a byte from vault */
+	WEB_LINGER_MS = 2000,
+	WEB_BODY_MAX = 1 << 20,
+	WEB_LARGE = 64 << 10, /* a body over it counts as large; */
+	WEB_LARGE_MAX = 64, /* so many are taken in at once */
+	WEB_AHEAD_MAX = 64 << 10, /* what is read of later requests while one is answered */
+	WEB_PIPELINE = 8, /* requests of one connection that are answered in one turn, before others have theirs */
+	WEB_QUEUE_MAX = 256 << 20, /* of an answer, for a client that reads slowly: as long as vault makes any */
+	WEB_QUEUES_MAX = 512 << 20, /* of all of them together */
+	WEB_OUT_HIGH = 256 << 10, /* more waits: no further request is looked at */
+	WEB_ASKS_MAX = 256, /* questions to vault under way */
+	WEB_ASK_QUEUE = 16 << 20, /* bytes of them that vault has not read */
+	WEB_COLLECT_MAX = 64 << 10, /* an answer of vault that is looked into */
+	WEB_SESSION_MAX = 128, /* characters of a session or CSRF token */
+	WEB_CSRF = 43,
+};
+
+#define WEB_COOKIE "__Host-witan"
+
+struct web;
+
+/* ---- what a request asks for: web_route.c; knows no connection ---- */
+
+enum web_task { WEB_HEALTH, WEB_OPENAPI, WEB_SIGN_IN, WEB_SIGN_OUT, WEB_SESSION, WEB_CMDLETS, WEB_CMDLET };
+
+struct web_route {
+	enum web_task task;
+	str cmdlet;       /* of WEB_CMDLET, a slice of the request */
+	str session;      /* empty: none is needed */
+	bool by_cookie;   /* the session came as one */
+	bool wants_cookie;
+	char allow[64];   /* the methods there are, with HTTP_METHOD */
+};
+
+/*
+ * Everything that the header decides: ABSENT, HTTP_METHOD, REFUSED (another origin, no CSRF token), HTTP_SIGN_IN, HTTP_TYPE, with
+ * the reason in d. mac is keyed for web_csrf.
+ */
+err web_route_find(const struct http_request *q, struct crypt *mac, struct web_route *out, struct diag *d);
+/* The token that goes with a session's cookie. */
+void web_csrf(struct crypt *mac, str session, char out[WEB_CSRF]);
+
+/* ---- the line for vault: web_line.c ---- */
+
+/* The body's object as a line. USAGE: no such object; CEILING: too long for the channel. The caller wipes and frees *out. */
+err web_line_make(const struct web_route *r, str body, char **out, struct diag *d);
+void web_line_free(char *line);
+/* {"ok":false,"error":...} as vault writes it */
+void web_error_print(struct buf *b, err e, const struct diag *d);
+
+/* ---- connections: web_conn.c, web_accept.c, web_io.c ---- */
+
+enum web_state { WEB_HANDSHAKE, WEB_UP, WEB_LINGER, WEB_DEAD };
+enum web_late { WEB_LATE_HANDSHAKE, WEB_LATE_HEADER, WEB_LATE_BODY, WEB_LATE_IDLE, WEB_LATE_READER, WEB_LATE_ANSWER, WEB_LATE_LINGER };
+
+struct web_address {
+	struct map_node node;
+	uint8_t ip[16];
+	uint32_t n;
+};
+
+/* The request that is being answered. */
+struct web_exchange {
+	uint64_t id; /* of the question to vault; 0: none is under way */
+	enum web_task task;
+	uint64_t since; /* loop's milliseconds */
+	uint64_t sent;  /* bytes of the body */
+	uint16_t status; /* 0: the answer has not begun */
+	uint8_t minor;
+	bool is_head, keep_alive, by_cookie, wants_cookie, in_chunks;
+	char method[16], path[160], user[160];
+	char session[WEB_SESSION_MAX + 1];
+	struct buf collected;
+};
+
+struct web_conn {
+	struct web *web;
+	struct tls *tls;
+	struct web_address *address;
+	struct addr peer;
+	int fd;
+	uint32_t slot;
+	uint8_t state, late; /* enum web_state, enum web_late */
+	bool is_checked;     /* the header of the request that is coming in was looked at */
+	bool is_large;       /* counted in web->n_large */
+	bool is_fresh;       /* no byte of the next request was looked at yet */
+	bool hungry;         /* more is to be done in the next turn, which no event will announce */
+	bool is_dirty;
+	struct watch watch;
+	struct timer timer;  /* looks at deadline now and then */
+	uint64_t deadline;
+	struct list node;    /* in web->handshaking, dirty or dead */
+	struct buf in, out;
+	size_t out_at;       /* bytes of `out` that have left */
+	str tail;            /* bytes of the process' lifetime that follow `out` */
+	struct http_reader reader;
+	struct web_exchange x;
+	char user[160];      /* who signed in over this connection, for the access log */
+	uint8_t user_mac[32]; /* of the session he got */
+};
+
+struct web {
+	struct skel *skel;
+	struct identity *identity;
+	struct crypt *mac;
+	struct ipc *vault;      /* NULL: it is not there now */
+	struct tls_server *tls; /* NULL: nothing to present yet */
+	struct buf openapi, cmdlets; /* printed at the start */
+	int listener;           /* -1: none */
+	bool is_listening, is_draining;
+	struct watch listener_watch;
+	struct timer pause, drain_timer;
+	uint64_t drain_until;
+	struct slots slots;     /* struct web_conn */
+	size_t n, n_handshaking, n_large, n_asks;
+	size_t queued;          /* bytes in all `out` */
+	uint64_t last_ask;
+	struct list handshaking, dirty, dead;
+	struct loop_task flush_task, bury_task;
+	struct map addresses;
+	char read_buffer[65536];
+};
+
+/* web_accept.c */
+err web_listen(struct web *w, int fd);
+void web_stop_listening(struct web *w);
+void web_set_tls(struct web *w, struct tls_server *tls);
+void web_address_leave(struct web *w, struct web_address *a);
+
+/* web_conn.c */
+err web_conn_open(struct web *w, int fd, const struct addr *peer, struct web_conn **out);
+void web_conn_close(struct web_conn *c, const char *why);
+void web_conn_deadline(struct web_conn *c, enum web_late late, uint32_t ms);
+/* Looks at what has been read, as far as it may: one request after another. */
+void web_conn_advance(struct web_conn *c);
+/* The answer is complete: the next request may come, or the connection ends. */
+void web_conn_done(struct web_conn *c);
+
+/* web_io.c */
+void web_on_ready(void *arg, unsigned events);
+void web_shake(struct web_conn *c);
+void web_mark_dirty(struct web_conn *c);
+void web_flush_all(void *arg);
+/* Which events are wanted now. */
+void web_watch(struct web_conn *c);
+
+/* web_answer.c */
+struct web_head {
+	unsigned status;
+	const char *type;   /* NULL: no body */
+	const char *cookie; /* NULL: none is set */
+	const char *allow;
+	unsigned retry_after; /* seconds; 0: not said */
+};
+void web_answer_whole(struct web_conn *c, const struct web_head *h, str body);
+/* The same with bytes that live as long as the process. */
+void web_answer_static(struct web_conn *c, const struct web_head *h, str body);
+void web_answer_error(struct web_conn *c, err e, const struct diag *d, const char *allow);
+/* In pieces: begin, any number of pieces, and the last (which is_last says). */
+void web_answer_begin(struct web_conn *c, const struct web_head *h);
+void web_answer_piece(struct web_conn *c, str bytes, bool is_last);
+
+/* web_ask.c */
+err web_vault_open(struct web *w, int fd);
+/* Starts on a request whose header was checked: answers it, or asks vault. */
+void web_begin(struct web_conn *c, const struct http_request *q, const struct web_route *r);
+/* Nobody waits for the answer any more. */
+void web_forget(struct web_conn *c);
+
+#endif

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The parts of web that know no connection: what a header decides, and the line that a request becomes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "role/web/web_priv.h"
+
+#define SESSION "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNO-_"
+
+static struct crypt *mac;
+
+static int setup(void **state)
+{
+	return failed(crypt_new(&mac)) ? 1 : 0;
+}
+
+static int teardown(void **state)
+{
+	crypt_free(mac);
+	return 0;
+}
+
+static err route(const char *text, struct web_route *out, struct diag *d)
+{
+	struct http_reader r = { 0 };
+	struct http_request q;
+	size_t taken;
+	assert_false(failed(http_request_read(&r, str_of(text), 1000, &q, &taken, d)));
+	return web_route_find(&q, mac, out, d);
+}
+
+#define REQ(line, fields) line " HTTP/1.1\r\nHost: h:1\r\n" fields "\r\n"
+#define BEARER            "Authorization: Bearer " SESSION "\r\n"
+#define JSON              "Content-Type: application/json\r\n"
+#define FINE              ERR_N
+
+static const struct {
+	const char *text;
+	enum err_id want;
+	enum web_task task;
+} rows[] = {
+	{ REQ("GET /healthz", ""), FINE, WEB_HEALTH },
+	{ REQ("HEAD /healthz", ""), FINE, WEB_HEALTH },
+	{ REQ("GET /healthz?x=y", ""), FINE, WEB_HEALTH },
+	{ REQ("POST /healthz", ""), ERR_HTTP_METHOD, WEB_HEALTH },
+	{ REQ("GET /healthzz", ""), ERR_ABSENT, WEB_HEALTH },
+	{ REQ("GET /api/v1/openapi.json", ""), FINE, WEB_OPENAPI },
+	{ REQ("POST /api/v1/session", JSON), FINE, WEB_SIGN_IN },
+	{ REQ("POST /api/v1/session", ""), ERR_HTTP_TYPE, WEB_SIGN_IN },
+	{ REQ("GET /api/v1/session", BEARER), FINE, WEB_SESSION },
+	{ REQ("DELETE /api/v1/session", BEARER), FINE, WEB_SIGN_OUT },
+	{ REQ("GET /api/v1/session", ""), ERR_HTTP_SIGN_IN, WEB_SESSION },
+	{ REQ("GET /api/v1/session", "Authorization: Bearer a b\r\n"), ERR_HTTP_SIGN_IN, WEB_SESSION },
+	{ REQ("GET /api/v1/session", "Cookie: __Host-witan=" SESSION "\r\n"), ERR_REFUSED, WEB_SESSION },
+	{ REQ("GET /api/v1/cmdlets", BEARER), FINE, WEB_CMDLETS },
+	{ REQ("POST /api/v1/cmdlets", BEARER JSON), ERR_HTTP_METHOD, WEB_CMDLETS },
+	{ REQ("POST /api/v1/cmdlets/Get-CsUser", BEARER JSON), FINE, WEB_CMDLET },
+	{ REQ("POST /api/v1/cmdlets/Get-CsUser", JSON), ERR_HTTP_SIGN_IN, WEB_CMDLET },
+	{ REQ("POST /api/v1/cmdlets/Get_CsUser", BEARER JSON), ERR_ABSENT, WEB_CMDLET },
+	{ REQ("POST /api/v1/cmdlets/", BEARER JSON), ERR_ABSENT, WEB_CMDLET },
+	{ REQ("POST /api/v1/cmdlets/Get-CsUser", BEARER JSON "Origin: https://h:1\r\n"), FINE, WEB_CMDLET },
+	{ REQ("POST /api/v1/cmdlets/Get-CsUser", BEARER JSON "Origin: https://h\r\n"), ERR_REFUSED, WEB_CMDLET },
+	{ REQ("POST /api/v1/cmdlets/Get-CsUser", BEARER JSON "Origin: https://h:12\r\n"), ERR_REFUSED, WEB_CMDLET },
+	{ REQ("POST /api/v1/cmdlets/Get-CsUser", BEARER JSON "Origin: http://h:1\r\n"), ERR_REFUSED, WEB_CMDLET },
+	{ REQ("POST /api/v1/cmdlets/Get-CsUser", BEARER JSON "Origin: null\r\n"), ERR_REFUSED, WEB_CMDLET },
+};
+
+static void what_a_header_decides(void **state)
+{
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct web_route r;
+		struct diag d = { 0 };
+		err e = route(rows[i].text, &r, &d);
+		bool is_right = rows[i].want == FINE ? !failed(e) && r.task == rows[i].task : err_is(e, rows[i].want) && d.what[0] != '\0' && d.remedy[0] != '\0';
+		if (!is_right)
+			fail_msg("row %zu: %s, task %d", i, failed(e) ? e.def->name : "OK", (int)r.task);
+	}
+}
+
+static void parts_of_a_route(void **state)
+{
+	struct web_route r;
+	struct diag d = { 0 };
+	assert_false(failed(route(REQ("POST /api/v1/cmdlets/Get-CsUser", BEARER JSON), &r, &d)));
+	assert_true(str_eq(r.cmdlet, STR("Get-CsUser")) && str_eq(r.session, STR(SESSION)) && !r.by_cookie && !r.wants_cookie);
+	assert_false(failed(route(REQ("POST /api/v1/session", JSON "Witan-Cookie: 1\r\n"), &r, &d)));
+	assert_true(r.wants_cookie && r.session.n == 0);
+	assert_false(failed(route(REQ("POST /api/v1/session", JSON "Witan-Cookie: 0\r\n"), &r, &d)));
+	assert_false(r.wants_cookie);
+	assert_true(err_is(route(REQ("PUT /api/v1/session", ""), &r, &d), ERR_HTTP_METHOD));
+	assert_string_equal(r.allow, "POST, GET, HEAD, DELETE");
+}
+
+static void csrf(void **state)
+{
+	struct web_route r;
+	struct diag d = { 0 };
+	struct crypt *other;
+	char token[WEB_CSRF], again[WEB_CSRF], text[512];
+	web_csrf(mac, STR(SESSION), token);
+	web_csrf(mac, STR(SESSION), again);
+	assert_memory_equal(token, again, sizeof token);
+	(void)snprintf(text, sizeof text, REQ("GET /api/v1/session", "Cookie: __Host-witan=" SESSION "\r\nWitan-CSRF: %.43s\r\n"), token);
+	assert_false(failed(route(text, &r, &d)));
+	assert_true(r.by_cookie && str_eq(r.session, STR(SESSION)));
+	for (int i = 0; i < WEB_CSRF; i++) { /* each character counts */
+		memcpy(again, token, sizeof token);
+		again[i] = again[i] == 'A' ? 'B' : 'A';
+		(void)snprintf(text, sizeof text, REQ("GET /api/v1/session", "Cookie: __Host-witan=" SESSION "\r\nWitan-CSRF: %.43s\r\n"), again);
+		assert_true(err_is(route(text, &r, &d), ERR_REFUSED));
+	}
+	assert_false(failed(crypt_new(&other)));
+	web_csrf(other, STR(SESSION), again);
+	assert_memory_not_equal(token, again, sizeof token);
+	crypt_free(other);
+}
+
+static const char *line(enum web_task task, const char *body, err *e)
+{
+	static char out[512];
+	struct web_route r = { .task = task, .cmdlet = STR("Get-CsUser"), .session = STR("S") };
+	struct diag d = { 0 };
+	char *text = NULL;
+	if (task == WEB_SIGN_IN)
+		r.session = STR("");
+	*e = web_line_make(&r, str_of(body), &text, &d);
+	assert_true(failed(*e) ? text == NULL && d.what[0] != '\0' : text != NULL);
+	(void)snprintf(out, sizeof out, "%s", text != NULL ? text : "");
+	web_line_free(text);
+	return out;
+}
+
+static void lines(void **state)
+{
+	static const struct {
+		enum web_task task;
+		const char *body, *want; /* NULL: USAGE */
+	} cases[] = {
+		{ WEB_CMDLET, "{}", "{\"command\":\"Get-CsUser\",\"parameters\":{},\"session\":\"S\"}" },
+		{ WEB_CMDLET, " {\"input\":[1,null],\n\"parameters\":{\"a\":\"b\\nc\"}} ",
+			"{\"command\":\"Get-CsUser\",\"parameters\":{\"a\":\"b\\nc\"},\"input\":[1,null],\"session\":\"S\"}" },
+		{ WEB_CMDLET, "{\"parameters\":null}", NULL },
+		{ WEB_CMDLET, "{\"x\":1}", NULL },
+		{ WEB_CMDLET, "", NULL },
+		{ WEB_CMDLET, "{\"parameters\":{},\"parameters\":{}}", NULL },
+		{ WEB_SESSION, "ignored", "{\"command\":\"session\",\"session\":\"S\"}" },
+		{ WEB_CMDLETS, "", "{\"command\":\"session\",\"session\":\"S\"}" },
+		{ WEB_SIGN_OUT, "", "{\"command\":\"sign-out\",\"session\":\"S\"}" },
+		{ WEB_SIGN_IN, "{\"User\":\"u\",\"Password\":\"p\"}", "{\"command\":\"sign-in\",\"parameters\":{\"User\":\"u\",\"Password\":\"p\"}}" },
+		{ WEB_SIGN_IN, "{\"User\":\"u\",\"Password\":\"p\",\"Code\":\"1\"}",
+			"{\"command\":\"sign-in\",\"parameters\":{\"User\":\"u\",\"Password\":\"p\",\"Code\":\"1\"}}" },
+		{ WEB_SIGN_IN, "{\"User\":\"u\"}", NULL },
+		{ WEB_SIGN_IN, "{\"User\":\"u\",\"Password\":1}", NULL },
+		{ WEB_SIGN_IN, "{\"User\":\"u\",\"Password\":\"p\",\"session\":\"x\"}", NULL },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		err e;
+		const char *got = line(cases[i].task, cases[i].body, &e);
+		if (cases[i].want == NULL ? !err_is(e, ERR_USAGE) : strcmp(got, cases[i].want) != 0)
+			fail_msg("row %zu: %s", i, failed(e) ? e.def->name : got);
+	}
+}
+
+static void errors_as_vault_writes_them(void **state)
+{
+	struct buf b;
+	struct diag d = { 0 };
+	buf_init(&b, 4096);
+	web_error_print(&b, ERR(BUSY), NULL);
+	assert_true(str_eq(buf_str(&b), STR("{\"ok\":false,\"error\":\"BUSY\",\"what\":\"too much to do at the moment\",\"where\":\"\","
+					    "\"remedy\":\"\"}\n")));
+	buf_reset(&b);
+	err e = diag_fail(&d, ERR(USAGE), "body", "do \"this\"", "why");
+	web_error_print(&b, e, &d);
+	assert_true(str_eq(buf_str(&b), STR("{\"ok\":false,\"error\":\"USAGE\",\"what\":\"why\",\"where\":\"body\",\"remedy\":\"do \\\"this\\\"\"}\n")));
+	buf_fini(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_a_header_decides),
+		cmocka_unit_test(parts_of_a_route),
+		cmocka_unit_test(csrf),
+		cmocka_unit_test(lines),
+		cmocka_unit_test(errors_as_vault_writes_them),
+	};
+	return cmocka_run_group_tests_name("web", tests, setup, teardown);
+}

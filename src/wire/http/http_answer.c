@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Answers: status line, fields, and how the body ends. */
+#include "wire/http/http_priv.h"
+
+#include <time.h>
+
+static const struct {
+	unsigned status;
+	const char *reason;
+} reasons[] = {
+	{ 100, "Continue" },
+	{ 200, "OK" },
+	{ 201, "Created" },
+	{ 204, "No Content" },
+	{ 400, "Bad Request" },
+	{ 401, "Unauthorized" },
+	{ 403, "Forbidden" },
+	{ 404, "Not Found" },
+	{ 405, "Method Not Allowed" },
+	{ 408, "Request Timeout" },
+	{ 409, "Conflict" },
+	{ 413, "Content Too Large" },
+	{ 414, "URI Too Long" },
+	{ 415, "Unsupported Media Type" },
+	{ 417, "Expectation Failed" },
+	{ 429, "Too Many Requests" },
+	{ 431, "Request Header Fields Too Large" },
+	{ 500, "Internal Server Error" },
+	{ 501, "Not Implemented" },
+	{ 502, "Bad Gateway" },
+	{ 503, "Service Unavailable" },
+	{ 504, "Gateway Timeout" },
+	{ 505, "HTTP Version Not Supported" },
+	{ 507, "Insufficient Storage" },
+	{ 508, "Loop Detected" },
+};
+
+const char *http_reason(unsigned status)
+{
+	for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+		if (reasons[i].status == status)
+			return reasons[i].reason;
+	return "";
+}
+
+/* IMF-fixdate (RFC 9110 5.6.7), without the C library's locale */
+static void print_date(struct buf *b, int64_t unix_seconds)
+{
+	static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	time_t t = (time_t)unix_seconds;
+	struct tm at;
+	if (gmtime_r(&t, &at) == NULL)
+		return;
+	buf_printf(b, "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n", days + 3 * at.tm_wday, at.tm_mday, months + 3 * at.tm_mon,
+		at.tm_year + 1900, at.tm_hour, at.tm_min, at.tm_sec);
+}
+
+void http_status_print(struct buf *b, unsigned status, int64_t unix_seconds)
+{
+	buf_printf(b, "HTTP/1.1 %03u %s\r\n", status, http_reason(status));
+	print_date(b, unix_seconds);
+}
+
+void http_field_print(struct buf *b, str name, str value)
+{
+	for (size_t i = 0; i < value.n; i++)
+		if (value.p[i] == '\r' || value.p[i] == '\n' || value.p[i] == '\0')
+			b->failed = true;
+	if (b->failed)
+		return;
+	buf_add(b, name);
+	buf_add(b, STR(": "));
+	buf_add(b, value);
+	buf_add(b, STR("\r\n"));
+}
+
+void http_length_print(struct buf *b, uint64_t length)
+{
+	buf_add(b, STR("Content-Length: "));
+	buf_add_u64(b, length);
+	buf_add(b, STR("\r\n\r\n"));
+}
+
+void http_chunked_print(struct buf *b)
+{
+	buf_add(b, STR("Transfer-Encoding: chunked\r\n\r\n"));
+}
+
+void http_end_print(struct buf *b)
+{
+	buf_add(b, STR("\r\n"));
+}
+
+void http_chunk_print(struct buf *b, str bytes)
+{
+	if (bytes.n == 0)
+		return;
+	buf_printf(b, "%zx\r\n", bytes.n);
+	buf_add(b, bytes);
+	buf_add(b, STR("\r\n"));
+}
+
+void http_last_chunk_print(struct buf *b)
+{
+	buf_add(b, STR("0\r\n\r\n"));
+}
