@@ -11,6 +11,7 @@
 #include "base/str.h"
 
 #define USER_AOR_MAX  254 /* bytes of an address of record (uri_aor has the same limit) */
+#define USER_GRANTS_MAX 16384
 #define USER_NAME_MAX 256 /* bytes of a display name; longer ones are cut */
 
 struct user {
@@ -22,12 +23,12 @@ struct user {
 			   holds */
 	uint32_t refs;
 	uint32_t seen; /* the snapshot that named him last */
-	uint16_t aor_n, name_n;
+	uint16_t aor_n, name_n, grants_n;
 	bool enabled;           /* false also once he is gone */
 	bool has_md5;           /* without it only SHA-256 can be proven */
 	uint8_t ha1_md5[16];    /* MD5(user:domain:password) */
 	uint8_t ha1_sha256[32]; /* SHA-256 of the same */
-	char *text;             /* aor, then display name */
+	char *text;             /* aor, then display name, then grants */
 };
 
 static inline str user_aor(const struct user *u)
@@ -38,6 +39,12 @@ static inline str user_aor(const struct user *u)
 static inline str user_display_name(const struct user *u)
 {
 	return (str){ u->text + u->aor_n, u->name_n };
+}
+
+/* "ConferencingPolicy=Sales\nAudioVideoDisabled=True": granted policies and marks of his own, one a line (model/policy). */
+static inline str user_grants(const struct user *u)
+{
+	return (str){ u->text + u->aor_n + u->name_n, u->grants_n };
 }
 
 struct users; /* all users of a process */
@@ -54,6 +61,7 @@ struct user_row {
 	bool enabled;
 	str ha1_md5;    /* 16 bytes, or empty */
 	str ha1_sha256; /* 32 bytes */
+	str grants;     /* at most USER_GRANTS_MAX bytes; more: MALFORMED */
 };
 
 /*

@@ -52,6 +52,7 @@ const struct stage front_stages[] = {
 	{ "peer", peer_stage, SIP_ANY },           /* a server of ours? (these two only over connections of this process) */
 	{ "auth", auth_stage, SIP_ANY },           /* or a user, and who? */
 	{ "home", home_stage, SIP_ANY },           /* the process that knows the target, and the transaction */
+	{ "permit", permit_stage, SIP_INVITE },   /* by the marks and policies of both sides */
 	{ "register", reg_stage, SIP_REGISTER },
 	{ "reg-event", reg_subscribe_stage, SIP_SUBSCRIBE },
 	{ "publish", publish_stage, SIP_PUBLISH },
@@ -174,6 +175,8 @@ static err make_services(struct front *f)
 	memcpy(home, s->shared_key, sizeof home);
 	TRY(peers_new(str_of(s->peers), &f->peers_known));
 	TRY(users_new(&f->users));
+	TRY(policies_new(&f->policies));
+	f->permit = (struct permit){ f->users, f->policies };
 	TRY(users_set_domains(f->users, str_of(s->domains)));
 	TRY(auth_new(&(struct auth_config){ .timers = loop_timers(s->loop), .crypt = f->crypt, .users = f->users,
 			     .config = &f->config, .log = &s->log, .meter = s->meter,
@@ -249,7 +252,7 @@ static err front_start(struct skel *s, struct diag *d)
 	TRY(make_engine(f));
 	TRY(make_services(f));
 	front_apply_config(f);
-	void *const states[FRONT_STAGES] = { f->peers_known, f->auth, f, f->reg, f->reg, f, f->route };
+	void *const states[FRONT_STAGES] = { f->peers_known, f->auth, f, &f->permit, f->reg, f->reg, f, f->route };
 	memcpy(f->states, states, sizeof states);
 	f->has_rooms = true;
 	for (unsigned i = 0; i < f->n_early; i++) {

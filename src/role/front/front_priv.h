@@ -8,17 +8,19 @@
 #include "engine/stage.h"
 #include "engine/txn.h"
 #include "model/config.h"
+#include "model/policy.h"
 #include "os/dns.h"
 #include "role/front.h"
 #include "role/identity.h"
 #include "service/auth.h"
 #include "service/peer.h"
+#include "service/permit.h"
 #include "service/reg.h"
 #include "service/route.h"
 #include "service/user.h"
 
 #define FRONT_MAX    64 /* front processes of one server */
-#define FRONT_STAGES 8
+#define FRONT_STAGES 9
 #define FRONT_TRACES 16
 
 /* A channel to another front process. */
@@ -51,6 +53,8 @@ struct front {
 	struct txns *txns;
 	struct peers *peers_known;
 	struct users *users;
+	struct policies *policies;
+	struct permit permit;
 	struct auth *auth;
 	struct reg *reg;
 	struct route *route;

@@ -22,7 +22,7 @@ static err on_user(struct front *f, str body)
 	if (m.enabled == 0)
 		reg_user_gone(f->reg, m.aor);
 	return users_put(f->users, &(const struct user_row){ .version = m.version, .aor = m.aor, .display_name = m.display_name,
-					    .enabled = m.enabled != 0, .ha1_md5 = m.ha1_md5, .ha1_sha256 = m.ha1_sha256 });
+					    .enabled = m.enabled != 0, .ha1_md5 = m.ha1_md5, .ha1_sha256 = m.ha1_sha256, .grants = m.grants });
 }
 
 static err on_user_gone(struct front *f, str body)
@@ -31,6 +31,21 @@ static err on_user_gone(struct front *f, str body)
 	TRY(ipc_user_gone_parse(&m, body));
 	users_remove(f->users, m.aor);
 	reg_user_gone(f->reg, m.aor);
+	return OK;
+}
+
+static err on_policy(struct front *f, str body)
+{
+	struct ipc_policy m;
+	TRY(ipc_policy_parse(&m, body));
+	return policies_put(f->policies, m.kind, m.identity, m.body);
+}
+
+static err on_policy_gone(struct front *f, str body)
+{
+	struct ipc_policy_gone m;
+	TRY(ipc_policy_gone_parse(&m, body));
+	policies_remove(f->policies, m.kind, m.identity);
 	return OK;
 }
 
@@ -48,6 +63,7 @@ static err on_snapshot_end(struct front *f, str body)
 	struct ipc_snapshot_end m;
 	TRY(ipc_snapshot_end_parse(&m, body));
 	users_end(f->users);
+	policies_end(f->policies);
 	f->has_snapshot = true;
 	front_apply_config(f);
 	front_check_ready(f);
@@ -84,6 +100,8 @@ static err (*const readers[IPC_N])(struct front *f, str body) = {
 	[IPC_USER] = on_user,
 	[IPC_USER_GONE] = on_user_gone,
 	[IPC_LOCK] = on_lock,
+	[IPC_POLICY] = on_policy,
+	[IPC_POLICY_GONE] = on_policy_gone,
 	[IPC_SNAPSHOT_END] = on_snapshot_end,
 	[IPC_CERTIFICATE] = on_certificate,
 	[IPC_TRACE_SET] = on_trace_set,
@@ -116,6 +134,7 @@ err front_vault_open(struct front *f, int fd)
 	f->vault = NULL;
 	TRY(ipc_open(f->skel->loop, fd, &door, f, &f->vault));
 	users_begin(f->users);
+	policies_begin(f->policies);
 	return OK;
 }
 

@@ -48,10 +48,85 @@ static void send_settings(struct vault_front *f)
 	}
 }
 
+/* Of what a user has, a process is told the policies that were granted to him and the marks that it obeys. */
+static void print_grants(const struct store_user *u, struct buf *out)
+{
+	static const char marks[][24] = { "AudioVideoDisabled" };
+	const char *name;
+	json_t *value, *body = u->body.n > 2 ? json_loadb(u->body.p, u->body.n, 0, NULL) : NULL;
+	json_object_foreach(body, name, value) {
+		const struct schema_kind *k = json_is_string(value) ? schema_find(str_of(name)) : NULL;
+		if (k != NULL && k->base == SCHEMA_POLICY)
+			buf_printf(out, "%s=%s\n", name, json_string_value(value));
+	}
+	for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+		if (json_is_true(json_object_get(body, marks[i])))
+			buf_printf(out, "%s=True\n", marks[i]);
+	json_decref(body);
+}
+
 static void send_user(struct vault_front *f, const struct store_user *u)
 {
+	struct buf grants DEFER(buf_fini) = { 0 };
+	buf_init(&grants, 16384);
+	print_grants(u, &grants);
 	sent(f, ipc_send_user(f->channel, &(struct ipc_user){ .version = u->version, .aor = u->aor, .display_name = u->display_name,
-		.enabled = u->enabled ? 1 : 0, .ha1_md5 = u->ha1_md5, .ha1_sha256 = u->ha1_sha256 }, -1));
+		.enabled = u->enabled ? 1 : 0, .ha1_md5 = u->ha1_md5, .ha1_sha256 = u->ha1_sha256, .grants = buf_str(&grants) }, -1));
+}
+
+/* ---- policies ---- */
+
+/* Kinds of which a process obeys something. */
+static bool is_obeyed(const struct schema_kind *k)
+{
+	bool any = false;
+	for (size_t i = 0; i < k->n_props; i++)
+		any = any || schema_has(k->props[i].flags, SCHEMA_OBEYED);
+	return k->base == SCHEMA_POLICY && any;
+}
+
+/* Instances of other sites and services hold for nobody here. */
+static bool is_in_reach(const struct vault *v, str identity)
+{
+	struct place p;
+	bool placed = place_find(v, STR("Registrar"), place_pool(v), &p);
+	str rest;
+	if (str_begins_case(identity, STR("Site:")))
+		return placed && str_eq_case(str_cut(identity, 5, identity.n), p.site);
+	if (!str_begins_case(identity, STR("Service:")))
+		return true;
+	(void)str_split(str_cut(identity, 8, identity.n), ':', &rest);
+	return placed && str_eq_case(rest, p.fqdn);
+}
+
+struct telling {
+	struct vault *vault;
+	struct vault_front *only; /* NULL: all */
+};
+
+static void tell_policy(void *arg, const struct store_object *o)
+{
+	const struct telling *t = arg;
+	const struct schema_kind *k = schema_find(o->kind);
+	const struct ipc_policy m = { .kind = o->kind, .identity = o->identity, .body = o->body };
+	if (k == NULL || !is_obeyed(k) || !is_in_reach(t->vault, o->identity))
+		return;
+	if (t->only != NULL) {
+		sent(t->only, ipc_send_policy(t->only->channel, &m, -1));
+		return;
+	}
+	EACH_FRONT(t->vault, f)
+		sent(f, ipc_send_policy(f->channel, &m, -1));
+}
+
+static err tell_policy_change(struct vault *v, const struct schema_kind *k, str identity)
+{
+	err e = store_object_find(v->store, str_of(k->name), identity, tell_policy, &(struct telling){ v, NULL });
+	if (!err_is(e, ERR_ABSENT))
+		return e;
+	EACH_FRONT(v, f)
+		sent(f, ipc_send_policy_gone(f->channel, &(struct ipc_policy_gone){ .kind = str_of(k->name), .identity = identity }, -1));
+	return OK;
 }
 
 static void send_lock(struct vault_front *f, str aor, uint32_t failures, uint64_t until_ms)
@@ -150,7 +225,7 @@ static err tell_object(struct vault *v, str key)
 	}
 	if (k != NULL && k->id == SCHEMA_ID_Registrar)
 		vault_tell_ports(v);
-	return OK;
+	return k != NULL && is_obeyed(k) ? tell_policy_change(v, k, identity) : OK;
 }
 
 static err tell_change(struct vault *v, const struct change *c)
@@ -214,6 +289,7 @@ static err tell_all(struct vault *v, struct vault_front *f)
 {
 	send_settings(f);
 	send_certificate(f);
+	TRY(store_objects_each(v->store, STR(""), tell_policy, &(struct telling){ v, f }));
 	TRY(store_users_each(v->store, give_user, f));
 	tally_each(&v->tally, give_lock, f);
 	sent(f, ipc_send_snapshot_end(f->channel, &(struct ipc_snapshot_end){ .version = store_version(v->store) }, -1));

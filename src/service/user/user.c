@@ -107,7 +107,7 @@ static struct user *find(const struct users *s, str aor)
 static bool is_valid(const struct user_row *row)
 {
 	return row->aor.n != 0 && row->aor.n <= USER_AOR_MAX && (row->ha1_md5.n == 0 || row->ha1_md5.n == 16) &&
-	       row->ha1_sha256.n == 32;
+	       row->ha1_sha256.n == 32 && row->grants.n <= USER_GRANTS_MAX;
 }
 
 /* A change that ends what was proven before: password, or whether he may sign in. */
@@ -128,19 +128,23 @@ static void set_proof(struct user *u, const struct user_row *row)
 	u->epoch++;
 }
 
-/* aor and display name in one piece of memory */
-static err set_text(struct user *u, str aor, str name)
+/* aor, display name and grants in one piece of memory */
+static err set_text(struct user *u, const struct user_row *row)
 {
-	name = str_cut(name, 0, USER_NAME_MAX);
-	char *text = malloc(aor.n + name.n);
+	const str parts[] = { row->aor, str_cut(row->display_name, 0, USER_NAME_MAX), row->grants };
+	size_t n = 0;
+	char *text = malloc(parts[0].n + parts[1].n + parts[2].n);
 	ENSURE(text != NULL, NO_MEMORY);
-	memcpy(text, aor.p, aor.n);
-	if (name.n != 0)
-		memcpy(text + aor.n, name.p, name.n);
+	for (size_t i = 0; i < 3; i++) {
+		if (parts[i].n != 0)
+			memcpy(text + n, parts[i].p, parts[i].n);
+		n += parts[i].n;
+	}
 	free(u->text);
 	u->text = text;
-	u->aor_n = (uint16_t)aor.n;
-	u->name_n = (uint16_t)name.n;
+	u->aor_n = (uint16_t)parts[0].n;
+	u->name_n = (uint16_t)parts[1].n;
+	u->grants_n = (uint16_t)parts[2].n;
 	return OK;
 }
 
@@ -149,7 +153,7 @@ static err add(struct users *s, const struct user_row *row, struct user **out)
 	struct user *u = calloc(1, sizeof *u);
 	ENSURE(u != NULL, NO_MEMORY);
 	u->refs = 1;
-	err e = set_text(u, row->aor, row->display_name);
+	err e = set_text(u, row);
 	if (!failed(e))
 		e = map_add(&s->by_aor, &u->node);
 	if (failed(e)) {
@@ -167,8 +171,8 @@ err users_put(struct users *s, const struct user_row *row)
 	struct user *u = find(s, row->aor);
 	if (u == NULL)
 		TRY(add(s, row, &u));
-	else if (!str_eq(user_display_name(u), str_cut(row->display_name, 0, USER_NAME_MAX)))
-		TRY(set_text(u, row->aor, row->display_name));
+	else if (!str_eq(user_display_name(u), str_cut(row->display_name, 0, USER_NAME_MAX)) || !str_eq(user_grants(u), row->grants))
+		TRY(set_text(u, row));
 	if (!is_same_proof(u, row))
 		set_proof(u, row);
 	u->version = row->version;
