@@ -45,6 +45,8 @@ struct reg_config {
 };
 
 err reg_new(const struct reg_config *config, struct reg **out);
+/* The ports that the server listens at from now on; 0: none. */
+void reg_set_ports(struct reg *g, uint16_t tls, uint16_t tcp);
 void reg_free(struct reg *g);
 
 /* REGISTER at the home of r->aor, in its server transaction. To and r->aor must be the same (403 otherwise). */

@@ -43,6 +43,8 @@ struct route_config {
 };
 
 err route_new(const struct route_config *config, struct route **out);
+/* The ports that the server listens at from now on; 0: none. */
+void route_set_ports(struct route *s, uint16_t tls, uint16_t tcp);
 void route_free(struct route *s);
 
 /* The process that an address of record is at home in. */

@@ -287,6 +287,15 @@ static void on_channel(struct skel *s, str role, unsigned index, int fd)
 		keep_for_start(f, role, index, fd, false);
 }
 
+/* What is written into messages follows the ports that are open. */
+static void tell_ports(struct front *f)
+{
+	if (!f->has_rooms)
+		return;
+	reg_set_ports(f->reg, f->port_tls, f->port_tcp);
+	route_set_ports(f->route, f->port_tls, f->port_tcp);
+}
+
 static void on_listener(struct skel *s, str transport, unsigned port, int fd)
 {
 	struct front *f = s->state;
@@ -294,6 +303,7 @@ static void on_listener(struct skel *s, str transport, unsigned port, int fd)
 		f->port_tls = (uint16_t)port;
 	else
 		f->port_tcp = (uint16_t)port;
+	tell_ports(f);
 	if (f->has_rooms)
 		take_listener(f, transport, port, fd);
 	else
@@ -310,6 +320,7 @@ static void on_listener_gone(struct skel *s, str transport, unsigned port)
 			net_close(f->early[i].fd);
 			f->early[i--] = f->early[--f->n_early];
 		}
+	tell_ports(f);
 	if (f->has_rooms)
 		conns_stop_plain(f->conns);
 	LOG(&s->log, LISTENER_CLOSED, LOG_STR("transport", transport), LOG_INT("port", port));

@@ -53,7 +53,7 @@ static void admin_close(struct admin *a)
 	a->is_closing = true;
 	if (a->trace != 0)
 		vault_tell_trace(a->vault, a->trace, str_of(a->filter), false);
-	vault_line_forget(a->vault, a, 0, true);
+	(void)vault_line_forget(a->vault, a, 0, true);
 	timer_clear(loop_timers(a->vault->skel->loop), &a->idle);
 	list_remove(&a->node);
 	watch_close(&a->watch, on_closed);
@@ -154,13 +154,15 @@ static err start_trace(struct admin *a, const json_t *given, struct diag *d)
 static void answer_trace(struct admin *a, const json_t *given)
 {
 	struct diag d = { 0 };
+	char what[sizeof a->filter + 8];
 	err e = a->author.rights.is_root ? start_trace(a, given, &d) :
 					   diag_fail(&d, ERR(REFUSED), "trace", "be root or the owner of the deployment", "only the machine's own administrator may read messages");
 	json_t *line = failed(e) ? json_pack("{s:b,s:s,s:o,s:o,s:o}", "ok", 0, "error", e.def->name, "what", command_json(str_of(d.what)), "where",
 					   command_json(str_of(d.where)), "remedy", command_json(str_of(d.remedy))) :
 				   json_pack("{s:b,s:[]}", "ok", 1, "objects");
+	(void)snprintf(what, sizeof what, "trace %s", a->filter);
 	meter_add(a->vault->skel->meter, failed(e) ? METER_COMMANDS_REFUSED : METER_COMMANDS, 1);
-	LOG(&a->vault->skel->log, COMMAND_DONE, LOG_Z("author", a->author.name), LOG_Z("from", a->author.address), LOG_Z("command", "trace"), LOG_Z("filter", a->filter), LOG_ERR(e));
+	LOG(&a->vault->skel->log, COMMAND_DONE, LOG_Z("author", a->author.name), LOG_Z("from", a->author.address), LOG_Z("command", what), LOG_ERR(e));
 	add_json(&a->out, line);
 	json_decref(line);
 }

@@ -74,13 +74,17 @@ void vault_answer(struct vault *v, err e)
 		give(v, LIST_OF(it, struct answer, node), e);
 }
 
-void vault_line_forget(struct vault *v, const void *arg, uint64_t id, bool every)
+unsigned vault_line_forget(struct vault *v, const void *arg, uint64_t id, bool every)
 {
+	unsigned n = 0;
 	LIST_EACH(it, &v->answers) {
 		struct answer *w = LIST_OF(it, struct answer, node);
-		if (w->door.arg == arg && (every || w->id == id))
-			w->is_awaited = false;
+		if (!w->is_awaited || w->door.arg != arg || (!every && w->id != id))
+			continue;
+		w->is_awaited = false;
+		n++;
 	}
+	return n;
 }
 
 /* ---- running ---- */

@@ -314,8 +314,8 @@ struct line_door {
 
 /* console: who stands at the machine, without a session; NULL: only a session counts. text: JSON. */
 void vault_line(struct vault *v, const struct author *console, const char *address, str text, const struct line_door *door, uint64_t id);
-/* Nobody waits any more: for answer `id`, or with every = true for any answer of this door. */
-void vault_line_forget(struct vault *v, const void *arg, uint64_t id, bool every);
+/* Nobody waits any more: for answer `id`, or with every = true for any answer of this door. Answers how many were awaited. */
+unsigned vault_line_forget(struct vault *v, const void *arg, uint64_t id, bool every);
 /* Gives the answers that waited for the commit; e is what it came to. */
 void vault_answer(struct vault *v, err e);
 

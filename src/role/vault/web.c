@@ -33,7 +33,7 @@ static void drop(struct reply *r)
 
 static void drop_all(struct vault_web *w)
 {
-	vault_line_forget(w->vault, w, 0, true);
+	(void)vault_line_forget(w->vault, w, 0, true);
 	LIST_EACH(it, &w->replies)
 		drop(LIST_OF(it, struct reply, node));
 	timer_clear(loop_timers(w->vault->skel->loop), &w->pump);
@@ -95,9 +95,13 @@ static err on_ask(struct vault_web *w, str body)
 	struct ipc_admin_ask m;
 	char address[80];
 	TRY(ipc_admin_ask_parse(&m, body));
-	ENSURE(w->n_waiting < WAITING_MOST, CEILING);
 	if (!str_to_z(m.address, address, sizeof address))
 		return ERR(MALFORMED);
+	if (w->n_waiting >= WAITING_MOST) {
+		w->n_waiting++;
+		on_done(w, m.id, ERR(BUSY), STR("{\"ok\":false,\"error\":\"BUSY\",\"what\":\"too many commands at once\",\"where\":\"\",\"remedy\":\"try again in a moment\"}\n"));
+		return OK;
+	}
 	w->n_waiting++;
 	vault_line(w->vault, NULL, address, m.line, &(struct line_door){ on_done, w }, m.id);
 	return OK;
@@ -107,7 +111,7 @@ static err on_gone(struct vault_web *w, str body)
 {
 	struct ipc_admin_gone m;
 	TRY(ipc_admin_gone_parse(&m, body));
-	vault_line_forget(w->vault, w, m.id, false);
+	w->n_waiting -= vault_line_forget(w->vault, w, m.id, false);
 	LIST_EACH(it, &w->replies)
 		if (LIST_OF(it, struct reply, node)->id == m.id)
 			drop(LIST_OF(it, struct reply, node));

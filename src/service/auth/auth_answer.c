@@ -55,7 +55,7 @@ void auth_challenge(struct auth *a, struct request *r, bool stale)
 	bool sha256 = policy.takes[CRYPT_SHA256] && !(policy.takes[CRYPT_MD5] && is_md5_only(r));
 	struct sip_out o;
 	char nonce[NONCE_TEXT]; /* one for all: it is the count that is used up */
-	nonce_make(a->config.crypt, &r->in->flow, a->config.timers->now, nonce);
+	nonce_make(a->config.crypt, &r->in->flow, a->config.timers->now, a->n_nonces++, nonce);
 	request_answer(r, &o, status, STR(""));
 	if (sha256)
 		add_challenge(a, r, &o, CRYPT_SHA256, nonce, stale); /* the one we prefer comes first (RFC 8760 2.3) */

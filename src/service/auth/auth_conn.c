@@ -109,7 +109,7 @@ enum nonce_verdict auth_conn_nonce(const struct auth_conn *ac, const uint8_t id[
 	if (count == 0)
 		return NONCE_REPLAYED;
 	if (u == NULL)
-		return ac != NULL && nonce_time(id) <= ac->floor_ms ? NONCE_FORGOTTEN : NONCE_FRESH;
+		return ac != NULL && nonce_order(id) <= ac->floor ? NONCE_FORGOTTEN : NONCE_FRESH;
 	if (count > u->top)
 		return NONCE_FRESH;
 	uint32_t behind = u->top - count;
@@ -150,8 +150,8 @@ static struct nonce_use *new_nonce(struct auth_conn *ac)
 	if (ac->n_nonces < ac->nonces_size || (!is_single && grow_nonces(ac)))
 		return &ac->nonces[ac->n_nonces++];
 	struct nonce_use *u = oldest_nonce(ac);
-	uint64_t t = nonce_time(u->id);
-	ac->floor_ms = t > ac->floor_ms ? t : ac->floor_ms;
+	uint64_t t = nonce_order(u->id);
+	ac->floor = t > ac->floor ? t : ac->floor;
 	return u;
 }
 

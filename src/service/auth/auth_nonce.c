@@ -4,6 +4,7 @@
 
 #define NONCE_MAC  (NONCE_BYTES - NONCE_ID)
 #define TIME_BYTES 6
+#define ORDER_BYTES 8
 
 static void nonce_mac(struct crypt *c, const struct flow *f, const uint8_t id[NONCE_ID], uint8_t out[32])
 {
@@ -12,12 +13,14 @@ static void nonce_mac(struct crypt *c, const struct flow *f, const uint8_t id[NO
 	crypt_mac(c, parts, sizeof parts / sizeof parts[0], out);
 }
 
-void nonce_make(struct crypt *c, const struct flow *f, uint64_t now_ms, char out[NONCE_TEXT])
+void nonce_make(struct crypt *c, const struct flow *f, uint64_t now_ms, uint16_t number, char out[NONCE_TEXT])
 {
 	uint8_t bytes[NONCE_BYTES], mac[32];
 	for (unsigned i = 0; i < TIME_BYTES; i++)
 		bytes[i] = (uint8_t)(now_ms >> 8 * (TIME_BYTES - 1 - i));
-	crypt_random(bytes + TIME_BYTES, NONCE_ID - TIME_BYTES);
+	bytes[TIME_BYTES] = (uint8_t)(number >> 8);
+	bytes[TIME_BYTES + 1] = (uint8_t)number;
+	crypt_random(bytes + ORDER_BYTES, NONCE_ID - ORDER_BYTES);
 	nonce_mac(c, f, bytes, mac);
 	memcpy(bytes + NONCE_ID, mac, NONCE_MAC);
 	ASSERT(enc_base64url(bytes, sizeof bytes, out) == NONCE_TEXT);
@@ -36,10 +39,20 @@ bool nonce_read(struct crypt *c, const struct flow *f, str text, uint8_t id[NONC
 	return true;
 }
 
+static uint64_t number_of(const uint8_t *bytes, unsigned n)
+{
+	uint64_t v = 0;
+	for (unsigned i = 0; i < n; i++)
+		v = v << 8 | bytes[i];
+	return v;
+}
+
 uint64_t nonce_time(const uint8_t id[NONCE_ID])
 {
-	uint64_t t = 0;
-	for (unsigned i = 0; i < TIME_BYTES; i++)
-		t = t << 8 | id[i];
-	return t;
+	return number_of(id, TIME_BYTES);
+}
+
+uint64_t nonce_order(const uint8_t id[NONCE_ID])
+{
+	return number_of(id, ORDER_BYTES);
 }

@@ -15,7 +15,7 @@
 
 /* ---- nonces (auth_nonce.c) ---- */
 
-#define NONCE_ID    12              /* bytes: 6 of the moment it was made, 6 of chance */
+#define NONCE_ID    12              /* bytes: 6 of the moment it was made, 2 that number those of one moment, 4 of chance */
 #define NONCE_BYTES (NONCE_ID + 12) /* and its MAC */
 #define NONCE_TEXT  32              /* characters: base64url of the bytes */
 
@@ -26,10 +26,13 @@ struct nonce_use {
 	uint64_t window; /* bit n: top - n was used */
 };
 
-void nonce_make(struct crypt *c, const struct flow *f, uint64_t now_ms, char out[NONCE_TEXT]);
+/* number: counts up from one to the next, so that those of one millisecond have an order, too */
+void nonce_make(struct crypt *c, const struct flow *f, uint64_t now_ms, uint16_t number, char out[NONCE_TEXT]);
 /* Was it made by us for this connection? */
 bool nonce_read(struct crypt *c, const struct flow *f, str text, uint8_t id[NONCE_ID]);
 uint64_t nonce_time(const uint8_t id[NONCE_ID]); /* milliseconds on the clock of nonce_make */
+/* Grows from one nonce of a process to the next. */
+uint64_t nonce_order(const uint8_t id[NONCE_ID]);
 
 /* ---- what is known of a connection (auth_conn.c) ---- */
 
@@ -43,7 +46,7 @@ struct proof {
 /* In conn_user_slot once somebody has proven himself. The first of each list is inline: most connections have one user.
  */
 struct auth_conn {
-	uint64_t floor_ms; /* nonces of this age or older that are not in the list have been forgotten */
+	uint64_t floor; /* nonces up to this one (nonce_order) that are not in the list have been forgotten */
 	uint32_t uses;
 	uint8_t n_proofs, n_nonces, nonces_size;
 	uint8_t n_waits;
@@ -102,6 +105,7 @@ struct auth {
 	struct guesses names, addresses;
 	struct list waits;
 	size_t n_waits;
+	uint16_t n_nonces; /* made so far */
 };
 
 /* What the configuration says, at this moment. */

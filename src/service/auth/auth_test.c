@@ -814,6 +814,18 @@ static void an_idle_connection_costs_little(void **state)
 	assert_true(sizeof(struct auth_conn) <= 200);
 }
 
+/* Over plain TCP each request is challenged: however many come in one millisecond, none of their nonces is taken for a forgotten one. */
+static void nonces_of_one_moment_have_an_order(void **state)
+{
+	struct bench *b = *state;
+	struct conn c = fake_conn(1, false);
+	for (unsigned i = 0; i < 200; i++) {
+		const char *nonce = CHALLENGE(b, .conn = &c);
+		ASSERT_PASSES(RUN(b, .conn = &c, .nonce = nonce), "ann");
+	}
+	auth_conn_closed(b->auth, &c);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -823,6 +835,7 @@ int main(void)
 		CASE(foreign_credentials_are_none),
 		CASE(a_right_password_proves),
 		CASE(without_tls_each_request_is_challenged),
+		CASE(nonces_of_one_moment_have_an_order),
 		CASE(the_right_realm_is_chosen_among_several),
 		CASE(a_connection_may_serve_several_users),
 		CASE(a_proof_ends),

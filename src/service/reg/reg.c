@@ -25,6 +25,12 @@ err reg_new(const struct reg_config *config, struct reg **out)
 	return OK;
 }
 
+void reg_set_ports(struct reg *g, uint16_t tls, uint16_t tcp)
+{
+	g->config.port_tls = tls;
+	g->config.port_tcp = tcp;
+}
+
 void reg_free(struct reg *g)
 {
 	if (g == NULL)

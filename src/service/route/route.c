@@ -13,6 +13,12 @@ err route_new(const struct route_config *config, struct route **out)
 	return OK;
 }
 
+void route_set_ports(struct route *s, uint16_t tls, uint16_t tcp)
+{
+	s->c.port_tls = tls;
+	s->c.port_tcp = tcp;
+}
+
 void route_free(struct route *s)
 {
 	free(s);
