@@ -58,7 +58,7 @@ struct web_route {
 };
 
 /*
- * Everything that the header decides: ABSENT, HTTP_METHOD, REFUSED (another origin, no CSRF token), HTTP_SIGN_IN, HTTP_TYPE, with
+ * Everything that the header decides: ABSENT, HTTP_METHOD, REFUSED (another origin, no CSRF token), SIGN_IN, HTTP_TYPE, with
  * the reason in d. mac is keyed for web_csrf.
  */
 err web_route_find(const struct http_request *q, struct crypt *mac, struct web_route *out, struct diag *d);
