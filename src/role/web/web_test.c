@@ -56,6 +56,7 @@ static const struct {
 	{ REQ("DELETE /api/v1/session", BEARER), FINE, WEB_SIGN_OUT },
 	{ REQ("GET /api/v1/session", ""), ERR_SIGN_IN, WEB_SESSION },
 	{ REQ("GET /api/v1/session", "Authorization: Bearer a b\r\n"), ERR_SIGN_IN, WEB_SESSION },
+	{ REQ("GET /api/v1/session", "Authorization: Bearer a.b\r\n"), ERR_SIGN_IN, WEB_SESSION },
 	{ REQ("GET /api/v1/session", "Cookie: __Host-witan=" SESSION "\r\n"), ERR_REFUSED, WEB_SESSION },
 	{ REQ("GET /api/v1/cmdlets", BEARER), FINE, WEB_CMDLETS },
 	{ REQ("POST /api/v1/cmdlets", BEARER JSON), ERR_HTTP_METHOD, WEB_CMDLETS },
@@ -67,6 +68,7 @@ static const struct {
 	{ REQ("POST /api/v1/cmdlets/Get-CsUser", BEARER JSON "Origin: https://h\r\n"), ERR_REFUSED, WEB_CMDLET },
 	{ REQ("POST /api/v1/cmdlets/Get-CsUser", BEARER JSON "Origin: https://h:12\r\n"), ERR_REFUSED, WEB_CMDLET },
 	{ REQ("POST /api/v1/cmdlets/Get-CsUser", BEARER JSON "Origin: http://h:1\r\n"), ERR_REFUSED, WEB_CMDLET },
+	{ REQ("POST /api/v1/cmdlets/Get-CsUser", BEARER JSON "Origin: httpx://h:1\r\n"), ERR_REFUSED, WEB_CMDLET },
 	{ REQ("POST /api/v1/cmdlets/Get-CsUser", BEARER JSON "Origin: null\r\n"), ERR_REFUSED, WEB_CMDLET },
 };
 
