@@ -1,10 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""
-The management interface of whole servers: real vault, real rights, real passwords.
-
-These wait for a vault that answers the lines of administrators who are elsewhere (ADMIN_ASK): until then they are skipped, and test_web.py tests
-the web process with a vault of its own.
-"""
+"""The management interface of whole servers: real vault, real rights, real passwords. (test_web.py plays vault itself.)"""
 import json
 import os
 import pathlib
@@ -13,15 +8,9 @@ import subprocess
 
 import pytest
 
-from deployment import BUILD, ROOT, wait_for
+from deployment import BUILD, wait_for
 from web_client import WebClient
 
-
-def vault_speaks():
-    return any("admin_ask_parse" in path.read_text() for path in (ROOT / "src/role/vault").glob("*.c"))
-
-
-pytestmark = pytest.mark.skipif(not vault_speaks(), reason="this vault does not know administrators who are elsewhere")
 
 ADMIN = "sip:ann@example.test"
 
