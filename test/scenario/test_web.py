@@ -556,6 +556,16 @@ def test_a_message_that_breaks_the_rules_closes_the_channel_only(stage):
         wait_for(lambda: c.ask("POST", CMDLET, BEARER, {}).status == 200, 5)
 
 
+@pytest.mark.slow
+def test_without_a_vault_for_long_it_is_started_anew(stage):
+    stage.vault.close()
+    assert stage.web.end(sig=None, timeout=20) == 1
+    assert stage.web.log("channel.failed")
+    stage.start_web()
+    with stage.client() as c:
+        assert c.ask("POST", CMDLET, BEARER, {}).status == 200
+
+
 def test_drain_finishes_what_is_under_way(stage_factory):
     stage = stage_factory(lambda line, ask: None)
     with stage.client() as c, stage.client() as idle:

@@ -1,10 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""
-The management interface of whole servers: real vault, real rights, real passwords.
-
-These wait for a vault that answers the lines of administrators who are elsewhere (ADMIN_ASK): until then they are skipped, and test_web.py tests
-the web process with a vault of its own.
-"""
+"""The management interface of whole servers: real vault, real rights, real passwords. (test_web.py plays vault itself.)"""
 import json
 import os
 import pathlib
@@ -13,15 +8,9 @@ import subprocess
 
 import pytest
 
-from deployment import BUILD, ROOT, wait_for
+from deployment import BUILD, wait_for
 from web_client import WebClient
 
-
-def vault_speaks():
-    return any("admin_ask_parse" in path.read_text() for path in (ROOT / "src/role/vault").glob("*.c"))
-
-
-pytestmark = pytest.mark.skipif(not vault_speaks(), reason="this vault does not know administrators who are elsewhere")
 
 ADMIN = "sip:ann@example.test"
 
@@ -35,14 +24,8 @@ def server(server_factory):
 
 
 def give_role(server):
-    """By the owner, over the control socket."""
-    for words in (("New-CsAdminRoleAssignment", "-Identity", ADMIN, "-Role", "CsAdministrator"),
-                  ("Set-CsUser", "-Identity", ADMIN, "-AdminRoles", "CsAdministrator")):
-        try:
-            return server.cli(*words)
-        except Exception as why:  # the next way of saying it
-            last = why
-    raise last
+    """By the owner, over the control socket: who is in the group of a role's name holds the role."""
+    server.cli("Set-CsGroup", "-Identity", "CsAdministrator", "-Members", ADMIN)
 
 
 @pytest.fixture
@@ -118,6 +101,20 @@ def test_everything_at_once_is_killed(server, client):
         server.wait_restarted(name, server.kill(name))
     c = client()
     wait_for(lambda: c.ask("GET", "/api/v1/session", fields).status in (200, 401), 5)
+
+
+@pytest.mark.xfail(strict=False, reason="vault closes the channel when more than 512 lines come in one turn, instead of answering BUSY")
+def test_clients_that_ask_and_go_while_vault_is_busy(server, client):
+    c = client()
+    vault = server.processes()["vault0"]
+    os.kill(vault, signal.SIGSTOP)
+    try:
+        for _ in range(700):
+            with WebClient(server.port_web, server.dir / "ca.pem") as other:
+                other.send(other.head("GET", "/api/v1/session", {"Authorization": "Bearer x"}))
+    finally:
+        os.kill(vault, signal.SIGCONT)
+    wait_for(lambda: c.ask("GET", "/api/v1/session", {"Authorization": "Bearer x"}).status == 401, 5)
 
 
 def test_the_web_process_has_no_rights_to_spare(server):

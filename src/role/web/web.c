@@ -107,6 +107,7 @@ static void web_drain(struct skel *s, uint32_t ms)
 	if (w->is_draining)
 		return;
 	w->is_draining = true;
+	timer_clear(loop_timers(s->loop), &w->alone);
 	w->drain_until = loop_now(s->loop) + ms;
 	web_stop_listening(w);
 	drain_look(w);

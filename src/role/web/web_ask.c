@@ -277,6 +277,14 @@ static void fail_asks(struct web *w)
 	}
 }
 
+/* Vault has closed the channel and lives: only a process that starts gets a new one. */
+static void on_alone(void *arg)
+{
+	struct web *w = arg;
+	LOG(&w->skel->log, CHANNEL_FAILED, LOG_Z("to", "vault"), LOG_Z("why", "no new one has come"));
+	skel_exit(w->skel, 1);
+}
+
 static void on_close(void *arg, struct ipc *from)
 {
 	struct web *w = arg;
@@ -284,6 +292,8 @@ static void on_close(void *arg, struct ipc *from)
 		return;
 	w->vault = NULL;
 	fail_asks(w);
+	if (failed(timer_set(loop_timers(w->skel->loop), &w->alone, WEB_ALONE_MS, on_alone, w)))
+		on_alone(w);
 }
 
 static const struct ipc_door door = { on_message, on_close };
@@ -296,5 +306,6 @@ err web_vault_open(struct web *w, int fd)
 		ipc_close(old);
 		fail_asks(w);
 	}
+	timer_clear(loop_timers(w->skel->loop), &w->alone);
 	return ipc_open(w->skel->loop, fd, &door, w, &w->vault);
 }

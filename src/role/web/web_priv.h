@@ -25,6 +25,7 @@ enum {
 	WEB_READER_MS = 30000, /* without a byte taken by a client whose answer waits */
 	WEB_ANSWER_MS = 120000, /* without a byte from vault */
 	WEB_LINGER_MS = 2000,
+	WEB_ALONE_MS = 15000, /* longer than master takes to start vault anew */
 	WEB_BODY_MAX = 1 << 20,
 	WEB_LARGE = 64 << 10, /* a body over it counts as large; */
 	WEB_LARGE_MAX = 64, /* so many are taken in at once */
@@ -58,7 +59,7 @@ struct web_route {
 };
 
 /*
- * Everything that the header decides: ABSENT, HTTP_METHOD, REFUSED (another origin, no CSRF token), HTTP_SIGN_IN, HTTP_TYPE, with
+ * Everything that the header decides: ABSENT, HTTP_METHOD, REFUSED (another origin, no CSRF token), SIGN_IN, HTTP_TYPE, with
  * the reason in d. mac is keyed for web_csrf.
  */
 err web_route_find(const struct http_request *q, struct crypt *mac, struct web_route *out, struct diag *d);
@@ -135,6 +136,7 @@ struct web {
 	bool is_listening, is_draining;
 	struct watch listener_watch;
 	struct timer pause, drain_timer;
+	struct timer alone;     /* since vault has gone */
 	uint64_t drain_until;
 	struct slots slots;     /* struct web_conn */
 	size_t n, n_handshaking, n_large, n_asks;

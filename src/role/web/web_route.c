@@ -116,7 +116,7 @@ static err find_session(const struct http_request *q, struct web_route *out, str
 	}
 	if (found && is_session(out->session))
 		return OK;
-	return diag_fail(d, ERR(HTTP_SIGN_IN), "session", "POST /api/v1/session, then Authorization: Bearer SESSION", "no session was presented");
+	return diag_fail(d, ERR(SIGN_IN), "session", "POST /api/v1/session, then Authorization: Bearer SESSION", "no session was presented");
 }
 
 static err check_csrf(const struct http_request *q, struct crypt *mac, const struct web_route *r, struct diag *d)
