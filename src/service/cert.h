@@ -68,6 +68,11 @@ struct cert_ca;
  * RSA-3072 where server keys are RSA, since who asks for RSA has peers that know nothing else, and EC P-384 otherwise.
  */
 err cert_ca_new(str organization, enum topo_key_type servers, int64_t now, struct cert_ca **out, struct diag *d);
+/* Signs a text with the authority's key and SHA-256; *n becomes the bytes of the signature. */
+#define CERT_SIGNATURE_MAX 1024
+err cert_ca_sign(const struct cert_ca *ca, str text, uint8_t out[CERT_SIGNATURE_MAX], size_t *n);
+/* Whether the key of a certificate has signed the text. Says nothing of the certificate itself. */
+bool cert_verify_signed(str cert_pem, str text, str signature);
 /* From what cert_ca_pem and cert_ca_key_pem wrote. MALFORMED, REFUSED (key and certificate do not belong together). */
 err cert_ca_read(str cert_pem, str key_pem, struct cert_ca **out, struct diag *d);
 void cert_ca_free(struct cert_ca *ca);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cmdlets: what they share of asking the running server, showing its answers, and explaining themselves. */
+/* Cmdlets: the control socket of the running server, and what Get-Help says. */
 #ifndef WITAN_PROG_CMDLET_PRIV_H
 #define WITAN_PROG_CMDLET_PRIV_H
 
@@ -10,18 +10,11 @@
 #include <jansson.h>
 #include <stdio.h>
 
-enum show { SHOW_AUTO, SHOW_TABLE, SHOW_LIST, SHOW_JSON };
-
-/* "table", "list", "json"; false for another word. */
-bool show_find(str word, enum show *out);
-/* AUTO: one object with many properties as a list, else a table. Characters that steer a terminal are shown as "?". */
-void show_objects(FILE *to, const json_t *objects, enum show as);
-/* Text of a foreign peer: lines stay, what else steers a terminal becomes "?". */
-void show_text(FILE *to, str text);
-
 enum { EXPLAIN_SHORT, EXPLAIN_DETAILED, EXPLAIN_FULL, EXPLAIN_EXAMPLES };
 /* Appends what Get-Help says of a cmdlet. */
 void explain(struct buf *out, const struct cmd *c, unsigned what);
+/* One parameter of it. ABSENT. */
+err explain_parameter(struct buf *out, const struct cmd *c, str name);
 
 /* The control socket of the running server. */
 struct control {

@@ -90,59 +90,11 @@ void explain(struct buf *out, const struct cmd *c, unsigned what)
 		buf_printf(out, "\nMORE\n    Get-Help %s -Full explains every parameter\n", c->name);
 }
 
-static json_t *command_list(void)
+err explain_parameter(struct buf *out, const struct cmd *c, str name)
 {
-	json_t *all = json_array();
-	const struct cmd *c;
-	for (size_t i = 0; (c = cmd_at(i)) != NULL; i++)
-		(void)json_array_append_new(all, json_pack("{s:s,s:s}", "Name", c->name, "Help", c->help));
-#define COMMAND(name, function, help)
-#define COMMAND_DIR(name, function, help)                        \
-	if (strstr(name, "-C") != NULL || strstr(name, "-H") != NULL) \
-		(void)json_array_append_new(all, json_pack("{s:s,s:s}", "Name", name, "Help", help));
-#include "prog/witan/command.def"
-#undef COMMAND
-#undef COMMAND_DIR
-	return all;
-}
-
-int get_command_main(int argc, char **argv, const char *dir)
-{
-	enum show as = SHOW_TABLE;
-	for (int i = 1; i < argc; i++) {
-		str word = str_of(argv[i]);
-		bool is_option = cmd_take_dash(&word);
-		if (is_option && str_eq_case(word, STR("As")) && i + 1 < argc && show_find(str_of(argv[i + 1]), &as)) {
-			i++;
-		} else if (is_option && (str_eq(word, STR("?")) || str_eq(word, STR("-help")))) {
-			(void)puts("usage: witan Get-Command [-As table|list|json]\n\nLists the cmdlets; `witan Get-Help NAME` explains one.");
-			return WITAN_DONE;
-		} else {
-			return witan_usage(argv[0], "there is no %s here", argv[i]);
-		}
-	}
-	json_t *all = command_list();
-	show_objects(stdout, all, as);
-	json_decref(all);
-	return WITAN_DONE;
-}
-
-int get_help_main(int argc, char **argv, const char *dir)
-{
-	const struct cmd *near = NULL, *c;
-	if (argc != 2 || argv[1][0] == '-') {
-		(void)fputs("usage: witan Get-Help NAME\n\nExplains a cmdlet; `witan Get-Command` lists them all.\n", argc == 2 ? stdout : stderr);
-		return argc == 2 ? WITAN_DONE : WITAN_USAGE;
-	}
-	c = cmd_find(str_of(argv[1]), &near);
-	if (c != NULL) {
-		struct buf out DEFER(buf_fini) = { 0 };
-		buf_init(&out, 1 << 20);
-		explain(&out, c, EXPLAIN_FULL);
-		show_text(stdout, buf_str(&out));
-		return WITAN_DONE;
-	}
-	if (near != NULL)
-		return witan_usage(argv[0], "there is no cmdlet %s; did you mean %s?", argv[1], near->name);
-	return witan_usage(argv[0], "there is no cmdlet %s of the running server (`witan Get-Command` lists them)", argv[1]);
+	struct cmd_param p;
+	if (!cmd_param_find(c, name, &p, NULL))
+		return ERR(ABSENT);
+	explain_param(out, &p);
+	return OK;
 }

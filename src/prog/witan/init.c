@@ -244,6 +244,33 @@ static const struct {
 	{ "finishing", publish },
 };
 
+/* ---- a deployment that comes from elsewhere ---- */
+
+static err make_from(struct init *in, err (*fill)(void *arg, int dir, struct diag *d), void *arg)
+{
+	TRY(take_path(in));
+	TRY(check_absent(in));
+	TRY(open_new(in));
+	TRY(add_users(in));
+	TRY(make_places(in));
+	TRY(fill(arg, in->dirfd, &in->diag));
+	return publish(in);
+}
+
+err init_from(const char *dir, err (*fill)(void *arg, int dirfd, struct diag *d), void *arg, struct diag *d)
+{
+	static struct init in; /* too large for the stack */
+	in = (struct init){ .dir = dir, .dirfd = -1 };
+	buf_init(&in.text, 1);
+	err e = make_from(&in, fill, arg);
+	if (failed(e) && in.dirfd >= 0)
+		remove_new(&in);
+	if (in.dirfd >= 0)
+		(void)close(in.dirfd);
+	*d = in.diag;
+	return e;
+}
+
 static void report(const struct init *in)
 {
 	const struct topo_pool *pool = in->host.pool;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* witan trace: SIP messages of one user or address while it runs. */
 #include "prog/witan/cmdlet_priv.h"
+#include "service/shell.h"
 
 #include <time.h>
 
@@ -19,9 +20,9 @@ static void show_message(const json_t *t)
 	const json_t *message = json_object_get(t, "message");
 	const char *request = json_string_value(json_object_get(t, "request")), *peer = json_string_value(json_object_get(t, "peer"));
 	(void)printf("%s  request %s  %s ", now, request != NULL ? request : "", json_is_true(json_object_get(t, "outgoing")) ? "to" : "from");
-	show_text(stdout, str_of(peer));
+	shell_print_text(stdout, str_of(peer));
 	(void)putchar('\n');
-	show_text(stdout, (str){ json_string_value(message), json_string_length(message) });
+	shell_print_text(stdout, (str){ json_string_value(message), json_string_length(message) });
 	(void)fputs("\n", stdout);
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/near.h"
 #include "model/cmd.h"
+#include "prog/witan/console.h"
 
 #include <ctype.h>
 #include <stdarg.h>
@@ -15,16 +16,19 @@ struct command {
 	const char *name;
 	int (*main)(int argc, char **argv);                      /* either this */
 	int (*main_dir)(int argc, char **argv, const char *dir); /* or this */
+	int (*main_where)(int argc, char **argv, const struct console_where *where); /* or this */
 	const char *help;
 };
 
 static const struct command commands[] = {
-#define COMMAND(name, function, help)     { name, function, NULL, help },
-#define COMMAND_DIR(name, function, help) { name, NULL, function, help },
+#define COMMAND(name, function, help)       { name, function, NULL, NULL, help },
+#define COMMAND_DIR(name, function, help)   { name, NULL, function, NULL, help },
+#define COMMAND_WHERE(name, function, help) { name, NULL, NULL, function, help },
 #include "prog/witan/command.def"
 #undef COMMAND
 #undef COMMAND_DIR
-	{ NULL, NULL, NULL, NULL },
+#undef COMMAND_WHERE
+	{ NULL, NULL, NULL, NULL, NULL },
 };
 
 static const struct command *command_find(str name)
@@ -38,7 +42,7 @@ static const struct command *command_find(str name)
 /* Verb-CsNoun, also with the dash of a word processor */
 static bool is_cmdlet(str name)
 {
-	if (cmd_find(name, NULL) != NULL)
+	if (cmd_find(name, NULL) != NULL || shell_local_find(name) != NULL)
 		return true;
 	size_t dash = str_find_char(name, '-');
 	return dash > 0 && isalpha((unsigned char)name.p[0]) &&
@@ -69,15 +73,20 @@ int witan_usage(const char *command, const char *fmt, ...)
 
 static int help(void)
 {
-	(void)puts("usage: witan [--dir DIR] COMMAND [ARGUMENT...]\n\n"
-		   "  --dir DIR            the deployment (default: $WITAN_DIR, then ./var, then /var/lib/witan)\n"
+	(void)puts("usage: witan [OPTION...] COMMAND [ARGUMENT...]\n"
+		   "       witan [OPTION...] CMDLET [-PARAMETER VALUE...] [-As table|list|json|csv]\n"
+		   "       witan [OPTION...] -c TEXT\n\n"
+		   "  --dir DIR            the deployment on this machine (default: $WITAN_DIR, then ./var, then /var/lib/witan)\n"
+		   "  --server URL         a server elsewhere, by its management address: https://uc01.example.test:4443 (or $WITAN_SERVER)\n"
+		   "  --ca FILE            the authorities that its certificate may come from (default: ca.pem of DIR, else the system's)\n"
+		   "  --user ADDRESS       who you are, where a session is needed (or $WITAN_USER)\n"
+		   "  --password-file FILE holds your password; - is standard input (default: asked)\n"
+		   "  -c TEXT              runs a text of the shell's language\n"
 		   "  --help, --version\n\ncommands (each with --help):");
 	for (const struct command *c = commands; c->name != NULL; c++)
-		(void)printf("  %-30s %s\n", c->name, c->help);
-	(void)puts("\ncmdlets of the running server (each with --help):");
-	for (size_t i = 0; cmd_at(i) != NULL; i++)
-		(void)printf("  %-30s %s\n", cmd_at(i)->name, cmd_at(i)->help);
-	(void)puts("\nexit status: 0 done, 1 refused, 2 the command line is wrong");
+		(void)printf("  %-24s %s\n", c->name, c->help);
+	(void)puts("\ncmdlets: `witan Get-Command` lists them, `witan Get-Help NAME` explains one.\n"
+		   "\nexit status: 0 done, 1 refused, 2 the command line is wrong");
 	return WITAN_DONE;
 }
 
@@ -126,31 +135,60 @@ static const char *default_dir(void)
 	return access("var", F_OK) == 0 ? "var" : "/var/lib/witan";
 }
 
-static int run(const struct command *c, int argc, char **argv, const char *dir)
+/* Options before the command that say which server is meant. */
+static err take_where(int *argc, char ***argv, struct console_where *w, const char **text)
+{
+	const struct {
+		const char *name;
+		const char **to;
+	} rows[] = { { "--server", &w->url }, { "--ca", &w->ca }, { "--user", &w->who.user }, { "--password-file", &w->who.password_file }, { "-c", text } };
+	while (*argc > 1 && *text == NULL) {
+		str value, word = str_of((*argv)[1]), name = str_split(word, '=', &value);
+		const char **to = NULL;
+		for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+			if (str_eq(str_of(rows[i].name), name))
+				to = rows[i].to;
+		if (to == NULL)
+			return OK;
+		bool joined = name.n < word.n;
+		ENSURE(joined || *argc > 2, USAGE);
+		*to = joined ? value.p : (*argv)[2];
+		*argc -= joined ? 1 : 2;
+		*argv += joined ? 1 : 2;
+	}
+	return OK;
+}
+
+static int run(const struct command *c, int argc, char **argv, const struct console_where *where)
 {
 	if (c->main != NULL)
 		return c->main(argc, argv);
-	return c->main_dir(argc, argv, dir != NULL ? dir : default_dir());
+	return c->main_dir != NULL ? c->main_dir(argc, argv, where->dir) : c->main_where(argc, argv, where);
 }
 
-static int dispatch(int argc, char **argv, const char *dir)
+static int dispatch(int argc, char **argv, const struct console_where *where)
 {
 	str name = str_of(argv[0]);
 	const struct command *c = command_find(name);
 	if (c != NULL)
-		return run(c, argc, argv, dir);
+		return run(c, argc, argv, where);
 	if (is_cmdlet(name))
-		return cmdlet_main(argc, argv, dir != NULL ? dir : default_dir());
+		return cmdlet_main(argc, argv, where);
 	return unknown(name);
 }
 
 int main(int argc, char **argv)
 {
-	const char *dir = NULL;
+	const char *dir = NULL, *text = NULL, *url = getenv("WITAN_SERVER");
 	if (argc < 1)
 		return WITAN_USAGE;
 	if (failed(take_dir(&argc, argv, &dir)))
 		return witan_usage("", "--dir needs a directory");
+	struct console_where where = { .dir = dir != NULL ? dir : default_dir(), .url = dir == NULL && url != NULL && url[0] != '\0' ? url : NULL };
+	if (failed(take_where(&argc, &argv, &where, &text)))
+		return witan_usage("", "%s needs a value", argv[1]);
+	if (text != NULL)
+		return run_text_main(text, &where);
 	if (argc < 2)
 		return witan_usage("", "a command is missing");
 	str first = str_of(argv[1]);
@@ -162,8 +200,8 @@ int main(int argc, char **argv)
 	if (wants_help && argc == 2)
 		return help();
 	if (wants_help)
-		return dispatch(2, (char *[]){ argv[2], (char[]){ "--help" }, NULL }, dir);
+		return dispatch(2, (char *[]){ argv[2], (char[]){ "--help" }, NULL }, &where);
 	if (argv[1][0] == '-')
 		return witan_usage("", "there is no option %s", argv[1]);
-	return dispatch(argc - 1, argv + 1, dir);
+	return dispatch(argc - 1, argv + 1, &where);
 }

@@ -13,12 +13,20 @@ enum witan_exit { WITAN_DONE = 0, WITAN_REFUSED = 1, WITAN_USAGE = 2 };
 
 #define COMMAND(name, function, help)     int function(int argc, char **argv);
 #define COMMAND_DIR(name, function, help) int function(int argc, char **argv, const char *dir);
+#define COMMAND_WHERE(name, function, help)
 #include "prog/witan/command.def"
 #undef COMMAND
 #undef COMMAND_DIR
+#undef COMMAND_WHERE
 
-/* Any cmdlet that the running server answers (over DIR/run/control.sock). */
-int cmdlet_main(int argc, char **argv, const char *dir);
+/* Commands of the administrators' shell: they reach a server, here or elsewhere. */
+struct console_where;
+/* One cmdlet whose words bash has split. */
+int cmdlet_main(int argc, char **argv, const struct console_where *where);
+int shell_main(int argc, char **argv, const struct console_where *where);
+int run_main(int argc, char **argv, const struct console_where *where);
+/* witan -c TEXT */
+int run_text_main(const char *text, const struct console_where *where);
 
 /* ---- options ---- */
 
@@ -73,6 +81,9 @@ err deploy_reload(int dirfd, struct diag *d);
 err deploy_write_pair(int dirfd, const struct cert_pair *pair, struct diag *d);
 /* certs/witan.crl */
 err deploy_write_crl(int dirfd, const struct cert_ca *ca, struct diag *d);
+
+/* Makes a deployment's directory with its places and owners, lets fill write what belongs into it, and publishes it whole. EXISTS: there is one. */
+err init_from(const char *dir, err (*fill)(void *arg, int dirfd, struct diag *d), void *arg, struct diag *d);
 
 /* ---- ends ---- */
 

@@ -2,14 +2,7 @@
 /* Get-, New-, Set-, Remove- and Grant- of every kind, by its rows. */
 #include "role/vault/vault_priv.h"
 
-#if __has_include("service/shell.h")
 #include "service/shell.h"
-#else
-struct shell_filter;
-static err shell_filter_new(str t, struct shell_filter **f, struct diag *d) { *f = NULL; return OK; }
-static bool shell_filter_match(struct shell_filter *f, const json_t *o) { return true; }
-static void shell_filter_free(struct shell_filter *f) {}
-#endif
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -21,6 +21,11 @@ struct cert_ca {
 	X509 *cert;
 };
 
+EVP_PKEY *cert_ca_key(const struct cert_ca *ca)
+{
+	return ca->key;
+}
+
 err cert_openssl(struct diag *d, const char *what)
 {
 	char reason[160] = "no reason given";

@@ -14,4 +14,6 @@ bool cert_spki(const X509 *x, uint8_t out[32]);
 /* A borrowed memory BIO over s. NULL without memory. */
 BIO *cert_bio(str s);
 
+struct evp_pkey_st *cert_ca_key(const struct cert_ca *ca);
+
 #endif
