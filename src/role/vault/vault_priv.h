@@ -245,6 +245,8 @@ static inline str identity_str(const struct identity *i)
 err identity_parse(struct call *call, const struct schema_kind *k, str given, struct identity *out);
 /* Whether an instance is there without being stored: Global, a service of the topology, a built-in role. */
 bool identity_is_implicit(const struct call *call, const struct identity *i);
+/* Whether every service of the topology has one instance of this kind from the beginning. */
+bool identity_is_of_services(const struct schema_kind *k);
 
 /* ---- object.c: Get-, New-, Set-, Remove-, Grant- of every kind ---- */
 
