@@ -83,12 +83,13 @@ static err check_cmdlets(struct call *call, json_t *list)
 	return OK;
 }
 
+/* Without a scope a role would reach everything: unsetting it is no way of saying so. */
 static err check_scopes(struct call *call, const json_t *list, const char *name, bool is_user)
 {
 	size_t i;
 	json_t *one;
 	str site;
-	if (list != NULL && json_array_size(list) == 0)
+	if ((list != NULL && json_array_size(list) == 0) || json_is_null(command_value(call, name)))
 		return diag_fail(&call->diag, ERR(MALFORMED), name, is_user ? "write OU:DISTINGUISHED-NAME, or global" : "write site:NAME, or global", "at least one scope stays");
 	json_array_foreach(list, i, one) {
 		str s = str_of(json_string_value(one));

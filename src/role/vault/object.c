@@ -346,6 +346,8 @@ static err apply_one(struct call *call, const struct schema_prop *p, const json_
 	err e = schema_modify(p, old, given, &v, &call->diag);
 	json_decref(old);
 	TRY(e);
+	if (v == NULL && schema_has(p->flags, SCHEMA_MANDATORY))
+		return diag_fail(&call->diag, ERR(MALFORMED), p->name, p->help, "this cannot be unset");
 	e = check_refs(call, p, v);
 	if (failed(e)) {
 		json_decref(v);
