@@ -674,11 +674,15 @@ err command_user_restore(struct call *call, str given, const json_t *before, con
 	json_t *now = NULL;
 	TRY(command_address(call, given, room, &aor));
 	struct diag d = call->diag;
+	if (!json_is_null(before))
+		TRY(command_reach_user(call, aor, before, true));
 	if (failed(command_user_body(call, aor, &now))) {
 		call->diag = d;
 		return json_is_null(before) ? OK : bring_back(call, aor, before, sealed);
 	}
-	err e = json_is_null(before) ? remove_user(call, aor, now, NULL) : write_body(call, aor, now, before);
+	err e = command_reach_user(call, aor, now, true);
+	if (!failed(e))
+		e = json_is_null(before) ? remove_user(call, aor, now, NULL) : write_body(call, aor, now, before);
 	json_decref(now);
 	return e;
 }

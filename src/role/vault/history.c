@@ -97,6 +97,8 @@ static err undo_one(struct call *call, const json_t *one, const json_t *sealed)
 		command_warn(call, "%s %s is of another version and stays as it is", kind != NULL ? kind : "?", identity != NULL ? identity : "?");
 		return OK;
 	}
+	if (k->id == SCHEMA_ID_AdminRole || k->id == SCHEMA_ID_Group) /* who holds which rights: only for those who hold all of them */
+		TRY(rbac_check_role(&call->author->rights, STR("CsAdministrator"), NULL, &call->diag));
 	return k->id == SCHEMA_ID_User ? command_user_restore(call, str_of(identity), before, sealed) : undo_object(call, k, str_of(identity), before);
 }
 
