@@ -293,6 +293,8 @@ err rights_each(struct vault *v, str aor, void (*fn)(void *arg, str role, json_t
 err session_command(struct vault *v, const char *name, const json_t *given, const char *session, const char *address, json_t **object, struct diag *d);
 /* The author of a session, with the roles that he holds now. SIGN_IN: there is none, or it has ended. */
 err session_author(struct vault *v, const char *session, const char *address, struct author *out, struct diag *d);
+/* Wrong one-time codes of somebody count no more. */
+void session_forget_codes(struct vault *v, str aor);
 /* Whether `name` is one of the three. */
 bool session_is_command(const char *name);
 void sessions_fini(struct vault *v);
