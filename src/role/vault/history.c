@@ -238,6 +238,7 @@ err command_store_backup(struct call *call)
 	(void)command_text(call, "Name", &name);
 	if (!is_file_name(name) || str_begins_case(name, STR("witan.db")))
 		return diag_fail(&call->diag, ERR(MALFORMED), "Name", "write letters, digits, dot and hyphen", "%.*s cannot be the name of a copy", STR_FMT(str_cut(name, 0, 80)));
+	TRY(command_reach(call, &(struct rbac_thing){ .writes = true, .name = "the whole store" }));
 	if (call->what_if)
 		return OK;
 	TRY(vault_store(v, &call->diag));
