@@ -9,11 +9,21 @@
 
 enum { LAST = 100 };
 
+/* What others did is for those who reach everything that it may be about; others see what they did themselves. */
+static bool sees_others(struct call *call)
+{
+	struct diag before = call->diag;
+	bool all = !failed(command_reach(call, &(struct rbac_thing){ .writes = true })) && !failed(command_reach(call, &(struct rbac_thing){ .writes = true, .is_user = true }));
+	call->diag = before;
+	return all;
+}
+
 /* ---- Get-CsConfigurationHistory ---- */
 
 struct listing {
 	struct call *call;
 	uint64_t only; /* 0: all */
+	bool of_others;
 	err e;
 };
 
@@ -23,7 +33,7 @@ static void add_change(void *arg, const struct store_change *c)
 	size_t i;
 	json_t *one;
 	char what[300] = "";
-	if (failed(l->e) || (l->only != 0 && c->version != l->only))
+	if (failed(l->e) || (l->only != 0 && c->version != l->only) || (!l->of_others && !str_eq(c->author, str_of(l->call->author->name))))
 		return;
 	json_t *diff = json_loadb(c->diff.p, c->diff.n, 0, NULL);
 	json_array_foreach(diff, i, one)
@@ -42,7 +52,7 @@ static void add_change(void *arg, const struct store_change *c)
 
 err command_history_get(struct call *call)
 {
-	struct listing l = { .call = call };
+	struct listing l = { .call = call, .of_others = sees_others(call) };
 	uint64_t last = LAST, after = 0;
 	TRY(vault_store(call->vault, &call->diag));
 	(void)command_int(call, "Last", &last);
@@ -153,6 +163,7 @@ err command_history_restore(struct call *call)
 struct reading {
 	struct call *call;
 	str user;
+	bool of_others;
 	err e;
 };
 
@@ -160,7 +171,7 @@ static void add_audit(void *arg, const struct store_audit *a)
 {
 	struct reading *r = arg;
 	char hash[65];
-	if (failed(r->e) || (r->user.n != 0 && !str_eq_case(a->author, r->user)))
+	if (failed(r->e) || (r->user.n != 0 && !str_eq_case(a->author, r->user)) || (!r->of_others && !str_eq(a->author, str_of(r->call->author->name))))
 		return;
 	enc_hex(a->hash.p, a->hash.n < 32 ? a->hash.n : 32, hash);
 	hash[64] = '\0';
@@ -176,7 +187,7 @@ static void number_of(void *arg, const struct store_audit *a)
 
 err command_audit_get(struct call *call)
 {
-	struct reading r = { .call = call };
+	struct reading r = { .call = call, .of_others = sees_others(call) };
 	uint64_t last = LAST, from = 0, newest = 0;
 	TRY(vault_store(call->vault, &call->diag));
 	(void)command_text(call, "User", &r.user);
