@@ -83,12 +83,13 @@ static err check_cmdlets(struct call *call, json_t *list)
 	return OK;
 }
 
+/* Without a scope a role would reach everything: unsetting it is no way of saying so. */
 static err check_scopes(struct call *call, const json_t *list, const char *name, bool is_user)
 {
 	size_t i;
 	json_t *one;
 	str site;
-	if (list != NULL && json_array_size(list) == 0)
+	if ((list != NULL && json_array_size(list) == 0) || json_is_null(command_value(call, name)))
 		return diag_fail(&call->diag, ERR(MALFORMED), name, is_user ? "write OU:DISTINGUISHED-NAME, or global" : "write site:NAME, or global", "at least one scope stays");
 	json_array_foreach(list, i, one) {
 		str s = str_of(json_string_value(one));
@@ -156,6 +157,13 @@ static err make_group(struct call *call, const struct identity *role)
 	return e;
 }
 
+static err check_name(struct call *call, const struct identity *i)
+{
+	if (str_find_char(identity_str(i), '@') == i->n)
+		return OK;
+	return diag_fail(&call->diag, ERR(MALFORMED), "Identity", "choose a name without @", "%s could be taken for a user", i->text);
+}
+
 static err refuse_standard(struct call *call, const struct identity *i)
 {
 	if (rbac_standard_find(identity_str(i)) == RBAC_STANDARD_N)
@@ -170,6 +178,7 @@ err command_role_new(struct call *call)
 	(void)command_text(call, "Identity", &given);
 	TRY(identity_parse(call, ROLE_KIND, given, &i));
 	TRY(refuse_standard(call, &i));
+	TRY(check_name(call, &i));
 	if (object_exists(call, &i))
 		return diag_fail(&call->diag, ERR(EXISTS), "Identity", "Set-CsAdminRole changes it", "there is a role %s already", i.text);
 	json_t *body = json_object();
@@ -273,6 +282,19 @@ static err check_group(struct call *call, str name)
 	return g.e;
 }
 
+/* Whether a name counts when rights are looked up: the address of a user, or another group. Other names of users do not. */
+static bool is_member(struct call *call, const struct identity *group, str name)
+{
+	char room[VAULT_AOR];
+	str aor, address = str_begins_case(name, STR("sip:")) ? str_cut(name, 4, name.n) : name;
+	struct identity g;
+	struct diag before = call->diag;
+	bool is = !failed(identity_parse(call, GROUP_KIND, name, &g)) && str_eq_case(name, identity_str(&g)) && object_exists(call, &g) && !str_eq_case(name, identity_str(group));
+	is = is || (!failed(command_user_identity(call, name, room, &aor)) && str_eq_case(aor, address));
+	call->diag = before;
+	return is;
+}
+
 /* Members are users, or groups. */
 static err check_members(struct call *call)
 {
@@ -286,14 +308,8 @@ static err check_members(struct call *call)
 	TRY(identity_parse(call, GROUP_KIND, given, &i));
 	TRY(object_load(call, &i, &body));
 	json_array_foreach(json_object_get(body, "Members"), k, one) {
-		char room[VAULT_AOR];
-		str aor, name = str_of(json_string_value(one));
-		struct identity g;
-		struct diag before = call->diag;
-		bool is = !failed(identity_parse(call, GROUP_KIND, name, &g)) && object_exists(call, &g) && !str_eq_case(name, identity_str(&i));
-		is = is || !failed(command_user_identity(call, name, room, &aor));
-		call->diag = before;
-		if (!is) {
+		str name = str_of(json_string_value(one));
+		if (!is_member(call, &i, name)) {
 			e = diag_fail(&call->diag, ERR(ABSENT), "Members", "write sip:USER@DOMAIN, or the name of another group", "%.*s is neither a user nor another group", STR_FMT(str_cut(name, 0, 80)));
 			break;
 		}
@@ -302,11 +318,17 @@ static err check_members(struct call *call)
 	return e;
 }
 
+/* What is asked about is what would be changed: the name as it is stored, however it was written. A group that is called like a user would
+ * pass for him where groups are looked up by their members. */
 static err check_given_group(struct call *call)
 {
+	struct identity i;
 	str given = STR("");
 	(void)command_text(call, "Identity", &given);
-	return check_group(call, given);
+	TRY(identity_parse(call, GROUP_KIND, given, &i));
+	if (call->cmd->id == CMD_NEW)
+		TRY(check_name(call, &i));
+	return check_group(call, identity_str(&i));
 }
 
 err command_group_new(struct call *call)
@@ -397,6 +419,8 @@ static err try_thing(struct call *call, const struct rbac *rights, const struct 
 	json_t *body = NULL;
 	bool writes = cmd_has(c, CMD_WRITES);
 	bool users = cmd_has(c, CMD_USERS) || (c->kind != NULL && c->kind->id == SCHEMA_ID_User);
+	if (identity.n == 0 && c->id == CMD_SET && schema_has(c->kind->scopes, SCHEMA_AT_GLOBAL))
+		identity = STR("Global");
 	if (identity.n == 0)
 		return OK;
 	if (users) {

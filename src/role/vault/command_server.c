@@ -37,6 +37,14 @@ static err check_computer(struct call *call)
 	return diag_fail(&call->diag, ERR(ABSENT), "ComputerName", "say it on that server", "this server is %s", call->vault->skel->fqdn);
 }
 
+/* What happens to this server is in the hand of those who reach its site. */
+static err reach_server(struct call *call)
+{
+	struct place p;
+	bool placed = place_find(call->vault, STR("Registrar"), place_pool(call->vault), &p);
+	return command_reach(call, &(struct rbac_thing){ .writes = true, .site = placed ? p.site : STR(""), .name = call->vault->skel->fqdn });
+}
+
 struct process {
 	char name[32];
 	const char *role; /* NULL: administrators do not stop it */
@@ -108,6 +116,7 @@ static err want(struct call *call, bool runs)
 	struct process p;
 	unsigned n = 0;
 	TRY(check_computer(call));
+	TRY(reach_server(call));
 	for (unsigned i = 0; process_at(v, i, &p); i++) {
 		if (!is_meant(call, &p) || p.role == NULL)
 			continue;
@@ -158,6 +167,7 @@ err command_replication_get(struct call *call)
 
 err command_replication_invoke(struct call *call)
 {
+	TRY(reach_server(call));
 	if (call->what_if)
 		return OK;
 	vault_want_all(call->vault);

@@ -610,9 +610,35 @@ static void keep_secret(void *arg, const struct store_user *u)
 	crypt_wipe(md5, sizeof md5);
 }
 
+/* Secrets that he has besides his password. */
+static const char *const credentials[] = { "totp", "pin" };
+
+static void keep_credential(void *arg, str value)
+{
+	char *text = malloc(2 * value.n + 1);
+	if (text == NULL)
+		return;
+	enc_hex(value.p, value.n, text);
+	*(json_t **)arg = json_stringn(text, 2 * value.n);
+	crypt_wipe(text, 2 * value.n);
+	free(text);
+}
+
+static void keep_credentials(struct call *call, str aor)
+{
+	char name[VAULT_AOR + 1];
+	for (size_t i = 0; i < sizeof credentials / sizeof *credentials && str_to_z(aor, name, sizeof name); i++) {
+		json_t *v = NULL;
+		if (!failed(store_credential_find(call->vault->store, aor, str_of(credentials[i]), keep_credential, &v)) && v != NULL)
+			(void)json_object_set(json_object_get(call->sealed, name), credentials[i], v);
+		json_decref(v);
+	}
+}
+
 static err remove_user(struct call *call, str aor, const json_t *before, json_t *after)
 {
 	TRY(store_user_find(call->vault->store, aor, keep_secret, call));
+	keep_credentials(call, aor);
 	TRY(store_user_remove(call->vault->store, aor, NULL));
 	return note(call, aor, before, NULL);
 }
@@ -648,6 +674,21 @@ static bool read_secret(const json_t *sealed, str aor, struct secret *out, bool 
 	return sha256 != NULL && !failed(enc_hex_read(str_of(sha256), out->sha256, 32));
 }
 
+static err bring_back_credentials(struct call *call, str aor, const json_t *sealed)
+{
+	char name[VAULT_AOR + 1];
+	for (size_t i = 0; i < sizeof credentials / sizeof *credentials && str_to_z(aor, name, sizeof name); i++) {
+		uint8_t value[2048];
+		str text = text_of(json_object_get(sealed, name), credentials[i]);
+		if (text.n == 0 || text.n > 2 * sizeof value || failed(enc_hex_read(text, value, text.n / 2)))
+			continue;
+		err e = store_credential_set(call->vault->store, aor, str_of(credentials[i]), (str){ (const char *)value, text.n / 2 });
+		crypt_wipe(value, sizeof value);
+		TRY(e);
+	}
+	return OK;
+}
+
 /* Without the secret (it was not kept, or is of a user made since) he is back, but cannot sign in before he gets a password. */
 static err bring_back(struct call *call, str aor, const json_t *body, const json_t *sealed)
 {
@@ -664,7 +705,9 @@ static err bring_back(struct call *call, str aor, const json_t *body, const json
 	err e = store_user_add(call->vault->store, &u, NULL);
 	crypt_wipe(&secret, sizeof secret);
 	free(text);
-	return failed(e) ? e : note(call, aor, NULL, body);
+	TRY(e);
+	TRY(bring_back_credentials(call, aor, sealed));
+	return note(call, aor, NULL, body);
 }
 
 err command_user_restore(struct call *call, str given, const json_t *before, const json_t *sealed)
@@ -674,11 +717,15 @@ err command_user_restore(struct call *call, str given, const json_t *before, con
 	json_t *now = NULL;
 	TRY(command_address(call, given, room, &aor));
 	struct diag d = call->diag;
+	if (!json_is_null(before))
+		TRY(command_reach_user(call, aor, before, true));
 	if (failed(command_user_body(call, aor, &now))) {
 		call->diag = d;
 		return json_is_null(before) ? OK : bring_back(call, aor, before, sealed);
 	}
-	err e = json_is_null(before) ? remove_user(call, aor, now, NULL) : write_body(call, aor, now, before);
+	err e = command_reach_user(call, aor, now, true);
+	if (!failed(e))
+		e = json_is_null(before) ? remove_user(call, aor, now, NULL) : write_body(call, aor, now, before);
 	json_decref(now);
 	return e;
 }

@@ -236,6 +236,7 @@ static err tell_change(struct vault *v, const struct change *c)
 		return tell_user_change(v, aor);
 	case VAULT_UNLOCK:
 		(void)tally_remove(&v->tally, aor);
+		session_forget_codes(v, aor);
 		vault_tell_lock(v, aor, 0, 0);
 		return OK;
 	case VAULT_OBJECT:

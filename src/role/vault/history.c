@@ -9,11 +9,21 @@
 
 enum { LAST = 100 };
 
+/* What others did is for those who reach everything that it may be about; others see what they did themselves. */
+static bool sees_others(struct call *call)
+{
+	struct diag before = call->diag;
+	bool all = !failed(command_reach(call, &(struct rbac_thing){ .writes = true })) && !failed(command_reach(call, &(struct rbac_thing){ .writes = true, .is_user = true }));
+	call->diag = before;
+	return all;
+}
+
 /* ---- Get-CsConfigurationHistory ---- */
 
 struct listing {
 	struct call *call;
 	uint64_t only; /* 0: all */
+	bool of_others;
 	err e;
 };
 
@@ -23,7 +33,7 @@ static void add_change(void *arg, const struct store_change *c)
 	size_t i;
 	json_t *one;
 	char what[300] = "";
-	if (failed(l->e) || (l->only != 0 && c->version != l->only))
+	if (failed(l->e) || (l->only != 0 && c->version != l->only) || (!l->of_others && !str_eq(c->author, str_of(l->call->author->name))))
 		return;
 	json_t *diff = json_loadb(c->diff.p, c->diff.n, 0, NULL);
 	json_array_foreach(diff, i, one)
@@ -42,7 +52,7 @@ static void add_change(void *arg, const struct store_change *c)
 
 err command_history_get(struct call *call)
 {
-	struct listing l = { .call = call };
+	struct listing l = { .call = call, .of_others = sees_others(call) };
 	uint64_t last = LAST, after = 0;
 	TRY(vault_store(call->vault, &call->diag));
 	(void)command_int(call, "Last", &last);
@@ -97,6 +107,8 @@ static err undo_one(struct call *call, const json_t *one, const json_t *sealed)
 		command_warn(call, "%s %s is of another version and stays as it is", kind != NULL ? kind : "?", identity != NULL ? identity : "?");
 		return OK;
 	}
+	if (k->id == SCHEMA_ID_AdminRole || k->id == SCHEMA_ID_Group) /* who holds which rights: only for those who hold all of them */
+		TRY(rbac_check_role(&call->author->rights, STR("CsAdministrator"), NULL, &call->diag));
 	return k->id == SCHEMA_ID_User ? command_user_restore(call, str_of(identity), before, sealed) : undo_object(call, k, str_of(identity), before);
 }
 
@@ -151,6 +163,7 @@ err command_history_restore(struct call *call)
 struct reading {
 	struct call *call;
 	str user;
+	bool of_others;
 	err e;
 };
 
@@ -158,7 +171,7 @@ static void add_audit(void *arg, const struct store_audit *a)
 {
 	struct reading *r = arg;
 	char hash[65];
-	if (failed(r->e) || (r->user.n != 0 && !str_eq_case(a->author, r->user)))
+	if (failed(r->e) || (r->user.n != 0 && !str_eq_case(a->author, r->user)) || (!r->of_others && !str_eq(a->author, str_of(r->call->author->name))))
 		return;
 	enc_hex(a->hash.p, a->hash.n < 32 ? a->hash.n : 32, hash);
 	hash[64] = '\0';
@@ -174,7 +187,7 @@ static void number_of(void *arg, const struct store_audit *a)
 
 err command_audit_get(struct call *call)
 {
-	struct reading r = { .call = call };
+	struct reading r = { .call = call, .of_others = sees_others(call) };
 	uint64_t last = LAST, from = 0, newest = 0;
 	TRY(vault_store(call->vault, &call->diag));
 	(void)command_text(call, "User", &r.user);
@@ -236,6 +249,7 @@ err command_store_backup(struct call *call)
 	(void)command_text(call, "Name", &name);
 	if (!is_file_name(name) || str_begins_case(name, STR("witan.db")))
 		return diag_fail(&call->diag, ERR(MALFORMED), "Name", "write letters, digits, dot and hyphen", "%.*s cannot be the name of a copy", STR_FMT(str_cut(name, 0, 80)));
+	TRY(command_reach(call, &(struct rbac_thing){ .writes = true, .name = "the whole store" }));
 	if (call->what_if)
 		return OK;
 	TRY(vault_store(v, &call->diag));

@@ -223,6 +223,12 @@ static bool is_sip_domain(const struct vault *v, str name)
 	return false;
 }
 
+/* What every service has one of, and nobody makes. */
+bool identity_is_of_services(const struct schema_kind *k)
+{
+	return k->base == SCHEMA_SERVICE || (k->base == SCHEMA_CONFIG && schema_has(k->scopes, SCHEMA_AT_SERVICE) && !schema_has(k->verbs, SCHEMA_VERB_NEW));
+}
+
 bool identity_is_implicit(const struct call *call, const struct identity *i)
 {
 	str s = identity_str(i);
@@ -235,6 +241,6 @@ bool identity_is_implicit(const struct call *call, const struct identity *i)
 	case SCHEMA_ID_SipDomain:
 		return is_sip_domain(call->vault, s);
 	default:
-		return i->kind->base == SCHEMA_SERVICE || (i->kind->base != SCHEMA_LIST && str_eq(s, STR("Global")));
+		return identity_is_of_services(i->kind) || (i->kind->base != SCHEMA_LIST && str_eq(s, STR("Global")));
 	}
 }

@@ -101,7 +101,7 @@ static void add_service(void *arg, const struct place *p)
 	char text[SCHEMA_IDENTITY_MAX];
 	if (!schema_of_has(s->kind, str_of(p->role)))
 		return;
-	(void)snprintf(text, sizeof text, "%s:%.*s", p->role, STR_FMT(p->fqdn));
+	(void)snprintf(text, sizeof text, "%s%s:%.*s", s->kind->base == SCHEMA_SERVICE ? "" : "Service:", p->role, STR_FMT(p->fqdn));
 	add_implicit(s->list, str_of(text));
 }
 
@@ -110,7 +110,7 @@ static void add_implicits(const struct vault *v, const struct schema_kind *k, js
 	struct implicit_services s = { k, list };
 	if (schema_has(k->scopes, SCHEMA_AT_GLOBAL))
 		add_implicit(list, STR("Global"));
-	if (k->base == SCHEMA_SERVICE)
+	if (identity_is_of_services(k))
 		places_each(v, add_service, &s);
 	for (unsigned i = 0; i < RBAC_STANDARD_N && (k->id == SCHEMA_ID_Group || k->id == SCHEMA_ID_AdminRole); i++)
 		add_implicit(list, str_of(rbac_standard_rows[i].name));
@@ -339,6 +339,8 @@ static err apply_one(struct call *call, const struct schema_prop *p, const json_
 	err e = schema_modify(p, old, given, &v, &call->diag);
 	json_decref(old);
 	TRY(e);
+	if (v == NULL && schema_has(p->flags, SCHEMA_MANDATORY))
+		return diag_fail(&call->diag, ERR(MALFORMED), p->name, p->help, "this cannot be unset");
 	e = check_refs(call, p, v);
 	if (failed(e)) {
 		json_decref(v);

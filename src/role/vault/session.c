@@ -15,6 +15,7 @@ enum { SESSIONS_MOST = 256, SESSIONS_OF_ONE = 16, TOKEN = 32, TOKEN_TEXT = 44, I
 
 struct session {
 	uint8_t hash[CRYPT_HASH_MAX]; /* of the token */
+	uint8_t password[CRYPT_HASH_MAX]; /* a hash of what was stored of the password: another one ends the session */
 	uint64_t begun, used;         /* milliseconds since 1970; begun 0: free */
 	char aor[VAULT_AOR + 1];
 };
@@ -28,13 +29,16 @@ struct code {
 struct sessions {
 	struct session all[SESSIONS_MOST];
 	struct code codes[CODES_MOST];
+	struct tally wrong_codes; /* by themselves: a sign-in elsewhere, which takes the password alone, does not make up for them */
 	unsigned next_code;
 };
 
 void sessions_fini(struct vault *v)
 {
-	if (v->sessions != NULL)
+	if (v->sessions != NULL) {
+		tally_fini(&v->sessions->wrong_codes);
 		crypt_wipe(v->sessions, sizeof *v->sessions);
+	}
 	free(v->sessions);
 	v->sessions = NULL;
 }
@@ -49,6 +53,12 @@ bool session_is_command(const char *name)
 static void hash_token(struct vault *v, str token, uint8_t out[CRYPT_HASH_MAX])
 {
 	const str parts[] = { STR("witan session"), token };
+	crypt_hash(v->crypt, CRYPT_SHA256, parts, 2, out);
+}
+
+static void hash_password(struct vault *v, str stored, uint8_t out[CRYPT_HASH_MAX])
+{
+	const str parts[] = { STR("witan session password"), stored };
 	crypt_hash(v->crypt, CRYPT_SHA256, parts, 2, out);
 }
 
@@ -192,9 +202,9 @@ static err refuse(struct vault *v, str aor, const char *address, bool exists, st
 	return diag_fail(d, ERR(SIGN_IN), "sign-in", "write your address (sip:ann@example.test) and your password", "the address, the password or the code is wrong, or you may not sign in");
 }
 
-static err check_lock(struct vault *v, str aor, struct diag *d)
+static err check_lock(const struct tally *tally, str aor, struct diag *d)
 {
-	const struct tally_entry *t = tally_find(&v->tally, aor);
+	const struct tally_entry *t = tally_find(tally, aor);
 	uint64_t now = vault_unix_ms();
 	if (t == NULL || t->until_ms <= now)
 		return OK;
@@ -205,7 +215,7 @@ static err check_proof(struct vault *v, str aor, const json_t *given, const char
 {
 	const json_t *password = json_object_get(given, "Password"), *code = json_object_get(given, "Code");
 	str text = { json_string_value(password), json_string_length(password) };
-	TRY(check_lock(v, aor, d));
+	TRY(check_lock(&v->tally, aor, d));
 	if (!json_is_string(password) || !is_password(v, aor, text, p))
 		return refuse(v, aor, address, p->exists, d);
 	if (p->n_totp == 0)
@@ -213,7 +223,14 @@ static err check_proof(struct vault *v, str aor, const json_t *given, const char
 	if (!json_is_string(code) || json_string_length(code) == 0)
 		return diag_fail(d, ERR(CODE_NEEDED), "sign-in", "give the code that your authenticator shows", "this administrator signs in with a one-time code, too");
 	str c = { json_string_value(code), json_string_length(code) };
-	return is_code(v->sessions, aor, (str){ (const char *)p->totp, p->n_totp }, c, vault_unix_ms() / 1000) ? OK : refuse(v, aor, address, true, d);
+	TRY(check_lock(&v->sessions->wrong_codes, aor, d));
+	if (is_code(v->sessions, aor, (str){ (const char *)p->totp, p->n_totp }, c, vault_unix_ms() / 1000)) {
+		(void)tally_remove(&v->sessions->wrong_codes, aor);
+		return OK;
+	}
+	bool locked;
+	(void)tally_add(&v->sessions->wrong_codes, aor, true, vault_unix_ms(), &v->config, &locked);
+	return refuse(v, aor, address, true, d);
 }
 
 static err check_roles(struct vault *v, str aor, struct diag *d)
@@ -231,10 +248,10 @@ static err sign_in(struct vault *v, const json_t *given, const char *address, js
 	struct call call = { .vault = v };
 	struct proof p = { 0 };
 	char room[VAULT_AOR], token[TOKEN_TEXT];
-	uint8_t bytes[TOKEN];
+	uint8_t bytes[TOKEN], password[CRYPT_HASH_MAX];
 	str aor, user = str_of(json_string_value(json_object_get(given, "User")));
-	if (v->sessions == NULL)
-		v->sessions = calloc(1, sizeof *v->sessions);
+	if (v->sessions == NULL && (v->sessions = calloc(1, sizeof *v->sessions)) != NULL)
+		tally_init(&v->sessions->wrong_codes, 1);
 	ENSURE(v->sessions != NULL, NO_MEMORY);
 	TRY(vault_store(v, d));
 	if (failed(command_user_identity(&call, user, room, &aor))) { /* what nobody is called is counted as a wrong password, too */
@@ -243,6 +260,7 @@ static err sign_in(struct vault *v, const json_t *given, const char *address, js
 		aor = (str){ room, n };
 	}
 	err e = check_proof(v, aor, given, address, &p, d);
+	hash_password(v, (str){ (const char *)p.kept, sizeof p.kept }, password);
 	crypt_wipe(&p, sizeof p);
 	if (!failed(e))
 		e = check_roles(v, aor, d);
@@ -254,6 +272,7 @@ static err sign_in(struct vault *v, const json_t *given, const char *address, js
 	*s = (struct session){ .begun = vault_unix_ms(), .used = vault_unix_ms() };
 	(void)str_to_z(aor, s->aor, sizeof s->aor);
 	hash_token(v, str_of(token), s->hash);
+	memcpy(s->password, password, sizeof password);
 	*object = describe(s, token);
 	crypt_wipe(token, sizeof token);
 	crypt_wipe(bytes, sizeof bytes);
@@ -279,20 +298,29 @@ err session_command(struct vault *v, const char *name, const json_t *given, cons
 	return *object != NULL ? OK : ERR(NO_MEMORY);
 }
 
-static void note_enabled(void *arg, const struct store_user *u)
+struct standing {
+	struct vault *vault;
+	const struct session *session;
+	bool holds; /* he is there, enabled, with the password that he signed in with */
+};
+
+static void look_at_user(void *arg, const struct store_user *u)
 {
-	*(bool *)arg = u->enabled;
+	struct standing *s = arg;
+	uint8_t password[CRYPT_HASH_MAX];
+	hash_password(s->vault, u->ha1_sha256, password);
+	s->holds = u->enabled && crypt_equal(password, s->session->password, sizeof password);
 }
 
 err session_author(struct vault *v, const char *session, const char *address, struct author *out, struct diag *d)
 {
-	bool enabled = false;
 	struct session *s = find(v, session);
+	struct standing standing = { v, s, false };
 	if (s == NULL)
 		return no_session(d);
 	TRY(vault_store(v, d));
-	(void)failed(store_user_find(v->store, str_of(s->aor), note_enabled, &enabled));
-	if (!enabled) { /* disabled or removed since */
+	(void)failed(store_user_find(v->store, str_of(s->aor), look_at_user, &standing));
+	if (!standing.holds) {
 		*s = (struct session){ 0 };
 		return no_session(d);
 	}
@@ -300,6 +328,12 @@ err session_author(struct vault *v, const char *session, const char *address, st
 	(void)snprintf(out->name, sizeof out->name, "sip:%s", s->aor);
 	(void)snprintf(out->address, sizeof out->address, "%s", address);
 	return rights_load(v, str_of(s->aor), &out->rights);
+}
+
+void session_forget_codes(struct vault *v, str aor)
+{
+	if (v->sessions != NULL)
+		(void)tally_remove(&v->sessions->wrong_codes, aor);
 }
 
 /* ---- a second factor for an administrator ---- */

@@ -318,6 +318,7 @@ err command_config_import(struct call *call)
 	json_t *secrets = NULL;
 	const json_t *d = command_value(call, "Document");
 	TRY(command_reach(call, &(struct rbac_thing){ .writes = true, .name = "the whole deployment" }));
+	TRY(rbac_check_role(&call->author->rights, STR("CsAdministrator"), NULL, &call->diag)); /* it brings users, groups and roles */
 	if (!json_is_object(d))
 		return diag_fail(&call->diag, ERR(USAGE), "FileName", "import by `witan Import-CsConfiguration FILE`", "the content of the file did not come along");
 	TRY(open_document(call, d, &l, &secrets));

@@ -245,6 +245,8 @@ static inline str identity_str(const struct identity *i)
 err identity_parse(struct call *call, const struct schema_kind *k, str given, struct identity *out);
 /* Whether an instance is there without being stored: Global, a service of the topology, a built-in role. */
 bool identity_is_implicit(const struct call *call, const struct identity *i);
+/* Whether every service of the topology has one instance of this kind from the beginning. */
+bool identity_is_of_services(const struct schema_kind *k);
 
 /* ---- object.c: Get-, New-, Set-, Remove-, Grant- of every kind ---- */
 
@@ -291,6 +293,8 @@ err rights_each(struct vault *v, str aor, void (*fn)(void *arg, str role, json_t
 err session_command(struct vault *v, const char *name, const json_t *given, const char *session, const char *address, json_t **object, struct diag *d);
 /* The author of a session, with the roles that he holds now. SIGN_IN: there is none, or it has ended. */
 err session_author(struct vault *v, const char *session, const char *address, struct author *out, struct diag *d);
+/* Wrong one-time codes of somebody count no more. */
+void session_forget_codes(struct vault *v, str aor);
 /* Whether `name` is one of the three. */
 bool session_is_command(const char *name);
 void sessions_fini(struct vault *v);
