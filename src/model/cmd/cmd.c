@@ -16,7 +16,7 @@ static const struct cmd kind_cmds[] = {
 	OF_KIND(GET, "Get", name, writers, "", "shows " #name ": " help)                                                            \
 	OF_KIND(NEW, "New", name, writers, "w", "makes a " #name ": " help)                                                         \
 	OF_KIND(SET, "Set", name, writers, "w", "changes a " #name ": " help)                                                       \
-	OF_KIND(REMOVE, "Remove", name, writers, "wa", "removes a " #name ", or puts the one for Global back to its defaults: " help) \
+	OF_KIND(REMOVE, "Remove", name, writers, "wa", "removes a " #name " (Global: back to its defaults): " help) \
 	OF_KIND(GRANT, "Grant", name, writers "U", "wu", "gives users a " #name ", or takes it away by -PolicyName $null: " help)
 #define PROP(name, type, dflt, check, flags, help)
 #define END(name)

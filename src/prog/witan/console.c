@@ -149,13 +149,13 @@ static bool ask(struct console *c, const char *question)
 static err confirm(struct console *c, const struct cmd *cmd, const json_t *parameters, const json_t *input, struct diag *d)
 {
 	const json_t *wish = json_object_get(parameters, "Confirm"), *identity = json_object_get(parameters, "Identity");
-	char question[400];
+	char question[320];
 	bool forced = json_is_true(json_object_get(parameters, "Force")) || json_is_true(json_object_get(parameters, "WhatIf")) || json_is_false(wish);
 	if (!json_is_true(wish) && (forced || !cmd_has(cmd, CMD_ASKS) || !c->is_person))
 		return OK;
 	if (identity == NULL)
 		identity = json_is_object(input) ? json_object_get(input, "Identity") : input;
-	(void)snprintf(question, sizeof question, "%s %.200s: %.120s. Do it?", cmd->name, json_is_string(identity) ? json_string_value(identity) : "", cmd->help);
+	(void)snprintf(question, sizeof question, "%s %.200s?", cmd->name, json_is_string(identity) ? json_string_value(identity) : "");
 	if (!c->is_person)
 		return diag_fail(d, ERR(REFUSED), cmd->name, "say -Confirm:$false, or run it at a terminal", "nobody is there to confirm it");
 	return ask(c, question) ? OK : diag_fail(d, ERR(REFUSED), cmd->name, "", "not confirmed, nothing was done");
