@@ -59,7 +59,7 @@ struct cmd_param {
 	const struct schema_prop *prop; /* the property that it sets; NULL: none */
 };
 
-/* All commands in order of their names; NULL past the end. */
+/* All commands in the order of the rows; NULL past the end. */
 const struct cmd *cmd_at(size_t i);
 /* By "Verb-Noun", without regard to case and to the kind of dash. NULL: there is none; then *near (NULL allowed) is the one
  * that may have been meant, or NULL. */

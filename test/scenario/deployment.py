@@ -54,8 +54,8 @@ class Refused(Exception):
 
 
 class Deployment:
-    def __init__(self, fronts=1, tcp=True, key="ec-p256", build=BUILD, directory=None, wrap=(), site="", pool="", web=False, fqdn=FQDN):
-        self.fqdn, self.domain, self.build, self.wrap = fqdn, DOMAIN, build, list(wrap)
+    def __init__(self, fronts=1, tcp=True, key="ec-p256", build=BUILD, directory=None, wrap=(), site="", pool="", web=False, fqdn=FQDN, domain=DOMAIN, more_pools=()):
+        self.fqdn, self.domain, self.build, self.wrap = fqdn, domain, build, list(wrap)
         self.port_tls, self.port_tcp = free_port(), free_port() if tcp else None
         self.port_web = free_port() if web else 0
         self.passwords, self.process, self.events, self.noise = {}, None, [], []
@@ -67,10 +67,10 @@ class Deployment:
         ports = f"sip-tls: {self.port_tls}" + (f", sip-tcp: {self.port_tcp}" if tcp else "") + f", web: {self.port_web}"
         topology = self.top / "topology.yaml"
         topology.write_text(
-            f"organization: Example\nsip-domains: [{DOMAIN}]\ninternal-domain: {DOMAIN}\n"
+            f"organization: Example\nsip-domains: [{domain}]\ninternal-domain: {domain}\n"
             f"certificates: {{key: {key}}}\n"
-            f"sites: [{{name: Main, pools: [{{pool: {fqdn}, role: standard-edition, web: {{external: web.{DOMAIN}}}, "
-            f"front-processes: {fronts}{', ' + pool if pool else ''}, ports: {{{ports}}}}}]{', ' + site if site else ''}}}]\n")
+            f"sites: [{{name: Main, pools: [{{pool: {fqdn}, role: standard-edition, web: {{external: web.{domain}}}, "
+            f"front-processes: {fronts}{', ' + pool if pool else ''}, ports: {{{ports}}}}}{''.join(', ' + p for p in more_pools)}]{', ' + site if site else ''}}}]\n")
         self.cli("init", "--dir", str(self.dir), "--topology", str(topology), plain=True)
 
     # ---- commands ----

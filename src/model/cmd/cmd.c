@@ -91,6 +91,14 @@ const struct cmd *cmd_find(str name, const struct cmd **near)
 	if (near == NULL)
 		return NULL;
 	struct near best = { .want = want };
+	const struct cmd *longer = NULL;
+	for (size_t i = 0; want.n > 6 && cmd_at(i) != NULL; i++) /* somebody who stopped typing means the shortest that goes on */
+		if (str_begins_case(str_of(cmd_at(i)->name), want) && (longer == NULL || strlen(cmd_at(i)->name) < strlen(longer->name)))
+			longer = cmd_at(i);
+	if (longer != NULL) {
+		*near = longer;
+		return NULL;
+	}
 	for (size_t i = 0; cmd_at(i) != NULL; i++)
 		near_offer(&best, str_of(cmd_at(i)->name));
 	str meant = near_best(&best);

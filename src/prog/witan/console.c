@@ -13,7 +13,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-enum { FILE_MOST = 256 * 1024 * 1024, LINE_MOST = 4096, WARNINGS_MOST = 1000 };
+enum { FILE_MOST = 256 * 1024 * 1024, LINE_MOST = 4096, WARNINGS_MOST = 1000, COMMANDS_MOST = 4096 };
 
 unsigned console_columns(void)
 {
@@ -348,11 +348,23 @@ static err on_find_script(void *arg, str name, struct buf *text, struct diag *d)
 
 /* ---- help ---- */
 
+static int by_name(const void *a, const void *b)
+{
+	return strcmp((*(const struct cmd *const *)a)->name, (*(const struct cmd *const *)b)->name);
+}
+
 static json_t *on_commands(void *arg)
 {
+	const struct cmd *list[COMMANDS_MOST];
+	size_t n = 0;
 	json_t *all = json_array();
-	for (size_t i = 0; cmd_at(i) != NULL; i++)
-		(void)json_array_append_new(all, json_pack("{s:s,s:s,s:s,s:s}", "CommandType", "Cmdlet", "Name", cmd_at(i)->name, "Version", WITAN_VERSION, "Source", "Lync"));
+	while (n < COMMANDS_MOST && cmd_at(n) != NULL) {
+		list[n] = cmd_at(n);
+		n++;
+	}
+	qsort(list, n, sizeof *list, by_name);
+	for (size_t i = 0; i < n; i++)
+		(void)json_array_append_new(all, json_pack("{s:s,s:s,s:s,s:s}", "CommandType", "Cmdlet", "Name", list[i]->name, "Version", WITAN_VERSION, "Source", "Lync"));
 	return all;
 }
 

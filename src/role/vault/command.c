@@ -155,7 +155,7 @@ void command_warn(struct call *call, const char *fmt, ...)
 void command_tell(struct call *call, const char *fmt, ...)
 {
 	va_list ap;
-	if (!command_switch(call, "Verbose") && !call->what_if)
+	if (!command_switch(call, "Verbose"))
 		return;
 	va_start(ap, fmt);
 	add_line(&call->verbose, fmt, ap);
