@@ -18,7 +18,9 @@ err shell_source_new(struct shell *sh, const char *name, str text, struct shell_
 	buf_add(&s->text, text);
 	s->name = strdup(name);
 	if (s->name == NULL || s->text.failed) {
-		err e = text.n > SHELL_TEXT_MAX ? shell_fail(sh, ERR(CEILING), "split it into several scripts", "a text has at most 1 MiB") : ERR(NO_MEMORY);
+		err e = text.n > SHELL_TEXT_MAX ? shell_fail(sh, ERR(CEILING), "split it into several scripts",
+							  "a text has at most 1 MiB")
+						: ERR(NO_MEMORY);
 		shell_source_free(s);
 		return e;
 	}
@@ -132,7 +134,8 @@ static bool has_dot(const struct shell_node *n)
 
 static bool is_script(str name)
 {
-	return str_find_char(name, '\\') < name.n || str_find_char(name, '/') < name.n || (name.n > 4 && str_eq_case(str_cut(name, name.n - 4, name.n), STR(".ps1")));
+	return str_find_char(name, '\\') < name.n || str_find_char(name, '/') < name.n ||
+	       (name.n > 4 && str_eq_case(str_cut(name, name.n - 4, name.n), STR(".ps1")));
 }
 
 /* Whether a parameter of a cmdlet is one; refused with what may have been meant. */
@@ -140,13 +143,16 @@ static err check_parameter(struct shell *sh, const char *cmdlet, const struct sh
 {
 	const char *canonical = NULL;
 	str near = { "", 0 };
-	if (shell_is_common(p->text) || sh->door->param(sh->arg, cmdlet, p->text, &canonical, &near) != SHELL_PARAM_NONE)
+	if (shell_is_common(p->text) || str_eq(p->text, STR("?")) ||
+		sh->door->param(sh->arg, cmdlet, p->text, &canonical, &near) != SHELL_PARAM_NONE)
 		return OK;
 	sh->here = p;
 	str name = str_cut(p->text, 0, 60);
 	if (near.n != 0)
-		return shell_fail(sh, ERR(USAGE), "Get-Help shows its parameters", "%s has no parameter -%.*s; did you mean -%.*s?", cmdlet, STR_FMT(name), STR_FMT(near));
-	return shell_fail(sh, ERR(USAGE), "Get-Help shows its parameters", "%s has no parameter -%.*s", cmdlet, STR_FMT(name));
+		return shell_fail(sh, ERR(USAGE), "Get-Help shows its parameters",
+			"%s has no parameter -%.*s; did you mean -%.*s?", cmdlet, STR_FMT(name), STR_FMT(near));
+	return shell_fail(
+		sh, ERR(USAGE), "Get-Help shows its parameters", "%s has no parameter -%.*s", cmdlet, STR_FMT(name));
 }
 
 static err check_remote(struct shell *sh, const char *cmdlet, const struct shell_node *command)
@@ -158,11 +164,13 @@ static err check_remote(struct shell *sh, const char *cmdlet, const struct shell
 }
 
 /* The name is known to somebody; *cmdlet: to the server. */
-static err check_name(struct shell *sh, const struct shell_node *root, const struct shell_node *command, const char **cmdlet)
+static err check_name(
+	struct shell *sh, const struct shell_node *root, const struct shell_node *command, const char **cmdlet)
 {
 	str name = command->kids->text, near = { "", 0 };
 	*cmdlet = NULL;
-	if (command->op == SHELL_OP_DOT || is_script(name) || shell_function_find(sh, name) != NULL || shell_local_find(name) != NULL || is_declared(root, name))
+	if (command->op == SHELL_OP_DOT || is_script(name) || shell_function_find(sh, name) != NULL ||
+		shell_local_find(name) != NULL || is_declared(root, name))
 		return OK;
 	*cmdlet = sh->door->find(sh->arg, name, &near);
 	if (*cmdlet != NULL)
