@@ -10,7 +10,7 @@ static err take(struct shell *sh, struct shell_stage *st, const char *name, json
 	return shell_json(json_object_set(st->parameters, name, v));
 }
 
-static err no_parameter(struct shell *sh, const char *command, str name, str near)
+err shell_no_parameter(struct shell *sh, const char *command, str name, str near)
 {
 	name = str_cut(name, 0, 60);
 	if (near.n != 0)
@@ -133,7 +133,7 @@ static err bind_named(struct shell *sh, struct shell_stage *st, size_t *i)
 	json_t *v = json_true();
 	enum shell_param kind = sh->door->param(sh->arg, st->name, w->name, &name, &near);
 	if (kind == SHELL_PARAM_NONE)
-		return no_parameter(sh, st->name, w->name, near);
+		return shell_no_parameter(sh, st->name, w->name, near);
 	if (kind != SHELL_PARAM_SWITCH)
 		TRY(shell_word_value(sh, st, i, &v));
 	else if (w->value != NULL)
@@ -227,6 +227,15 @@ static bool find_row(const struct shell_local *local, str name, struct row *out,
 	return n == 1;
 }
 
+bool shell_local_has(const struct shell_local *local, str name, str *near)
+{
+	struct near n = { .want = name };
+	struct row row;
+	bool has = find_row(local, name, &row, &n);
+	*near = near_best(&n);
+	return has;
+}
+
 static err take_local(struct shell *sh, struct shell_stage *st, str name, json_t *v)
 {
 	char key[64];
@@ -241,7 +250,7 @@ static err bind_local_named(struct shell *sh, struct shell_stage *st, const stru
 	struct row row;
 	json_t *v = json_true();
 	if (!find_row(local, w->name, &row, &near))
-		return no_parameter(sh, local->name, w->name, near_best(&near));
+		return shell_no_parameter(sh, local->name, w->name, near_best(&near));
 	if (!row.is_switch)
 		TRY(shell_word_value(sh, st, i, &v));
 	else if (w->value != NULL)

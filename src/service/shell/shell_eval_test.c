@@ -115,6 +115,7 @@ static void mistakes(void **state)
 	refused("Get-CsUser | Where-Objct { 1 }", ERR_USAGE, 1, 14, "did you mean Where-Object?");
 	refused("Get-CsUser | Select-Object -Frist 5", ERR_USAGE, 1, 28,
 		"Select-Object has no parameter -Frist; did you mean -First?");
+	refused("Set-CsUser a\nGet-CsUser | sort -Descnding", ERR_USAGE, 2, 19, "did you mean -Descending?");
 	refused("Invoke-Expression 'x'", ERR_USAGE, 1, 1, "Invoke-Expression is not part of this shell");
 	refused("Test-Path x", ERR_USAGE, 1, 1, "not part of this shell");
 	refused("[xml]'<a/>'", ERR_USAGE, 1, 1, "the type [xml] is not part of this shell");
@@ -140,6 +141,21 @@ static void mistakes(void **state)
 	refused("Get-CsUser |", ERR_INCOMPLETE, 1, 13, "");
 }
 
+static void nothing_is_sent_before_all_names_are_known(void **state)
+{
+	static const char *const texts[] = { "Set-CsUser a; Get-CsUsr", "Set-CsUser a; if ($false) { Set-CsUser -Nam b }",
+		"Set-CsUser a; 1 | Sort-Object -Foo", "function F { Get-Nothing }; Set-CsUser a" };
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		struct fake f;
+		struct diag d;
+		err e;
+		fake_open(&f);
+		assert_string_equal(fake_run(&f, texts[i], &e, &d), "");
+		assert_true(err_is(e, ERR_USAGE));
+		fake_close(&f);
+	}
+}
+
 static void limits(void **state)
 {
 	refused("while ($true) { }", ERR_CEILING, 1, 8, "5 million steps");
@@ -161,6 +177,7 @@ int main(void)
 		cmocka_unit_test(dates),
 		cmocka_unit_test(statements),
 		cmocka_unit_test(mistakes),
+		cmocka_unit_test(nothing_is_sent_before_all_names_are_known),
 		cmocka_unit_test(limits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,12 +7,6 @@
 
 /* ---- names ---- */
 
-static bool is_script(str name)
-{
-	return str_find_char(name, '\\') < name.n || str_find_char(name, '/') < name.n ||
-	       (name.n > 4 && str_eq_case(str_cut(name, name.n - 4, name.n), STR(".ps1")));
-}
-
 /* ---- stages ---- */
 
 static err put(struct shell *sh, struct shell_sink *to, json_t *v)
@@ -98,7 +92,7 @@ static err resolve(struct shell *sh, struct shell_stage *st, str name)
 		st->name = local->name;
 		return shell_bind_local(sh, st, local);
 	}
-	if (is_script(name)) {
+	if (shell_is_script(name)) {
 		TRY(shell_load_script(sh, name, &st->callee));
 		return bind_call(st, &st->callee);
 	}
@@ -140,7 +134,7 @@ static err stage_of_block(struct shell *sh, json_t *block, const struct shell_no
 static bool is_remote(struct shell *sh, str name)
 {
 	str near;
-	return shell_function_find(sh, name) == NULL && shell_local_find(name) == NULL && !is_script(name) &&
+	return shell_function_find(sh, name) == NULL && shell_local_find(name) == NULL && !shell_is_script(name) &&
 	       sh->door->find(sh->arg, name, &near) != NULL;
 }
 
