@@ -175,6 +175,17 @@ static err on_send(void *arg, const char *cmdlet, json_t *parameters, json_t *in
 	return json_array_append_new(c->files, note) == 0 ? OK : ERR(NO_MEMORY);
 }
 
+/* "MinPasswordLength: "99" is not possible here": the place goes before the reason, where it says more than the line does. */
+static void name_place(struct diag *d)
+{
+	char what[sizeof d->what];
+	if (d->where[0] == '\0' || strstr(d->what, d->where) != NULL || cmd_find(str_of(d->where), NULL) != NULL || strcmp(d->where, "Identity") == 0)
+		return;
+	(void)snprintf(what, sizeof what, "%.100s: %.130s", d->where, d->what);
+	(void)snprintf(d->what, sizeof d->what, "%s", what);
+	d->where[0] = '\0';
+}
+
 static err on_receive(void *arg, json_t **answer, struct diag *d)
 {
 	struct console *c = arg;
@@ -186,8 +197,10 @@ static err on_receive(void *arg, json_t **answer, struct diag *d)
 		c->link = NULL;
 		(void)json_array_clear(c->files);
 	}
-	if (!failed(e))
+	if (!failed(e)) {
 		e = control_result(*answer, d);
+		name_place(d);
+	}
 	if (!failed(e) && json_is_object(note))
 		e = transfer_after(c, str_of(json_string_value(json_object_get(note, "name"))), str_of(json_string_value(json_object_get(note, "password"))), *answer, d);
 	json_decref(note);

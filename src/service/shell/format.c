@@ -14,7 +14,8 @@ bool shell_as_find(str word, enum shell_as *out)
 	static const struct {
 		const char *word;
 		enum shell_as as;
-	} words[] = { { "table", SHELL_AS_TABLE }, { "list", SHELL_AS_LIST }, { "json", SHELL_AS_JSON }, { "csv", SHELL_AS_CSV } };
+	} words[] = { { "table", SHELL_AS_TABLE }, { "list", SHELL_AS_LIST }, { "json", SHELL_AS_JSON },
+		{ "csv", SHELL_AS_CSV } };
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		if (str_eq_case(word, str_of(words[i].word))) {
 			*out = words[i].as;
@@ -100,7 +101,8 @@ static void write_object(const json_t *v, struct buf *out, unsigned depth)
 	json_t *item;
 	bool first = true;
 	buf_add(out, STR("@{"));
-	json_object_foreach((json_t *)(uintptr_t)v, key, item) {
+	json_object_foreach((json_t *)(uintptr_t)v, key, item)
+	{
 		buf_printf(out, "%s%s=", first ? "" : "; ", key);
 		write_value(item, out, depth + 1);
 		first = false;
@@ -163,12 +165,12 @@ static void measure(const json_t *objects, size_t from, size_t to, struct table 
 {
 	const char *key;
 	json_t *value;
-	json_object_foreach(json_array_get(objects, from), key, value)
-		if (t->n < COLUMNS_MAX)
-			t->columns[t->n++] = (struct column){ .key = key, .width = width_of(str_of(key)) };
+	json_object_foreach(json_array_get(objects, from), key, value) if (t->n < COLUMNS_MAX) t->columns[t->n++] =
+		(struct column){ .key = key, .width = width_of(str_of(key)) };
 	for (size_t i = from; i < to; i++)
 		for (size_t k = 0; k < t->n; k++) {
-			unsigned width = width_of(text_of(json_object_get(json_array_get(objects, i), t->columns[k].key), &t->cell));
+			unsigned width = width_of(
+				text_of(json_object_get(json_array_get(objects, i), t->columns[k].key), &t->cell));
 			t->columns[k].width = width > t->columns[k].width ? width : t->columns[k].width;
 		}
 	for (size_t k = 0; k < t->n; k++)
@@ -232,8 +234,12 @@ static void print_headers(FILE *to, const struct table *t, const json_t *first)
 		for (size_t k = 0; k < t->n; k++) {
 			const struct column *c = &t->columns[k];
 			static const char dashes[] = "----------------------------------------------------------------";
-			str text = row == 0 ? str_of(c->key) : str_cut(str_of(dashes), 0, width_of(str_of(c->key)) < c->width ? width_of(str_of(c->key)) : c->width);
-			print_cell(to, text, c->width, json_is_number(json_object_get(first, c->key)), k + 1 == t->n, false, &rest);
+			str text = row == 0 ? str_of(c->key)
+					    : str_cut(str_of(dashes), 0,
+						      width_of(str_of(c->key)) < c->width ? width_of(str_of(c->key))
+											  : c->width);
+			print_cell(to, text, c->width, json_is_number(json_object_get(first, c->key)), k + 1 == t->n,
+				false, &rest);
 		}
 		(void)fputc('\n', to);
 	}
@@ -249,7 +255,8 @@ static void print_row(FILE *to, struct table *t, const json_t *object, bool wrap
 		for (size_t k = 0; k < t->n; k++) {
 			const json_t *v = json_object_get(object, t->columns[k].key);
 			str text = text_of(v, &t->cell), rest;
-			print_cell(to, str_cut(text, done[k], text.n), t->columns[k].width, json_is_number(v), k + 1 == t->n, wrap, &rest);
+			print_cell(to, str_cut(text, done[k], text.n), t->columns[k].width, json_is_number(v),
+				k + 1 == t->n, wrap, &rest);
 			done[k] = text.n - rest.n;
 			more = more || rest.n != 0;
 		}
@@ -257,7 +264,8 @@ static void print_row(FILE *to, struct table *t, const json_t *object, bool wrap
 	}
 }
 
-static void print_table(FILE *to, const json_t *objects, size_t from, size_t end, const struct shell_format *how, unsigned columns)
+static void print_table(
+	FILE *to, const json_t *objects, size_t from, size_t end, const struct shell_format *how, unsigned columns)
 {
 	struct table t = { .cell = { .ceiling = CELL_MOST } };
 	measure(objects, from, end, &t);
@@ -278,11 +286,12 @@ static void print_list(FILE *to, const json_t *objects, size_t from, size_t end)
 		const char *key;
 		json_t *value, *object = json_array_get(objects, i);
 		unsigned width = 0;
-		json_object_foreach(object, key, value)
-			width = width_of(str_of(key)) > width ? width_of(str_of(key)) : width;
+		json_object_foreach(object, key, value) width =
+			width_of(str_of(key)) > width ? width_of(str_of(key)) : width;
 		if (i != from)
 			(void)fputc('\n', to);
-		json_object_foreach(object, key, value) {
+		json_object_foreach(object, key, value)
+		{
 			print_safe(to, str_of(key), false);
 			pad(to, width_of(str_of(key)), width);
 			(void)fputs(" : ", to);
@@ -314,7 +323,8 @@ static void print_wide(FILE *to, const json_t *objects, const struct shell_forma
 		width = columns / across - 2;
 	for (size_t i = 0; i < json_array_size(objects); i++) {
 		bool last = (i + 1) % across == 0 || i + 1 == json_array_size(objects);
-		print_cell(to, text_of(first_value(json_array_get(objects, i)), &cell), width, false, last, false, &rest);
+		print_cell(
+			to, text_of(first_value(json_array_get(objects, i)), &cell), width, false, last, false, &rest);
 		if (last)
 			(void)fputc('\n', to);
 	}
@@ -342,7 +352,8 @@ static void print_csv(FILE *to, const json_t *objects, const struct shell_format
 	json_t *value;
 	char comma = how->delimiter != '\0' ? how->delimiter : ',';
 	bool begun = false;
-	json_object_foreach((json_t *)(uintptr_t)first, key, value) {
+	json_object_foreach((json_t *)(uintptr_t)first, key, value)
+	{
 		if (begun)
 			(void)fputc(comma, to);
 		print_quoted(to, str_of(key));
@@ -353,7 +364,8 @@ static void print_csv(FILE *to, const json_t *objects, const struct shell_format
 	for (size_t i = 0; i < json_array_size(objects); i++) {
 		const json_t *object = json_array_get(objects, i);
 		begun = false;
-		json_object_foreach((json_t *)(uintptr_t)first, key, value) {
+		json_object_foreach((json_t *)(uintptr_t)first, key, value)
+		{
 			const json_t *v = json_object_get(object, key);
 			if (begun)
 				(void)fputc(comma, to);
@@ -376,9 +388,7 @@ static bool same_names(const json_t *a, const json_t *b)
 	json_t *value;
 	if (json_object_size(a) != json_object_size(b))
 		return false;
-	json_object_foreach((json_t *)(uintptr_t)a, key, value)
-		if (json_object_get(b, key) == NULL)
-			return false;
+	json_object_foreach((json_t *)(uintptr_t)a, key, value) if (json_object_get(b, key) == NULL) return false;
 	return true;
 }
 
@@ -402,11 +412,13 @@ static void print_runs(FILE *to, const json_t *objects, const struct shell_forma
 			print_scalar(to, first);
 			continue;
 		}
-		while (end < n && json_is_object(json_array_get(objects, end)) && same_names(first, json_array_get(objects, end)))
+		while (end < n && json_is_object(json_array_get(objects, end)) &&
+			same_names(first, json_array_get(objects, end)))
 			end++;
 		if (i != 0)
 			(void)fputc('\n', to);
-		bool list = how->as == SHELL_AS_LIST || (how->as == SHELL_AS_AUTO && json_object_size(first) > TABLE_MOST);
+		bool list =
+			how->as == SHELL_AS_LIST || (how->as == SHELL_AS_AUTO && json_object_size(first) > TABLE_MOST);
 		if (list)
 			print_list(to, objects, i, end);
 		else

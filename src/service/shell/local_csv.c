@@ -20,9 +20,8 @@ static json_t *names_of(json_t *v)
 {
 	const char *key;
 	json_t *item, *names = json_array();
-	json_object_foreach(v, key, item)
-		if (!shell_is_hidden(key) && names != NULL)
-			(void)json_array_append_new(names, json_string(key));
+	json_object_foreach(v, key, item) if (!shell_is_hidden(key) && names != NULL)(void)
+		json_array_append_new(names, json_string(key));
 	return names;
 }
 
@@ -32,8 +31,10 @@ err shell_csv_header(struct shell *sh, json_t *v, char delimiter, struct buf *ou
 	json_t *item;
 	bool first = true;
 	if (!json_is_object(v) || shell_is_special(v))
-		return shell_fail(sh, ERR(USAGE), "choose properties with Select-Object", "only objects can be written as CSV");
-	json_object_foreach(v, key, item) {
+		return shell_fail(
+			sh, ERR(USAGE), "choose properties with Select-Object", "only objects can be written as CSV");
+	json_object_foreach(v, key, item)
+	{
 		if (shell_is_hidden(key))
 			continue;
 		if (!first)
@@ -50,7 +51,9 @@ err shell_csv_row(struct shell *sh, json_t *v, json_t *names, char delimiter, st
 {
 	struct buf b DEFER(buf_fini) = { .ceiling = VALUE_TEXT_MAX };
 	for (size_t i = 0; i < json_array_size(names); i++) {
-		json_t *cell = json_is_object(v) ? shell_object_find(v, str_of(json_string_value(json_array_get(names, i))), NULL) : NULL;
+		json_t *cell = json_is_object(v)
+				       ? shell_object_find(v, str_of(json_string_value(json_array_get(names, i))), NULL)
+				       : NULL;
 		if (i != 0)
 			buf_add_char(out, delimiter);
 		buf_reset(&b);
@@ -120,8 +123,10 @@ static err read_line(struct shell *sh, str *rest, char delimiter, json_t **out)
 		if (!failed(e))
 			e = shell_json(json_array_append_new(*out, v));
 	}
-	if (failed(e))
+	if (failed(e)) {
 		json_decref(*out);
+		*out = NULL;
+	}
 	return e;
 }
 
@@ -141,7 +146,8 @@ static err row_object(struct shell *sh, json_t *names, json_t *cells, json_t **o
 		json_t *cell = json_array_get(cells, i);
 		const char *name = json_string_value(json_array_get(names, i));
 		if (name[0] == '\0' || (unsigned char)name[0] < 0x20)
-			return shell_fail(sh, ERR(MALFORMED), "name each column in the first line", "column %zu has no name", i + 1);
+			return shell_fail(sh, ERR(MALFORMED), "name each column in the first line",
+				"column %zu has no name", i + 1);
 		TRY(shell_json(json_object_set(*out, name, cell != NULL ? cell : json_null())));
 	}
 	return OK;

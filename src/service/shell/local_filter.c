@@ -8,7 +8,8 @@ static bool operator_of(const struct shell_stage *st, enum shell_op *op, bool *s
 {
 	const char *key;
 	json_t *v;
-	json_object_foreach(st->parameters, key, v) {
+	json_object_foreach(st->parameters, key, v)
+	{
 		*op = shell_op_find(str_of(key), strict);
 		if (*op != SHELL_OP_NONE && json_is_true(v))
 			return true;
@@ -25,7 +26,8 @@ static err where_begin(struct shell *sh, struct shell_stage *st)
 		return OK;
 	}
 	if (block == NULL && property == NULL)
-		return shell_fail(sh, ERR(USAGE), "write Where-Object { $_.Property -eq value }", "Where-Object has no condition");
+		return shell_fail(sh, ERR(USAGE), "write Where-Object { $_.Property -eq value }",
+			"Where-Object has no condition");
 	return OK;
 }
 
@@ -72,7 +74,9 @@ static err run_block(struct shell *sh, struct shell_stage *st, json_t *block, js
 {
 	const struct shell_block *b = shell_block_of(sh, block);
 	if (b == NULL)
-		return block == NULL ? OK : shell_fail(sh, ERR(USAGE), "write { statements }", "a script block is wanted here");
+		return block == NULL
+			       ? OK
+			       : shell_fail(sh, ERR(USAGE), "write { statements }", "a script block is wanted here");
 	struct shell_block own = *b;
 	st->inner.put = emit;
 	return shell_call_block(sh, &own, it, &st->inner);
@@ -80,7 +84,8 @@ static err run_block(struct shell *sh, struct shell_stage *st, json_t *block, js
 
 static err foreach_begin(struct shell *sh, struct shell_stage *st)
 {
-	if (shell_parameter(st, "Process") == NULL && shell_parameter(st, "MemberName") == NULL && shell_parameter(st, "End") == NULL)
+	if (shell_parameter(st, "Process") == NULL && shell_parameter(st, "MemberName") == NULL &&
+		shell_parameter(st, "End") == NULL)
 		return shell_fail(sh, ERR(USAGE), "write ForEach-Object { $_ ... }", "ForEach-Object has no block");
 	return run_block(sh, st, shell_parameter(st, "Begin"), NULL);
 }

@@ -36,9 +36,10 @@ static bool in_module(struct shell *sh, json_t *module, str source)
 static bool command_is(struct shell *sh, const struct shell_stage *st, const json_t *command)
 {
 	str noun, name = field(command, "Name"), verb = str_split(name, '-', &noun);
-	return text_like(sh, shell_parameter(st, "Name"), name) && text_like(sh, shell_parameter(st, "CommandType"), field(command, "CommandType")) &&
-		text_like(sh, shell_parameter(st, "Verb"), verb) && text_like(sh, shell_parameter(st, "Noun"), noun) &&
-		in_module(sh, shell_parameter(st, "Module"), field(command, "Source"));
+	return text_like(sh, shell_parameter(st, "Name"), name) &&
+	       text_like(sh, shell_parameter(st, "CommandType"), field(command, "CommandType")) &&
+	       text_like(sh, shell_parameter(st, "Verb"), verb) && text_like(sh, shell_parameter(st, "Noun"), noun) &&
+	       in_module(sh, shell_parameter(st, "Module"), field(command, "Source"));
 }
 
 static err commands(struct shell *sh, json_t **out)
@@ -47,9 +48,13 @@ static err commands(struct shell *sh, json_t **out)
 	*out = sh->door->commands != NULL ? sh->door->commands(sh->arg) : json_array();
 	ENSURE(*out != NULL, NO_MEMORY);
 	for (size_t i = 0; i < sh->n_functions; i++)
-		TRY(shell_json(json_array_append_new(*out, json_pack("{s:s,s:s,s:s,s:s}", "CommandType", "Function", "Name", sh->functions[i].name, "Version", "", "Source", ""))));
+		TRY(shell_json(
+			json_array_append_new(*out, json_pack("{s:s,s:s,s:s,s:s}", "CommandType", "Function", "Name",
+							    sh->functions[i].name, "Version", "", "Source", ""))));
 	for (size_t i = 0; (local = shell_local_at(i)) != NULL; i++)
-		TRY(shell_json(json_array_append_new(*out, json_pack("{s:s,s:s,s:s,s:s}", "CommandType", "Cmdlet", "Name", local->name, "Version", "", "Source", "Shell"))));
+		TRY(shell_json(
+			json_array_append_new(*out, json_pack("{s:s,s:s,s:s,s:s}", "CommandType", "Cmdlet", "Name",
+							    local->name, "Version", "", "Source", "Shell"))));
 	return OK;
 }
 
@@ -86,7 +91,8 @@ static void help_of_local(const struct shell_local *local, bool all, struct buf 
 	for (bool first = true; rest.n != 0; first = false) {
 		str place, word = str_split(rest, ' ', &rest), name = str_split(word, '@', &place);
 		bool is_switch = name.n != 0 && name.p[name.n - 1] == '!';
-		buf_printf(out, "%s%s-%.*s%s%s", first ? "parameters:" : "", place.n != 0 ? " [" : " ", (int)(name.n - is_switch), name.p, place.n != 0 ? "]" : "", is_switch ? "" : " VALUE");
+		buf_printf(out, "%s%s-%.*s%s%s", first ? "parameters:" : "", place.n != 0 ? " [" : " ",
+			(int)(name.n - is_switch), name.p, place.n != 0 ? "]" : "", is_switch ? "" : " VALUE");
 	}
 	buf_printf(out, "\nexample: %s\n", local->example);
 }
@@ -95,8 +101,10 @@ static err help_of_door(struct shell *sh, struct shell_stage *st, str name, stru
 {
 	struct buf topic DEFER(buf_fini) = { .ceiling = 4096 };
 	json_t *parameter = shell_parameter(st, "Parameter");
-	unsigned what = (shell_switch(st, "Full") ? (unsigned)SHELL_HELP_FULL : 0) | (shell_switch(st, "Examples") ? (unsigned)SHELL_HELP_EXAMPLES : 0) |
-		(shell_switch(st, "Detailed") ? (unsigned)SHELL_HELP_DETAILED : 0) | (parameter != NULL ? (unsigned)SHELL_HELP_PARAMETER : 0);
+	unsigned what = (shell_switch(st, "Full") ? (unsigned)SHELL_HELP_FULL : 0) |
+			(shell_switch(st, "Examples") ? (unsigned)SHELL_HELP_EXAMPLES : 0) |
+			(shell_switch(st, "Detailed") ? (unsigned)SHELL_HELP_DETAILED : 0) |
+			(parameter != NULL ? (unsigned)SHELL_HELP_PARAMETER : 0);
 	buf_add(&topic, name);
 	if (parameter != NULL) {
 		buf_add_char(&topic, ' ');
@@ -114,11 +122,14 @@ static err help_of_script(struct shell *sh, str path, struct buf *out)
 	struct buf text DEFER(buf_fini) = { .ceiling = SHELL_TEXT_MAX };
 	err e = sh->door->find_script != NULL ? sh->door->find_script(sh->arg, path, &text, &sh->d) : ERR(ABSENT);
 	if (failed(e))
-		return sh->door->find_script != NULL ? shell_fail_at(sh, e) : shell_fail(sh, e, "", "scripts cannot be read here");
+		return sh->door->find_script != NULL ? shell_fail_at(sh, e)
+						     : shell_fail(sh, e, "", "scripts cannot be read here");
 	str s = buf_str(&text);
-	size_t from = shell_text_find(s, STR("<#"), 0, true), to = from < s.n ? shell_text_find(s, STR("#>"), from, true) : s.n;
+	size_t from = shell_text_find(s, STR("<#"), 0, true),
+	       to = from < s.n ? shell_text_find(s, STR("#>"), from, true) : s.n;
 	if (from >= s.n || to > s.n)
-		return shell_fail(sh, ERR(ABSENT), "read the script", "%.*s has no help at its beginning", STR_FMT(str_cut(path, 0, 100)));
+		return shell_fail(sh, ERR(ABSENT), "read the script", "%.*s has no help at its beginning",
+			STR_FMT(str_cut(path, 0, 100)));
 	buf_add(out, str_trim(str_cut(s, from + 2, to)));
 	buf_add_char(out, '\n');
 	return OK;
@@ -179,10 +190,13 @@ static err get_member_put(struct shell *sh, struct shell_stage *st, json_t *v)
 	st->kept = st->kept != NULL ? st->kept : json_object();
 	ENSURE(st->kept != NULL, NO_MEMORY);
 	if (!json_is_object(v) || shell_is_special(v))
-		return shell_json(json_object_set_new(st->kept, "Length", json_pack("{s:s,s:s,s:s}", "Name", "Length", "MemberType", "Property", "Definition", type_of(v))));
-	json_object_foreach(v, key, item)
-		if (!shell_is_hidden(key) && json_object_get(st->kept, key) == NULL && text_like(sh, shell_parameter(st, "Name"), str_of(key)))
-			TRY(shell_json(json_object_set_new(st->kept, key, json_pack("{s:s,s:s,s:s}", "Name", key, "MemberType", "NoteProperty", "Definition", type_of(item)))));
+		return shell_json(json_object_set_new(st->kept, "Length",
+			json_pack("{s:s,s:s,s:s}", "Name", "Length", "MemberType", "Property", "Definition",
+				type_of(v))));
+	json_object_foreach(v, key, item) if (!shell_is_hidden(key) && json_object_get(st->kept, key) == NULL &&
+					      text_like(sh, shell_parameter(st, "Name"),
+						      str_of(key))) TRY(shell_json(json_object_set_new(st->kept, key,
+		json_pack("{s:s,s:s,s:s}", "Name", key, "MemberType", "NoteProperty", "Definition", type_of(item)))));
 	return OK;
 }
 
@@ -194,8 +208,7 @@ static err get_member_end(struct shell *sh, struct shell_stage *st)
 		TRY(get_member_put(sh, st, given));
 	if (st->kept == NULL)
 		return shell_fail(sh, ERR(USAGE), "pipe objects to it", "Get-Member is given no object");
-	json_object_foreach(st->kept, key, member)
-		TRY(shell_stage_emit(sh, st, member));
+	json_object_foreach(st->kept, key, member) TRY(shell_stage_emit(sh, st, member));
 	return OK;
 }
 
@@ -208,7 +221,8 @@ static err get_variable_end(struct shell *sh, struct shell_stage *st)
 	const char *key;
 	json_t *v;
 	for (struct shell_frame *f = sh->frame; f != NULL; f = f->up)
-		json_object_foreach(f->variables, key, v) {
+		json_object_foreach(f->variables, key, v)
+		{
 			if (!text_like(sh, shell_parameter(st, "Name"), str_of(key)))
 				continue;
 			if (shell_switch(st, "ValueOnly"))
@@ -228,8 +242,11 @@ static err get_alias_end(struct shell *sh, struct shell_stage *st)
 		str rest = str_of(local->aliases);
 		while (rest.n != 0) {
 			str alias = str_split(rest, ' ', &rest);
-			if (text_like(sh, shell_parameter(st, "Name"), alias) && text_like(sh, shell_parameter(st, "Definition"), str_of(local->name)))
-				TRY(shell_stage_emit_new(sh, st, json_pack("{s:s,s:s%,s:s}", "CommandType", "Alias", "Name", alias.p, alias.n, "Definition", local->name)));
+			if (text_like(sh, shell_parameter(st, "Name"), alias) &&
+				text_like(sh, shell_parameter(st, "Definition"), str_of(local->name)))
+				TRY(shell_stage_emit_new(sh, st,
+					json_pack("{s:s,s:s%,s:s}", "CommandType", "Alias", "Name", alias.p, alias.n,
+						"Definition", local->name)));
 		}
 	}
 	return OK;

@@ -10,12 +10,14 @@ enum { SLEEP_MOST = 60000, SLICE = 100 }; /* ms */
 
 static err get_date_end(struct shell *sh, struct shell_stage *st)
 {
-	struct buf scratch DEFER(buf_fini) = { .ceiling = 4096 }, format DEFER(buf_fini) = { .ceiling = 4096 }, text DEFER(buf_fini) = { .ceiling = 4096 };
+	struct buf scratch DEFER(buf_fini) = { .ceiling = 4096 }, format DEFER(buf_fini) = { .ceiling = 4096 },
+			   text DEFER(buf_fini) = { .ceiling = 4096 };
 	struct shell_date d = shell_date_now();
 	json_t *given = shell_parameter(st, "Date"), *how = shell_parameter(st, "Format"), *v;
 	str s = given != NULL ? str_trim(shell_text_of(sh, given, &scratch)) : (str){ "", 0 };
 	if (given != NULL && !shell_date_read(s, true, &d))
-		return shell_fail(sh, ERR(USAGE), "write 2026-11-24 or 2026-11-24T12:00:00Z", "\"%.*s\" is no date", STR_FMT(str_cut(s, 0, 60)));
+		return shell_fail(sh, ERR(USAGE), "write 2026-11-24 or 2026-11-24T12:00:00Z", "\"%.*s\" is no date",
+			STR_FMT(str_cut(s, 0, 60)));
 	if (given == NULL)
 		d.ms -= d.ms % 1000;
 	if (how != NULL)
@@ -36,8 +38,10 @@ static err new_object_end(struct shell *sh, struct shell_stage *st)
 	json_t *property = shell_parameter(st, "Property"), *v;
 	str type;
 	TRY(shell_parameter_text(sh, st, "TypeName", &b, &type));
-	if (!str_eq_case(type, STR("PSObject")) && !str_eq_case(type, STR("PSCustomObject")) && !str_eq_case(type, STR("System.Object")))
-		return shell_not_part(sh, "New-Object ", type, "use New-Object PSObject -Property @{ }, or [pscustomobject]@{ }");
+	if (!str_eq_case(type, STR("PSObject")) && !str_eq_case(type, STR("PSCustomObject")) &&
+		!str_eq_case(type, STR("System.Object")))
+		return shell_not_part(
+			sh, "New-Object ", type, "use New-Object PSObject -Property @{ }, or [pscustomobject]@{ }");
 	if (property == NULL)
 		return shell_stage_emit_new(sh, st, json_object());
 	TRY(shell_cast(sh, STR("pscustomobject"), property, &v));
@@ -101,8 +105,10 @@ static err format_end(struct shell *sh, struct shell_stage *st, enum shell_as as
 	TRY(shell_parameter_count(sh, st, "Column", 2, 20, &across));
 	if (st->kept == NULL)
 		return OK;
-	return shell_stage_emit_new(sh, st, json_pack("{s:i,s:b,s:b,s:I,s:O}", KEY_FORMAT, (int)as, "wrap", (int)shell_switch(st, "Wrap"), "no_headers", (int)shell_switch(st, "HideTableHeaders"),
-		"across", (json_int_t)across, "objects", st->kept));
+	return shell_stage_emit_new(sh, st,
+		json_pack("{s:i,s:b,s:b,s:I,s:O}", KEY_FORMAT, (int)as, "wrap", (int)shell_switch(st, "Wrap"),
+			"no_headers", (int)shell_switch(st, "HideTableHeaders"), "across", (json_int_t)across,
+			"objects", st->kept));
 }
 
 static err format_list_end(struct shell *sh, struct shell_stage *st)

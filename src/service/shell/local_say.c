@@ -16,7 +16,8 @@ static err write_output_end(struct shell *sh, struct shell_stage *st)
 	json_t *v = shell_parameter(st, "InputObject");
 	if (v == NULL)
 		return OK;
-	return shell_switch(st, "NoEnumerate") || !json_is_array(v) ? shell_stage_emit(sh, st, v) : shell_put_each(sh, v, st->out);
+	return shell_switch(st, "NoEnumerate") || !json_is_array(v) ? shell_stage_emit(sh, st, v)
+								    : shell_put_each(sh, v, st->out);
 }
 
 const struct shell_stage_ops shell_ops_write_output = { NULL, pass, write_output_end };
@@ -113,7 +114,8 @@ static err secure_put(struct shell *sh, struct shell_stage *st, json_t *v)
 	struct buf b DEFER(buf_fini) = { .ceiling = 64 << 10 };
 	json_t *secret;
 	if (!shell_switch(st, "AsPlainText"))
-		return shell_fail(sh, ERR(USAGE), "add -AsPlainText -Force, or use Read-Host -AsSecureString", "an encrypted text cannot be read here");
+		return shell_fail(sh, ERR(USAGE), "add -AsPlainText -Force, or use Read-Host -AsSecureString",
+			"an encrypted text cannot be read here");
 	if (shell_is_secret(v))
 		return shell_stage_emit(sh, st, v);
 	TRY(secret_new(sh, shell_text_of(sh, v, &b), &secret));

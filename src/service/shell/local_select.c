@@ -33,7 +33,9 @@ static err select_expand(struct shell *sh, struct shell_stage *st, json_t *v)
 	str name;
 	TRY(shell_parameter_text(sh, st, "ExpandProperty", &b, &name));
 	if (json_is_object(v) && !shell_is_special(v) && shell_object_find(v, name, NULL) == NULL)
-		return shell_stage_refuse(sh, st, shell_fail(sh, ERR(ABSENT), "Get-Member shows the properties", "there is no property %.*s", STR_FMT(str_cut(name, 0, 80))));
+		return shell_stage_refuse(sh, st,
+			shell_fail(sh, ERR(ABSENT), "Get-Member shows the properties", "there is no property %.*s",
+				STR_FMT(str_cut(name, 0, 80))));
 	TRY(shell_member(sh, v, name, &inner));
 	size_t n = json_is_array(inner) ? json_array_size(inner) : !json_is_null(inner);
 	err e = OK;

@@ -40,11 +40,14 @@ static json_t *sort_key(const struct shell_stage *st, size_t i)
 static err read_order(struct shell *sh, const struct shell_stage *st, struct order *out)
 {
 	json_t *property = shell_parameter(st, "Property");
-	*out = (struct order){ .sh = sh, .n_keys = json_is_array(property) ? json_array_size(property) : 1, .strict = shell_switch(st, "CaseSensitive") };
+	*out = (struct order){ .sh = sh,
+		.n_keys = json_is_array(property) ? json_array_size(property) : 1,
+		.strict = shell_switch(st, "CaseSensitive") };
 	if (out->n_keys > KEYS_MAX)
 		return shell_fail(sh, ERR(USAGE), "sort by fewer", "Sort-Object takes at most %d properties", KEYS_MAX);
 	for (size_t i = 0; i < out->n_keys; i++) {
-		json_t *key = sort_key(st, i), *falls = json_is_object(key) ? shell_object_find(key, STR("Descending"), NULL) : NULL;
+		json_t *key = sort_key(st, i),
+		       *falls = json_is_object(key) ? shell_object_find(key, STR("Descending"), NULL) : NULL;
 		out->falls[i] = falls != NULL ? shell_truth(falls) : shell_switch(st, "Descending");
 	}
 	return OK;
@@ -105,7 +108,7 @@ const struct shell_stage_ops shell_ops_sort = { NULL, shell_keep, sort_end };
 
 static err group_key(struct shell *sh, struct shell_stage *st, json_t *v, json_t **out)
 {
-	struct buf text DEFER(buf_fini) = { .ceiling = VALUE_TEXT_MAX }, folded DEFER(buf_fini) = { .ceiling = VALUE_TEXT_MAX };
+	struct buf text DEFER(buf_fini) = { .ceiling = VALUE_TEXT_MAX };
 	json_t *property = shell_parameter(st, "Property"), *one;
 	size_t n = json_is_array(property) ? json_array_size(property) : 1;
 	for (size_t i = 0; i < n; i++) {
@@ -140,7 +143,8 @@ static err group_add(struct shell *sh, struct shell_stage *st, json_t *groups, j
 	json_decref(name);
 	TRY(e);
 	TRY(shell_json(json_array_append(json_object_get(group, "Group"), v)));
-	return shell_json(json_integer_set(json_object_get(group, "Count"), (json_int_t)json_array_size(json_object_get(group, "Group"))));
+	return shell_json(json_integer_set(
+		json_object_get(group, "Count"), (json_int_t)json_array_size(json_object_get(group, "Group"))));
 }
 
 static err group_end(struct shell *sh, struct shell_stage *st)
@@ -151,7 +155,8 @@ static err group_end(struct shell *sh, struct shell_stage *st)
 	for (size_t i = 0; i < json_array_size(st->kept) && !failed(e); i++)
 		e = group_add(sh, st, groups, json_array_get(st->kept, i));
 	if (!failed(e))
-		json_object_foreach(groups, key, group) {
+		json_object_foreach(groups, key, group)
+		{
 			if (shell_switch(st, "NoElement"))
 				(void)json_object_del(group, "Group");
 			if (!failed(e))
@@ -308,7 +313,10 @@ static err compare_end(struct shell *sh, struct shell_stage *st)
 	json_t *a = NULL, *b = NULL;
 	err e = compare_shape(sh, st, shell_parameter(st, "ReferenceObject"), &a);
 	if (!failed(e))
-		e = compare_shape(sh, st, shell_parameter(st, "DifferenceObject") != NULL ? shell_parameter(st, "DifferenceObject") : st->kept, &b);
+		e = compare_shape(sh, st,
+			shell_parameter(st, "DifferenceObject") != NULL ? shell_parameter(st, "DifferenceObject")
+									: st->kept,
+			&b);
 	if (!failed(e))
 		e = compare_lists(sh, st, a, b);
 	json_decref(a);

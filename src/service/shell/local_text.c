@@ -24,7 +24,8 @@ static err cut(struct shell *sh, json_t *v, int64_t depth, json_t **out)
 		TRY(cut(sh, json_array_get(v, i), depth - 1, &one));
 		TRY(shell_json(json_array_append_new(*out, one)));
 	}
-	json_object_foreach(v, key, item) {
+	json_object_foreach(v, key, item)
+	{
 		TRY(cut(sh, item, depth - 1, &one));
 		TRY(shell_json(json_object_set_new(*out, key, one)));
 	}
@@ -38,7 +39,9 @@ static err write_json(struct shell *sh, struct shell_stage *st, json_t *v, json_
 	TRY(shell_parameter_count(sh, st, "Depth", 10, VALUE_DEPTH_MAX, &depth));
 	TRY(shell_plain(sh, v, &plain));
 	err e = cut(sh, plain, depth + 1, &shallow);
-	char *text = failed(e) ? NULL : json_dumps(shallow, JSON_ENCODE_ANY | (shell_switch(st, "Compress") ? JSON_COMPACT : JSON_INDENT(2)));
+	char *text = failed(e) ? NULL
+			       : json_dumps(shallow, JSON_ENCODE_ANY | (shell_switch(st, "Compress") ? JSON_COMPACT
+												     : JSON_INDENT(2)));
 	if (!failed(e))
 		e = text != NULL ? shell_string_new(sh, str_of(text), out) : ERR(NO_MEMORY);
 	free(text);
@@ -64,8 +67,7 @@ static size_t count_of(const json_t *v, unsigned depth)
 	size_t n = 1;
 	for (size_t i = 0; i < json_array_size(v); i++)
 		n += count_of(json_array_get(v, i), depth + 1);
-	json_object_foreach((json_t *)(uintptr_t)v, key, item)
-		n += count_of(item, depth + 1);
+	json_object_foreach((json_t *)(uintptr_t)v, key, item) n += count_of(item, depth + 1);
 	return n;
 }
 
@@ -76,9 +78,8 @@ static bool has_hidden(const json_t *v)
 	for (size_t i = 0; i < json_array_size(v); i++)
 		if (has_hidden(json_array_get(v, i)))
 			return true;
-	json_object_foreach((json_t *)(uintptr_t)v, key, item)
-		if (shell_is_hidden(key) || has_hidden(item))
-			return true;
+	json_object_foreach(
+		(json_t *)(uintptr_t)v, key, item) if (shell_is_hidden(key) || has_hidden(item)) return true;
 	return false;
 }
 
@@ -93,10 +94,15 @@ static err from_json_end(struct shell *sh, struct shell_stage *st)
 		buf_add_char(&text, '\n');
 	}
 	json_decref(input);
-	json_t *v = text.failed ? NULL : json_loadb(text.p != NULL ? text.p : "", text.n, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &why);
+	json_t *v = text.failed ? NULL
+				: json_loadb(text.p != NULL ? text.p : "", text.n,
+					  JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &why);
 	if (v == NULL)
-		return shell_fail(sh, ERR(MALFORMED), "correct the JSON", "line %d: %.120s", text.failed ? 0 : why.line, text.failed ? "too large" : why.text);
-	err e = has_hidden(v) ? shell_fail(sh, ERR(MALFORMED), "use other names", "a name begins with a control character") : shell_charge(sh, count_of(v, 0));
+		return shell_fail(sh, ERR(MALFORMED), "correct the JSON", "line %d: %.120s", text.failed ? 0 : why.line,
+			text.failed ? "too large" : why.text);
+	err e = has_hidden(v)
+			? shell_fail(sh, ERR(MALFORMED), "use other names", "a name begins with a control character")
+			: shell_charge(sh, count_of(v, 0));
 	if (!failed(e))
 		e = shell_put_each(sh, v, st->out);
 	json_decref(v);
@@ -116,11 +122,13 @@ err shell_read_text_file(struct shell *sh, str path, struct buf *out, str *text)
 		return shell_fail_at(sh, e);
 	*text = buf_str(out);
 	if (str_begins(*text, STR("\xff\xfe")) || str_begins(*text, STR("\xfe\xff")))
-		return shell_fail(sh, ERR(MALFORMED), "save it as UTF-8", "%.*s is UTF-16", STR_FMT(str_cut(path, 0, 120)));
+		return shell_fail(
+			sh, ERR(MALFORMED), "save it as UTF-8", "%.*s is UTF-16", STR_FMT(str_cut(path, 0, 120)));
 	if (str_begins(*text, STR("\xef\xbb\xbf")))
 		*text = str_cut(*text, 3, text->n);
 	if (str_find_char(*text, '\0') < text->n)
-		return shell_fail(sh, ERR(MALFORMED), "name a text file", "%.*s is no text", STR_FMT(str_cut(path, 0, 120)));
+		return shell_fail(
+			sh, ERR(MALFORMED), "name a text file", "%.*s is no text", STR_FMT(str_cut(path, 0, 120)));
 	return OK;
 }
 
@@ -195,7 +203,8 @@ err shell_render(struct shell *sh, json_t *objects, unsigned columns, struct buf
 	if (!failed(e))
 		buf_add(out, (str){ text, n });
 	free(text);
-	return failed(e) || !out->failed ? e : shell_fail(sh, ERR(CEILING), "write smaller parts", "the text is too large");
+	return failed(e) || !out->failed ? e
+					 : shell_fail(sh, ERR(CEILING), "write smaller parts", "the text is too large");
 }
 
 static err rendered(struct shell *sh, struct shell_stage *st, struct buf *out)

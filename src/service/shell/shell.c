@@ -27,7 +27,9 @@ err shell_new(const struct shell_door *door, void *arg, struct shell **out)
 	sh->global.variables = json_object();
 	sh->errors = json_array();
 	sh->shown = json_array();
-	err e = sh->global.variables != NULL && sh->errors != NULL && sh->shown != NULL ? set_text(sh, "ErrorActionPreference", "Continue") : ERR(NO_MEMORY);
+	err e = sh->global.variables != NULL && sh->errors != NULL && sh->shown != NULL
+			? set_text(sh, "ErrorActionPreference", "Continue")
+			: ERR(NO_MEMORY);
 	if (failed(e))
 		shell_free(sh);
 	else
@@ -168,7 +170,8 @@ err shell_run(struct shell *sh, str text, struct diag *d)
 
 static bool is_expression(str s)
 {
-	return str_begins(s, STR("@{")) || str_begins(s, STR("@(")) || str_begins(s, STR("$")) || str_begins(s, STR("{")) || str_begins(s, STR("("));
+	return str_begins(s, STR("@{")) || str_begins(s, STR("@(")) || str_begins(s, STR("$")) ||
+	       str_begins(s, STR("{")) || str_begins(s, STR("("));
 }
 
 static err eval_word(struct shell *sh, str s, json_t **out)
@@ -200,7 +203,8 @@ static err add_word(struct shell *sh, struct shell_words *words, str s)
 	struct shell_word word = { .is_bare = true };
 	size_t dash = shell_dash(s);
 	str value = s;
-	bool named = dash != 0 && s.n > dash && ((s.p[dash] | 0x20) >= 'a' && (s.p[dash] | 0x20) <= 'z');
+	bool named = dash != 0 && s.n > dash &&
+		     (((s.p[dash] | 0x20) >= 'a' && (s.p[dash] | 0x20) <= 'z') || s.p[dash] == '?');
 	if (named) {
 		word.name = str_split(str_cut(s, dash, s.n), ':', &value);
 		named = word.name.n + dash == s.n;

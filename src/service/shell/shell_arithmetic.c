@@ -14,7 +14,8 @@ static err divide(struct shell *sh, enum shell_op op, struct shell_num x, struct
 	if (op == SHELL_OP_MODULO && whole)
 		*out = shell_num_int(x.i % y.i);
 	else if (op == SHELL_OP_MODULO)
-		*out = shell_num_real(x.d - (x.d / y.d < 0 ? -shell_floor(-(x.d / y.d)) : shell_floor(x.d / y.d)) * y.d);
+		*out = shell_num_real(
+			x.d - (x.d / y.d < 0 ? -shell_floor(-(x.d / y.d)) : shell_floor(x.d / y.d)) * y.d);
 	else if (whole && x.i % y.i == 0)
 		*out = shell_num_int(x.i / y.i);
 	else
@@ -52,7 +53,8 @@ static err not_a_number(struct shell *sh, const json_t *v)
 {
 	struct buf b DEFER(buf_fini) = { .ceiling = VALUE_TEXT_MAX };
 	str s = str_cut(shell_text_of(sh, v, &b), 0, 60);
-	return shell_fail(sh, ERR(USAGE), "cast it, or quote both sides to join texts", "\"%.*s\" is no number", STR_FMT(s));
+	return shell_fail(
+		sh, ERR(USAGE), "cast it, or quote both sides to join texts", "\"%.*s\" is no number", STR_FMT(s));
 }
 
 static err numbers(struct shell *sh, enum shell_op op, json_t *a, json_t *b, json_t **out)
@@ -111,13 +113,14 @@ static err join_hashes(struct shell *sh, json_t *a, json_t *b, json_t **out)
 	json_t *v, *to = json_copy(a);
 	ENSURE(to != NULL, NO_MEMORY);
 	err e = OK;
-	json_object_foreach(b, key, v)
-		if (!failed(e) && !shell_is_hidden(key)) {
-			if (shell_object_find(a, str_of(key), NULL) != NULL)
-				e = shell_fail(sh, ERR(USAGE), "set it by $hash.Name = value", "both hash tables have %.60s", key);
-			else
-				e = shell_json(json_object_set(to, key, v));
-		}
+	json_object_foreach(b, key, v) if (!failed(e) && !shell_is_hidden(key))
+	{
+		if (shell_object_find(a, str_of(key), NULL) != NULL)
+			e = shell_fail(
+				sh, ERR(USAGE), "set it by $hash.Name = value", "both hash tables have %.60s", key);
+		else
+			e = shell_json(json_object_set(to, key, v));
+	}
 	if (failed(e))
 		json_decref(to);
 	else

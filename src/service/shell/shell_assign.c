@@ -76,7 +76,8 @@ static err set(struct shell *sh, const struct shell_node *target, json_t *v)
 	case SHELL_CAST:
 		return set_cast(sh, target, v);
 	default:
-		return shell_fail(sh, ERR(USAGE), "assign to a $variable", "this is nothing that a value can be assigned to");
+		return shell_fail(
+			sh, ERR(USAGE), "assign to a $variable", "this is nothing that a value can be assigned to");
 	}
 }
 

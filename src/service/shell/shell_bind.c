@@ -10,19 +10,22 @@ static err take(struct shell *sh, struct shell_stage *st, const char *name, json
 	return shell_json(json_object_set(st->parameters, name, v));
 }
 
-static err no_parameter(struct shell *sh, const char *command, str name, str near)
+err shell_no_parameter(struct shell *sh, const char *command, str name, str near)
 {
 	name = str_cut(name, 0, 60);
 	if (near.n != 0)
-		return shell_fail(sh, ERR(USAGE), "Get-Help shows its parameters", "%s has no parameter -%.*s; did you mean -%.*s?", command, STR_FMT(name), STR_FMT(near));
-	return shell_fail(sh, ERR(USAGE), "Get-Help shows its parameters", "%s has no parameter -%.*s", command, STR_FMT(name));
+		return shell_fail(sh, ERR(USAGE), "Get-Help shows its parameters",
+			"%s has no parameter -%.*s; did you mean -%.*s?", command, STR_FMT(name), STR_FMT(near));
+	return shell_fail(
+		sh, ERR(USAGE), "Get-Help shows its parameters", "%s has no parameter -%.*s", command, STR_FMT(name));
 }
 
 static err no_place(struct shell *sh, const struct shell_stage *st, const json_t *v)
 {
 	struct buf b DEFER(buf_fini) = { .ceiling = VALUE_TEXT_MAX };
 	str s = str_cut(shell_text_of(sh, v, &b), 0, 60);
-	return shell_fail(sh, ERR(USAGE), "write -NAME before each value, quote texts with blanks", "\"%.*s\" belongs to no parameter of %s", STR_FMT(s), st->name);
+	return shell_fail(sh, ERR(USAGE), "write -NAME before each value, quote texts with blanks",
+		"\"%.*s\" belongs to no parameter of %s", STR_FMT(s), st->name);
 }
 
 /* ---- values for the server ---- */
@@ -85,7 +88,8 @@ static err as_list(struct shell *sh, bool is_bare, json_t *plain, json_t **out)
 {
 	if (is_bare && json_is_string(plain))
 		return split_commas(sh, json_string_value(plain), out);
-	*out = json_is_array(plain) || json_is_object(plain) || json_is_null(plain) ? json_incref(plain) : json_pack("[O]", plain);
+	*out = json_is_array(plain) || json_is_object(plain) || json_is_null(plain) ? json_incref(plain)
+										    : json_pack("[O]", plain);
 	return *out != NULL ? OK : ERR(NO_MEMORY);
 }
 
@@ -95,13 +99,15 @@ static bool switch_is(const json_t *v)
 	return shell_truth(v) && !(json_is_string(v) && str_eq_case(str_of(json_string_value(v)), STR("false")));
 }
 
-static err take_remote(struct shell *sh, struct shell_stage *st, const char *name, enum shell_param kind, bool is_bare, json_t *v)
+static err take_remote(
+	struct shell *sh, struct shell_stage *st, const char *name, enum shell_param kind, bool is_bare, json_t *v)
 {
 	json_t *plain, *as = NULL;
 	if (kind == SHELL_PARAM_SECRET)
 		return take_secret(sh, st, name, v);
 	if (shell_has_secret(v, 0))
-		return shell_fail(sh, ERR(REFUSED), "give it to a parameter that takes a secret", "-%s takes no secure string", name);
+		return shell_fail(sh, ERR(REFUSED), "give it to a parameter that takes a secret",
+			"-%s takes no secure string", name);
 	const struct shell_block *block = shell_block_of(sh, v);
 	struct shell_block own = block != NULL ? *block : (struct shell_block){ 0 };
 	TRY(block != NULL ? shell_block_text(sh, &own, &plain) : shell_plain(sh, v, &plain));
@@ -127,7 +133,7 @@ static err bind_named(struct shell *sh, struct shell_stage *st, size_t *i)
 	json_t *v = json_true();
 	enum shell_param kind = sh->door->param(sh->arg, st->name, w->name, &name, &near);
 	if (kind == SHELL_PARAM_NONE)
-		return no_parameter(sh, st->name, w->name, near);
+		return shell_no_parameter(sh, st->name, w->name, near);
 	if (kind != SHELL_PARAM_SWITCH)
 		TRY(shell_word_value(sh, st, i, &v));
 	else if (w->value != NULL)
@@ -155,7 +161,8 @@ err shell_bind_remote(struct shell *sh, struct shell_stage *st)
 	size_t at = 0;
 	bool is_named[WORDS_MAX] = { false };
 	if (st->words.n > WORDS_MAX)
-		return shell_fail(sh, ERR(CEILING), "give a list as one value: a, b, c", "a command has at most %d words", WORDS_MAX);
+		return shell_fail(sh, ERR(CEILING), "give a list as one value: a, b, c",
+			"a command has at most %d words", WORDS_MAX);
 	/* names first: a positional value takes what they left */
 	for (size_t i = 0; i < st->words.n; i++) {
 		struct shell_word *w = &st->words.items[i];
@@ -220,6 +227,15 @@ static bool find_row(const struct shell_local *local, str name, struct row *out,
 	return n == 1;
 }
 
+bool shell_local_has(const struct shell_local *local, str name, str *near)
+{
+	struct near n = { .want = name };
+	struct row row;
+	bool has = find_row(local, name, &row, &n);
+	*near = near_best(&n);
+	return has;
+}
+
 static err take_local(struct shell *sh, struct shell_stage *st, str name, json_t *v)
 {
 	char key[64];
@@ -234,7 +250,7 @@ static err bind_local_named(struct shell *sh, struct shell_stage *st, const stru
 	struct row row;
 	json_t *v = json_true();
 	if (!find_row(local, w->name, &row, &near))
-		return no_parameter(sh, local->name, w->name, near_best(&near));
+		return shell_no_parameter(sh, local->name, w->name, near_best(&near));
 	if (!row.is_switch)
 		TRY(shell_word_value(sh, st, i, &v));
 	else if (w->value != NULL)
@@ -242,7 +258,8 @@ static err bind_local_named(struct shell *sh, struct shell_stage *st, const stru
 	return take_local(sh, st, row.name, v);
 }
 
-static err bind_local_positional(struct shell *sh, struct shell_stage *st, const struct shell_local *local, int *at, json_t *v)
+static err bind_local_positional(
+	struct shell *sh, struct shell_stage *st, const struct shell_local *local, int *at, json_t *v)
 {
 	for (;; ++*at) {
 		str rest = str_of(local->parameters);

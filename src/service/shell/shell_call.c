@@ -11,12 +11,14 @@
 static err may_call(struct shell *sh)
 {
 	if (sh->calls >= CALLS_MAX)
-		return shell_fail(sh, ERR(CEILING), "look for a function that calls itself without end", "calls are nested more than %d deep", CALLS_MAX);
+		return shell_fail(sh, ERR(CEILING), "look for a function that calls itself without end",
+			"calls are nested more than %d deep", CALLS_MAX);
 	return OK;
 }
 
 /* Statements of another source, or of another function: errors have their place there. */
-static err exec_in(struct shell *sh, struct shell_source *source, const char *name, const struct shell_node *list, struct shell_sink *out)
+static err exec_in(struct shell *sh, struct shell_source *source, const char *name, const struct shell_node *list,
+	struct shell_sink *out)
 {
 	struct shell_place place = { .up = sh->place, .source = source, .from = sh->here, .name = name };
 	sh->place = &place;
@@ -59,7 +61,8 @@ err shell_block_value(struct shell *sh, const json_t *block, json_t *it, json_t 
 static bool is_switch(const struct shell_node *declaration)
 {
 	for (const struct shell_node *n = declaration->kids->next; n != NULL; n = n->next)
-		if (n->kind == SHELL_TYPE && (str_eq_case(n->text, STR("switch")) || str_eq_case(n->text, STR("switchparameter"))))
+		if (n->kind == SHELL_TYPE &&
+			(str_eq_case(n->text, STR("switch")) || str_eq_case(n->text, STR("switchparameter"))))
 			return true;
 	return false;
 }
@@ -80,7 +83,8 @@ static const struct shell_node *find_declaration(const struct shell_node *params
 	return n == 1 ? found : NULL;
 }
 
-static err check_set(struct shell *sh, const struct shell_node *declaration, const struct shell_node *attribute, const json_t *v)
+static err check_set(
+	struct shell *sh, const struct shell_node *declaration, const struct shell_node *attribute, const json_t *v)
 {
 	struct buf list DEFER(buf_fini) = { .ceiling = 4096 };
 	const struct shell_node *here = sh->here;
@@ -97,10 +101,12 @@ static err check_set(struct shell *sh, const struct shell_node *declaration, con
 	if (found)
 		return OK;
 	buf_add_char(&list, '\0');
-	return shell_fail(sh, ERR(USAGE), "give one of them", "-%.*s is one of %.150s", STR_FMT(str_cut(declaration->text, 0, 60)), list.p);
+	return shell_fail(sh, ERR(USAGE), "give one of them", "-%.*s is one of %.150s",
+		STR_FMT(str_cut(declaration->text, 0, 60)), list.p);
 }
 
-static err check_range(struct shell *sh, const struct shell_node *declaration, const struct shell_node *attribute, const json_t *v)
+static err check_range(
+	struct shell *sh, const struct shell_node *declaration, const struct shell_node *attribute, const json_t *v)
 {
 	const struct shell_node *here = sh->here;
 	json_t *least, *most;
@@ -111,14 +117,16 @@ static err check_range(struct shell *sh, const struct shell_node *declaration, c
 	sh->here = here;
 	if (!failed(e)) {
 		if (shell_order(sh, v, least, false) < 0 || shell_order(sh, v, most, false) > 0)
-			e = shell_fail(sh, ERR(USAGE), "give a number between them", "-%.*s is out of its range", STR_FMT(str_cut(declaration->text, 0, 60)));
+			e = shell_fail(sh, ERR(USAGE), "give a number between them", "-%.*s is out of its range",
+				STR_FMT(str_cut(declaration->text, 0, 60)));
 		json_decref(most);
 	}
 	json_decref(least);
 	return e;
 }
 
-static err check_pattern(struct shell *sh, const struct shell_node *declaration, const struct shell_node *attribute, const json_t *v)
+static err check_pattern(
+	struct shell *sh, const struct shell_node *declaration, const struct shell_node *attribute, const json_t *v)
 {
 	const struct shell_node *here = sh->here;
 	json_t *pattern;
@@ -129,7 +137,8 @@ static err check_pattern(struct shell *sh, const struct shell_node *declaration,
 	sh->here = here;
 	err e = shell_compare_one(sh, SHELL_OP_MATCH, false, v, pattern, &is);
 	if (!failed(e) && !is)
-		e = shell_fail(sh, ERR(USAGE), "look at the ValidatePattern of the script", "-%.*s does not match its pattern", STR_FMT(str_cut(declaration->text, 0, 60)));
+		e = shell_fail(sh, ERR(USAGE), "look at the ValidatePattern of the script",
+			"-%.*s does not match its pattern", STR_FMT(str_cut(declaration->text, 0, 60)));
 	json_decref(pattern);
 	return e;
 }
@@ -145,8 +154,10 @@ static err check_value(struct shell *sh, const struct shell_node *declaration, c
 			TRY(check_range(sh, declaration, n, v));
 		else if (str_eq_case(n->text, STR("ValidatePattern")))
 			TRY(check_pattern(sh, declaration, n, v));
-		else if (str_begins_case(n->text, STR("ValidateNotNull")) && (json_is_null(v) || (json_is_string(v) && json_string_length(v) == 0)))
-			return shell_fail(sh, ERR(USAGE), "give it a value", "-%.*s is empty", STR_FMT(str_cut(declaration->text, 0, 60)));
+		else if (str_begins_case(n->text, STR("ValidateNotNull")) &&
+			 (json_is_null(v) || (json_is_string(v) && json_string_length(v) == 0)))
+			return shell_fail(sh, ERR(USAGE), "give it a value", "-%.*s is empty",
+				STR_FMT(str_cut(declaration->text, 0, 60)));
 	}
 	return OK;
 }
@@ -174,7 +185,8 @@ static err set_parameter(struct shell *sh, const struct shell_node *declaration,
 	return e;
 }
 
-static err bind_named(struct shell *sh, struct shell_stage *st, const struct shell_node *params, size_t *i, json_t *given)
+static err bind_named(
+	struct shell *sh, struct shell_stage *st, const struct shell_node *params, size_t *i, json_t *given)
 {
 	struct shell_word *w = &st->words.items[*i];
 	struct near near = { .want = w->name };
@@ -185,8 +197,10 @@ static err bind_named(struct shell *sh, struct shell_stage *st, const struct she
 		return OK;
 	if (d == NULL) {
 		str best = near_best(&near);
-		return shell_fail(sh, ERR(USAGE), "look at its param( )", best.n != 0 ? "%s has no parameter -%.*s; did you mean -%.*s?" : "%s has no parameter -%.*s%.*s", st->name,
-			STR_FMT(str_cut(w->name, 0, 60)), STR_FMT(best));
+		return shell_fail(sh, ERR(USAGE), "look at its param( )",
+			best.n != 0 ? "%s has no parameter -%.*s; did you mean -%.*s?"
+				    : "%s has no parameter -%.*s%.*s",
+			st->name, STR_FMT(str_cut(w->name, 0, 60)), STR_FMT(best));
 	}
 	if (!is_switch(d))
 		TRY(shell_word_value(sh, st, i, &v));
@@ -208,11 +222,13 @@ static err bind_positional(struct shell *sh, const struct shell_node *params, js
 }
 
 /* -Name value first: what has no name takes what they left. */
-static err bind_words(struct shell *sh, struct shell_stage *st, const struct shell_node *params, json_t *given, json_t *rest)
+static err bind_words(
+	struct shell *sh, struct shell_stage *st, const struct shell_node *params, json_t *given, json_t *rest)
 {
 	bool used[WORDS_MAX] = { false }, taken;
 	if (st->words.n > WORDS_MAX)
-		return shell_fail(sh, ERR(CEILING), "give a list as one value: a, b, c", "a command has at most %d words", WORDS_MAX);
+		return shell_fail(sh, ERR(CEILING), "give a list as one value: a, b, c",
+			"a command has at most %d words", WORDS_MAX);
 	for (size_t i = 0, from; i < st->words.n; i++) {
 		struct shell_word *w = &st->words.items[from = i];
 		if (w->name.p == NULL)
@@ -231,7 +247,8 @@ static err bind_words(struct shell *sh, struct shell_stage *st, const struct she
 			TRY(bind_positional(sh, params, given, st->words.items[i].value, rest));
 	sh->here = st->node;
 	if (params != NULL && json_array_size(rest) != 0)
-		return shell_fail(sh, ERR(USAGE), "write -NAME before each value", "%s is given more values than it has parameters", st->name);
+		return shell_fail(sh, ERR(USAGE), "write -NAME before each value",
+			"%s is given more values than it has parameters", st->name);
 	return OK;
 }
 
@@ -240,7 +257,8 @@ static bool is_mandatory(const struct shell_node *declaration)
 	for (const struct shell_node *n = declaration->kids->next; n != NULL; n = n->next)
 		for (const struct shell_node *kid = n->kids; n->kind == SHELL_ATTRIBUTE && kid != NULL; kid = kid->next)
 			if (kid->kind == SHELL_NAMED && str_eq_case(kid->text, STR("Mandatory")))
-				return kid->n == 0 || !(kid->kids->kind == SHELL_VAR && str_eq_case(kid->kids->text, STR("false")));
+				return kid->n == 0 ||
+				       !(kid->kids->kind == SHELL_VAR && str_eq_case(kid->kids->text, STR("false")));
 	return false;
 }
 
@@ -250,7 +268,8 @@ static err ask(struct shell *sh, const struct shell_stage *st, const struct shel
 	char prompt[140];
 	(void)snprintf(prompt, sizeof prompt, "%.*s: ", STR_FMT(str_cut(d->text, 0, 120)));
 	if (sh->door->read_line == NULL || !sh->door->read_line(sh->arg, prompt, false, &b))
-		return shell_fail(sh, ERR(USAGE), "give it", "-%.*s of %s is missing", STR_FMT(str_cut(d->text, 0, 60)), st->name);
+		return shell_fail(sh, ERR(USAGE), "give it", "-%.*s of %s is missing", STR_FMT(str_cut(d->text, 0, 60)),
+			st->name);
 	return shell_string_new(sh, buf_str(&b), out);
 }
 
@@ -272,7 +291,8 @@ static err eval_default(struct shell *sh, const struct call *c, const struct she
 	return e;
 }
 
-static err set_declared(struct shell *sh, const struct shell_stage *st, const struct call *c, const struct shell_node *d)
+static err set_declared(
+	struct shell *sh, const struct shell_stage *st, const struct call *c, const struct shell_node *d)
 {
 	char key[128];
 	json_t *v;
@@ -347,7 +367,10 @@ static err end(struct shell *sh, struct shell_stage *st)
 {
 	struct shell_function own = *st->function; /* it may be declared anew while it runs */
 	const struct shell_node *params = own.block->kids;
-	struct call c = { .f = &own, .params = params->kind == SHELL_PARAMS ? params : NULL, .given = shell_hash_new(), .rest = json_array() };
+	struct call c = { .f = &own,
+		.params = params->kind == SHELL_PARAMS ? params : NULL,
+		.given = shell_hash_new(),
+		.rest = json_array() };
 	c.name = own.source == sh->top ? NULL : own.name[0] == '{' ? "" : own.name;
 	err e = c.given != NULL && c.rest != NULL ? bind_words(sh, st, c.params, c.given, c.rest) : ERR(NO_MEMORY);
 	if (!failed(e))

@@ -2,23 +2,70 @@
 /* Types: casts, -is, -as. */
 #include "service/shell/shell_priv.h"
 
-enum type { T_NONE, T_STRING, T_INT, T_REAL, T_BOOL, T_ARRAY, T_DATE, T_SPAN, T_HASH, T_OBJECT, T_CUSTOM, T_SECRET, T_BLOCK, T_VOID };
+enum type {
+	T_NONE,
+	T_STRING,
+	T_INT,
+	T_REAL,
+	T_BOOL,
+	T_ARRAY,
+	T_DATE,
+	T_SPAN,
+	T_HASH,
+	T_OBJECT,
+	T_CUSTOM,
+	T_SECRET,
+	T_BLOCK,
+	T_VOID
+};
+
+static const struct {
+	const char *name;
+	enum type type;
+} types[] = {
+	{ "string", T_STRING },
+	{ "char", T_STRING },
+	{ "guid", T_STRING },
+	{ "uri", T_STRING },
+	{ "regex", T_STRING },
+	{ "version", T_STRING },
+	{ "int", T_INT },
+	{ "int32", T_INT },
+	{ "int64", T_INT },
+	{ "long", T_INT },
+	{ "uint32", T_INT },
+	{ "uint64", T_INT },
+	{ "byte", T_INT },
+	{ "int16", T_INT },
+	{ "uint16", T_INT },
+	{ "double", T_REAL },
+	{ "decimal", T_REAL },
+	{ "float", T_REAL },
+	{ "single", T_REAL },
+	{ "bool", T_BOOL },
+	{ "boolean", T_BOOL },
+	{ "switch", T_BOOL },
+	{ "switchparameter", T_BOOL },
+	{ "array", T_ARRAY },
+	{ "object[]", T_ARRAY },
+	{ "psobject[]", T_ARRAY },
+	{ "arraylist", T_ARRAY },
+	{ "datetime", T_DATE },
+	{ "timespan", T_SPAN },
+	{ "hashtable", T_HASH },
+	{ "ordered", T_HASH },
+	{ "object", T_OBJECT },
+	{ "psobject", T_OBJECT },
+	{ "pscustomobject", T_CUSTOM },
+	{ "securestring", T_SECRET },
+	{ "scriptblock", T_BLOCK },
+	{ "void", T_VOID },
+};
 
 static enum type find(str name)
 {
-	static const struct {
-		const char *name;
-		enum type type;
-	} types[] = {
-		{ "string", T_STRING }, { "char", T_STRING }, { "guid", T_STRING }, { "uri", T_STRING }, { "regex", T_STRING }, { "version", T_STRING },
-		{ "int", T_INT }, { "int32", T_INT }, { "int64", T_INT }, { "long", T_INT }, { "uint32", T_INT }, { "uint64", T_INT }, { "byte", T_INT }, { "int16", T_INT },
-		{ "uint16", T_INT }, { "double", T_REAL }, { "decimal", T_REAL }, { "float", T_REAL }, { "single", T_REAL },
-		{ "bool", T_BOOL }, { "boolean", T_BOOL }, { "switch", T_BOOL }, { "switchparameter", T_BOOL },
-		{ "array", T_ARRAY }, { "object[]", T_ARRAY }, { "psobject[]", T_ARRAY }, { "arraylist", T_ARRAY }, { "datetime", T_DATE }, { "timespan", T_SPAN },
-		{ "hashtable", T_HASH }, { "ordered", T_HASH }, { "object", T_OBJECT }, { "psobject", T_OBJECT }, { "pscustomobject", T_CUSTOM },
-		{ "securestring", T_SECRET }, { "scriptblock", T_BLOCK }, { "void", T_VOID },
-	};
-	str space = STR("System."), collections = STR("System.Collections."), automation = STR("System.Management.Automation."), security = STR("System.Security.");
+	str space = STR("System."), collections = STR("System.Collections."),
+	    automation = STR("System.Management.Automation."), security = STR("System.Security.");
 	str prefixes[] = { automation, collections, security, space };
 	for (size_t i = 0; i < 4; i++)
 		if (str_begins_case(name, prefixes[i])) {
@@ -41,8 +88,9 @@ static bool is_list_of(str *name)
 
 static err unknown(struct shell *sh, str name)
 {
-	return shell_fail(sh, ERR(USAGE), "types are string, int, double, bool, array, datetime, timespan, hashtable, pscustomobject", "the type [%.*s] is not part of this shell",
-		STR_FMT(str_cut(name, 0, 80)));
+	return shell_fail(sh, ERR(USAGE),
+		"types are string, int, double, bool, array, datetime, timespan, hashtable, pscustomobject",
+		"the type [%.*s] is not part of this shell", STR_FMT(str_cut(name, 0, 80)));
 }
 
 /* ---- casts ---- */
@@ -104,11 +152,11 @@ static err to_custom(struct shell *sh, json_t *v, json_t **out)
 	}
 	*out = json_object();
 	ENSURE(*out != NULL, NO_MEMORY);
-	json_object_foreach(v, key, item)
-		if (!shell_is_hidden(key) && json_object_set(*out, key, item) != 0) {
-			json_decref(*out);
-			return ERR(NO_MEMORY);
-		}
+	json_object_foreach(v, key, item) if (!shell_is_hidden(key) && json_object_set(*out, key, item) != 0)
+	{
+		json_decref(*out);
+		return ERR(NO_MEMORY);
+	}
 	return shell_charge(sh, shell_object_size(v));
 }
 
@@ -150,7 +198,8 @@ err shell_cast(struct shell *sh, str type, json_t *v, json_t **out)
 		return to_list(sh, of, v, out);
 	enum type t = find(type);
 	if (shell_is_secret(v) && t != T_SECRET && t != T_OBJECT)
-		return shell_fail(sh, ERR(REFUSED), "give it to a parameter that takes a secret", "a secure string cannot be turned into something else");
+		return shell_fail(sh, ERR(REFUSED), "give it to a parameter that takes a secret",
+			"a secure string cannot be turned into something else");
 	switch (t) {
 	case T_STRING:
 		return to_string(sh, v, out);
@@ -171,7 +220,10 @@ err shell_cast(struct shell *sh, str type, json_t *v, json_t **out)
 		return to_custom(sh, v, out);
 	case T_SECRET:
 		*out = json_incref(v);
-		return shell_is_secret(v) || json_is_null(v) ? OK : shell_fail(sh, ERR(USAGE), "use ConvertTo-SecureString or Read-Host -AsSecureString", "this is no secure string");
+		return shell_is_secret(v) || json_is_null(v)
+			       ? OK
+			       : shell_fail(sh, ERR(USAGE), "use ConvertTo-SecureString or Read-Host -AsSecureString",
+					 "this is no secure string");
 	case T_OBJECT:
 	case T_BLOCK:
 		*out = json_incref(v);
@@ -202,10 +254,19 @@ err shell_is_type(struct shell *sh, str type, const json_t *v, bool *out)
 	if (t == T_NONE && is_list_of(&of))
 		t = find(of) != T_NONE ? T_ARRAY : T_NONE;
 	const bool is[] = {
-		[T_STRING] = json_is_string(v), [T_INT] = json_is_integer(v), [T_REAL] = json_is_real(v), [T_BOOL] = json_is_boolean(v),
-		[T_ARRAY] = json_is_array(v), [T_DATE] = looks_like(v, true), [T_SPAN] = looks_like(v, false), [T_HASH] = shell_is_hash(v),
-		[T_OBJECT] = !json_is_null(v), [T_CUSTOM] = json_is_object(v) && !shell_is_hash(v) && !shell_is_special(v),
-		[T_SECRET] = shell_is_secret(v), [T_BLOCK] = shell_is_block(v), [T_VOID] = false,
+		[T_STRING] = json_is_string(v),
+		[T_INT] = json_is_integer(v),
+		[T_REAL] = json_is_real(v),
+		[T_BOOL] = json_is_boolean(v),
+		[T_ARRAY] = json_is_array(v),
+		[T_DATE] = looks_like(v, true),
+		[T_SPAN] = looks_like(v, false),
+		[T_HASH] = shell_is_hash(v),
+		[T_OBJECT] = !json_is_null(v),
+		[T_CUSTOM] = json_is_object(v) && !shell_is_hash(v) && !shell_is_special(v),
+		[T_SECRET] = shell_is_secret(v),
+		[T_BLOCK] = shell_is_block(v),
+		[T_VOID] = false,
 	};
 	if (t == T_NONE)
 		return unknown(sh, type);

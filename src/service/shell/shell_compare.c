@@ -76,7 +76,8 @@ static err check_order(struct shell *sh, const json_t *a, const json_t *b)
 	if (json_is_object(a) || json_is_object(b))
 		return shell_fail(sh, ERR(USAGE), "compare a property of it", "an object has no order");
 	if (json_is_number(a) && json_is_string(b) && !shell_num_of(b, &n))
-		return shell_fail(sh, ERR(USAGE), "compare with a number", "\"%.*s\" is no number", STR_FMT(str_cut(shell_text_of(sh, b, &text), 0, 60)));
+		return shell_fail(sh, ERR(USAGE), "compare with a number", "\"%.*s\" is no number",
+			STR_FMT(str_cut(shell_text_of(sh, b, &text), 0, 60)));
 	return OK;
 }
 
@@ -122,7 +123,10 @@ static err compare_order(struct shell *sh, enum shell_op op, bool strict, const 
 {
 	TRY(check_order(sh, a, b));
 	int order = shell_order(sh, a, b, strict);
-	*out = op == SHELL_OP_GT ? order > 0 : op == SHELL_OP_GE ? order >= 0 : op == SHELL_OP_LT ? order < 0 : order <= 0;
+	*out = op == SHELL_OP_GT   ? order > 0
+	       : op == SHELL_OP_GE ? order >= 0
+	       : op == SHELL_OP_LT ? order < 0
+				   : order <= 0;
 	return OK;
 }
 
@@ -144,7 +148,8 @@ static bool contains(struct shell *sh, bool strict, const json_t *list, const js
 
 err shell_compare_one(struct shell *sh, enum shell_op op, bool strict, const json_t *a, const json_t *b, bool *out)
 {
-	bool inverse = op == SHELL_OP_NE || op == SHELL_OP_NOTLIKE || op == SHELL_OP_NOTMATCH || op == SHELL_OP_NOTCONTAINS || op == SHELL_OP_NOTIN;
+	bool inverse = op == SHELL_OP_NE || op == SHELL_OP_NOTLIKE || op == SHELL_OP_NOTMATCH ||
+		       op == SHELL_OP_NOTCONTAINS || op == SHELL_OP_NOTIN;
 	TRY(shell_step(sh));
 	switch (op) {
 	case SHELL_OP_EQ:

@@ -26,7 +26,10 @@ static struct calendar calendar_of(struct shell_date d)
 	int64_t days = local / DAY - (local % DAY < 0), rest = local - days * DAY, z = days + 719468;
 	int64_t era = z / 146097, doe = z - era * 146097, yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
 	int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), m = (5 * doy + 2) / 153;
-	struct calendar c = { .day = doy - (153 * m + 2) / 5 + 1, .month = m < 10 ? m + 3 : m - 9, .hour = rest / HOUR, .minute = rest / MINUTE % 60 };
+	struct calendar c = { .day = doy - (153 * m + 2) / 5 + 1,
+		.month = m < 10 ? m + 3 : m - 9,
+		.hour = rest / HOUR,
+		.minute = rest / MINUTE % 60 };
 	c.year = yoe + era * 400 + (c.month <= 2);
 	c.second = rest / MS % 60;
 	c.ms = rest % MS;
@@ -104,12 +107,14 @@ static bool take_zone(str *s, int *offset)
 
 static bool take_american(str *s, int64_t *year, int64_t *month, int64_t *day)
 {
-	return take_digits(s, 1, 2, month) && take_one(s, '/') && take_digits(s, 1, 2, day) && take_one(s, '/') && take_digits(s, 4, 4, year);
+	return take_digits(s, 1, 2, month) && take_one(s, '/') && take_digits(s, 1, 2, day) && take_one(s, '/') &&
+	       take_digits(s, 4, 4, year);
 }
 
 static bool take_iso(str *s, int64_t *year, int64_t *month, int64_t *day)
 {
-	return take_digits(s, 4, 4, year) && take_one(s, '-') && take_digits(s, 2, 2, month) && take_one(s, '-') && take_digits(s, 2, 2, day);
+	return take_digits(s, 4, 4, year) && take_one(s, '-') && take_digits(s, 2, 2, month) && take_one(s, '-') &&
+	       take_digits(s, 2, 2, day);
 }
 
 static void take_half(str *s, int64_t *time)
@@ -151,7 +156,8 @@ void shell_date_write(struct shell_date d, struct buf *out)
 {
 	struct calendar c = calendar_of(d);
 	int zone = abs(d.offset);
-	buf_printf(out, "%04lld-%02lld-%02lldT%02lld:%02lld:%02lld", (long long)c.year, (long long)c.month, (long long)c.day, (long long)c.hour, (long long)c.minute, (long long)c.second);
+	buf_printf(out, "%04lld-%02lld-%02lldT%02lld:%02lld:%02lld", (long long)c.year, (long long)c.month,
+		(long long)c.day, (long long)c.hour, (long long)c.minute, (long long)c.second);
 	if (c.ms != 0)
 		buf_printf(out, ".%03lld", (long long)c.ms);
 	if (d.offset == 0)
@@ -160,7 +166,8 @@ void shell_date_write(struct shell_date d, struct buf *out)
 		buf_printf(out, "%c%02d:%02d", d.offset < 0 ? '-' : '+', zone / 60, zone % 60);
 }
 
-static const char *const months[] = { "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December" };
+static const char *const months[] = { "January", "February", "March", "April", "May", "June", "July", "August",
+	"September", "October", "November", "December" };
 static const char *const weekdays[] = { "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday" };
 
 static void write_name(const char *name, size_t n, struct buf *out)
@@ -173,16 +180,35 @@ static void write_letters(const struct calendar *c, char letter, size_t n, struc
 {
 	long long v = 0;
 	switch (letter) {
-	case 'y': v = n <= 2 ? c->year % 100 : c->year; break;
-	case 'M': v = c->month; break;
-	case 'd': v = c->day; break;
-	case 'H': v = c->hour; break;
-	case 'h': v = c->hour % 12 != 0 ? c->hour % 12 : 12; break;
-	case 'm': v = c->minute; break;
-	case 's': v = c->second; break;
-	case 'f': v = n == 1 ? c->ms / 100 : n == 2 ? c->ms / 10 : c->ms; break;
-	case 't': write_name(c->hour < 12 ? "AM" : "PM", n, out); return;
-	default: break;
+	case 'y':
+		v = n <= 2 ? c->year % 100 : c->year;
+		break;
+	case 'M':
+		v = c->month;
+		break;
+	case 'd':
+		v = c->day;
+		break;
+	case 'H':
+		v = c->hour;
+		break;
+	case 'h':
+		v = c->hour % 12 != 0 ? c->hour % 12 : 12;
+		break;
+	case 'm':
+		v = c->minute;
+		break;
+	case 's':
+		v = c->second;
+		break;
+	case 'f':
+		v = n == 1 ? c->ms / 100 : n == 2 ? c->ms / 10 : c->ms;
+		break;
+	case 't':
+		write_name(c->hour < 12 ? "AM" : "PM", n, out);
+		return;
+	default:
+		break;
 	}
 	if (letter == 'M' && n >= 3)
 		write_name(months[c->month - 1], n, out);
@@ -224,8 +250,9 @@ bool shell_date_part(struct shell_date d, str name, json_t **out)
 	const struct {
 		const char *name;
 		int64_t v;
-	} parts[] = { { "Year", c.year }, { "Month", c.month }, { "Day", c.day }, { "Hour", c.hour }, { "Minute", c.minute }, { "Second", c.second },
-		{ "Millisecond", c.ms }, { "DayOfYear", days_of(c.year, c.month, c.day) - days_of(c.year, 1, 1) + 1 } };
+	} parts[] = { { "Year", c.year }, { "Month", c.month }, { "Day", c.day }, { "Hour", c.hour },
+		{ "Minute", c.minute }, { "Second", c.second }, { "Millisecond", c.ms },
+		{ "DayOfYear", days_of(c.year, c.month, c.day) - days_of(c.year, 1, 1) + 1 } };
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
 		if (str_eq_case(name, str_of(parts[i].name))) {
 			*out = json_integer(parts[i].v);
@@ -287,7 +314,8 @@ void shell_span_write(int64_t ms, struct buf *out)
 		buf_add_char(out, '-');
 	if (v >= DAY)
 		buf_printf(out, "%llu.", (unsigned long long)(v / DAY));
-	buf_printf(out, "%02u:%02u:%02u", (unsigned)(v / HOUR % 24), (unsigned)(v / MINUTE % 60), (unsigned)(v / MS % 60));
+	buf_printf(
+		out, "%02u:%02u:%02u", (unsigned)(v / HOUR % 24), (unsigned)(v / MINUTE % 60), (unsigned)(v / MS % 60));
 	if (v % MS != 0)
 		buf_printf(out, ".%03u", (unsigned)(v % MS));
 }
@@ -297,12 +325,14 @@ bool shell_span_part(int64_t ms, str name, json_t **out)
 	static const struct {
 		const char *name;
 		int64_t unit, most; /* most 0: total, a fraction */
-	} parts[] = { { "Days", DAY, INT64_MAX }, { "Hours", HOUR, 24 }, { "Minutes", MINUTE, 60 }, { "Seconds", MS, 60 }, { "Milliseconds", 1, 1000 },
-		{ "TotalDays", DAY, 0 }, { "TotalHours", HOUR, 0 }, { "TotalMinutes", MINUTE, 0 }, { "TotalSeconds", MS, 0 }, { "TotalMilliseconds", 1, 0 } };
+	} parts[] = { { "Days", DAY, INT64_MAX }, { "Hours", HOUR, 24 }, { "Minutes", MINUTE, 60 },
+		{ "Seconds", MS, 60 }, { "Milliseconds", 1, 1000 }, { "TotalDays", DAY, 0 }, { "TotalHours", HOUR, 0 },
+		{ "TotalMinutes", MINUTE, 0 }, { "TotalSeconds", MS, 0 }, { "TotalMilliseconds", 1, 0 } };
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
 		if (!str_eq_case(name, str_of(parts[i].name)))
 			continue;
-		*out = parts[i].most != 0 ? json_integer(ms / parts[i].unit % parts[i].most) : json_real((double)ms / (double)parts[i].unit);
+		*out = parts[i].most != 0 ? json_integer(ms / parts[i].unit % parts[i].most)
+					  : json_real((double)ms / (double)parts[i].unit);
 		return true;
 	}
 	return false;

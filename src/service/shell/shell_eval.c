@@ -117,7 +117,8 @@ static err hash_pair(struct shell *sh, const struct shell_node *key, json_t *has
 	TRY(shell_eval_text(sh, key, &b));
 	sh->here = key;
 	if (shell_object_find(hash, buf_str(&b), NULL) != NULL)
-		return shell_fail(sh, ERR(USAGE), "give each name once", "@{ } has \"%.*s\" twice", STR_FMT(str_cut(buf_str(&b), 0, 60)));
+		return shell_fail(sh, ERR(USAGE), "give each name once", "@{ } has \"%.*s\" twice",
+			STR_FMT(str_cut(buf_str(&b), 0, 60)));
 	TRY(shell_eval(sh, key->next, &v));
 	sh->here = key;
 	err e = shell_member_set(sh, hash, buf_str(&b), v);
@@ -245,7 +246,8 @@ static err apply_binary(struct shell *sh, const struct shell_node *n, json_t *a,
 	case SHELL_OP_RANGE:
 		return shell_range(sh, a, b, out);
 	default:
-		return n->op <= SHELL_OP_NOTIN ? shell_compare(sh, n->op, n->strict, a, b, out) : shell_arithmetic(sh, n->op, a, b, out);
+		return n->op <= SHELL_OP_NOTIN ? shell_compare(sh, n->op, n->strict, a, b, out)
+					       : shell_arithmetic(sh, n->op, a, b, out);
 	}
 }
 
@@ -289,7 +291,8 @@ static err eval_arguments(struct shell *sh, const struct shell_node *first, json
 	for (const struct shell_node *kid = first; kid != NULL; kid = kid->next) {
 		sh->here = kid;
 		if (*n == ARGUMENTS_MAX)
-			return shell_fail(sh, ERR(USAGE), "give fewer", "a method has at most %d arguments", ARGUMENTS_MAX);
+			return shell_fail(
+				sh, ERR(USAGE), "give fewer", "a method has at most %d arguments", ARGUMENTS_MAX);
 		TRY(shell_eval(sh, kid, &arguments[*n]));
 		++*n;
 	}
@@ -308,7 +311,8 @@ static err eval_method(struct shell *sh, const struct shell_node *n, json_t **ou
 	err e = eval_arguments(sh, n->kids->next->next, arguments, &count);
 	sh->here = failed(e) ? sh->here : n;
 	if (!failed(e))
-		e = is_static ? shell_static(sh, n->kids->text, buf_str(&name), count, arguments, out) : shell_method(sh, v, buf_str(&name), count, arguments, out);
+		e = is_static ? shell_static(sh, n->kids->text, buf_str(&name), count, arguments, out)
+			      : shell_method(sh, v, buf_str(&name), count, arguments, out);
 	while (count != 0)
 		json_decref(arguments[--count]);
 	json_decref(v);
@@ -332,10 +336,26 @@ static err eval_index(struct shell *sh, const struct shell_node *n, json_t **out
 /* ---- all of them ---- */
 
 static err (*const evals[])(struct shell *sh, const struct shell_node *n, json_t **out) = {
-	[SHELL_PIPELINE] = eval_pipeline, [SHELL_TEXT] = eval_text, [SHELL_EXPAND] = eval_text, [SHELL_NUMBER] = eval_number, [SHELL_VAR] = eval_variable,
-	[SHELL_ARRAY] = eval_array, [SHELL_COLLECT] = eval_list, [SHELL_PAREN] = eval_paren, [SHELL_SUB] = eval_list, [SHELL_HASH] = eval_hash,
-	[SHELL_BLOCK] = eval_block, [SHELL_TYPE] = eval_type, [SHELL_CAST] = eval_cast, [SHELL_UNARY] = eval_unary, [SHELL_BINARY] = eval_binary,
-	[SHELL_MEMBER] = eval_member, [SHELL_METHOD] = eval_method, [SHELL_INDEX] = eval_index, [SHELL_STEP] = shell_step_variable, [SHELL_ASSIGN] = shell_assign,
+	[SHELL_PIPELINE] = eval_pipeline,
+	[SHELL_TEXT] = eval_text,
+	[SHELL_EXPAND] = eval_text,
+	[SHELL_NUMBER] = eval_number,
+	[SHELL_VAR] = eval_variable,
+	[SHELL_ARRAY] = eval_array,
+	[SHELL_COLLECT] = eval_list,
+	[SHELL_PAREN] = eval_paren,
+	[SHELL_SUB] = eval_list,
+	[SHELL_HASH] = eval_hash,
+	[SHELL_BLOCK] = eval_block,
+	[SHELL_TYPE] = eval_type,
+	[SHELL_CAST] = eval_cast,
+	[SHELL_UNARY] = eval_unary,
+	[SHELL_BINARY] = eval_binary,
+	[SHELL_MEMBER] = eval_member,
+	[SHELL_METHOD] = eval_method,
+	[SHELL_INDEX] = eval_index,
+	[SHELL_STEP] = shell_step_variable,
+	[SHELL_ASSIGN] = shell_assign,
 };
 
 err shell_eval(struct shell *sh, const struct shell_node *n, json_t **out)
@@ -344,12 +364,13 @@ err shell_eval(struct shell *sh, const struct shell_node *n, json_t **out)
 	sh->here = n;
 	TRY(shell_step(sh));
 	if (sh->depth >= EVAL_DEPTH_MAX)
-		return shell_fail(sh, ERR(CEILING), "look for a function that calls itself without end", "the evaluation is nested too deep");
+		return shell_fail(sh, ERR(CEILING), "look for a function that calls itself without end",
+			"the evaluation is nested too deep");
 	sh->depth++;
 	bool is_value = n->kind < sizeof evals / sizeof *evals && evals[n->kind] != NULL;
 	err e = is_value ? evals[n->kind](sh, n, out) : eval_statement(sh, n, out);
 	sh->depth--;
-	return e;
+	return failed(e) || *out != NULL ? e : ERR(NO_MEMORY);
 }
 
 /* ---- what statements put out ---- */

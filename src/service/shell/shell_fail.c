@@ -39,7 +39,8 @@ void shell_error_place(struct shell *sh)
 	if (sh->place->source == sh->top && name[0] == '\0')
 		return;
 	shell_place(buf_str(&sh->place->source->text), sh->here->at, &line, &column);
-	(void)snprintf(sh->d.where, sizeof sh->d.where, "%.80s%sline %u, column %u", name, name[0] != '\0' ? ", " : "", line, column);
+	(void)snprintf(sh->d.where, sizeof sh->d.where, "%.80s%sline %u, column %u", name, name[0] != '\0' ? ", " : "",
+		line, column);
 }
 
 err shell_fail(struct shell *sh, err e, const char *remedy, const char *fmt, ...)
@@ -49,7 +50,8 @@ err shell_fail(struct shell *sh, err e, const char *remedy, const char *fmt, ...
 	va_start(ap, fmt);
 	(void)vsnprintf(what, sizeof what, fmt, ap);
 	va_end(ap);
-	for (size_t n = strlen(what); n != 0 && str_utf8_length((str){ what, n }) != 0 && n > sizeof what - 5; n--) /* not half a character */
+	for (size_t n = strlen(what); n != 0 && str_utf8_length((str){ what, n }) != 0 && n > sizeof what - 5;
+		n--) /* not half a character */
 		what[n - 1] = '\0';
 	e = diag_fail(&sh->d, e, "", remedy, "%s", what);
 	shell_error_place(sh);
@@ -68,7 +70,8 @@ err shell_fail_at(struct shell *sh, err e)
 
 err shell_not_part(struct shell *sh, const char *what, str name, const char *instead)
 {
-	return shell_fail(sh, ERR(USAGE), instead, "%s%.*s is not part of this shell", what, STR_FMT(str_cut(name, 0, 80)));
+	return shell_fail(
+		sh, ERR(USAGE), instead, "%s%.*s is not part of this shell", what, STR_FMT(str_cut(name, 0, 80)));
 }
 
 /* ---- limits ---- */
@@ -78,7 +81,8 @@ err shell_step(struct shell *sh)
 	if (sh->interrupted)
 		return shell_fail(sh, ERR(REFUSED), "run it again", "interrupted");
 	if (++sh->steps > STEPS_MAX)
-		return shell_fail(sh, ERR(CEILING), "let the server filter, or work on smaller parts", "more than 5 million steps in one statement");
+		return shell_fail(sh, ERR(CEILING), "let the server filter, or work on smaller parts",
+			"more than 5 million steps in one statement");
 	return OK;
 }
 
@@ -86,7 +90,8 @@ err shell_charge(struct shell *sh, size_t elements)
 {
 	sh->elements += elements;
 	if (sh->elements > ELEMENTS_MAX)
-		return shell_fail(sh, ERR(CEILING), "use a pipeline, which does not keep what it has passed on", "more than 256 MiB of values in one statement");
+		return shell_fail(sh, ERR(CEILING), "use a pipeline, which does not keep what it has passed on",
+			"more than 256 MiB of values in one statement");
 	return OK;
 }
 
@@ -94,7 +99,8 @@ err shell_charge(struct shell *sh, size_t elements)
 
 bool shell_is_error_record(const json_t *v)
 {
-	return json_is_object(v) && json_object_get(v, "FullyQualifiedErrorId") != NULL && json_is_object(json_object_get(v, "Exception"));
+	return json_is_object(v) && json_object_get(v, "FullyQualifiedErrorId") != NULL &&
+	       json_is_object(json_object_get(v, "Exception"));
 }
 
 json_t *shell_error_record(struct shell *sh, err e)
@@ -105,8 +111,9 @@ json_t *shell_error_record(struct shell *sh, err e)
 		diag_clean(&sh->d);
 		message = json_string(sh->d.what);
 	}
-	return json_pack("{s:{s:o*},s:s,s:s%,s:s%,s:i,s:O?}", "Exception", "Message", message, "FullyQualifiedErrorId", e.def->name, "Place", sh->d.where, strlen(sh->d.where),
-		"Remedy", sh->d.remedy, strlen(sh->d.remedy), "Line", (int)sh->d.line, "TargetObject", sh->thrown);
+	return json_pack("{s:{s:o*},s:s,s:s%,s:s%,s:i,s:O?}", "Exception", "Message", message, "FullyQualifiedErrorId",
+		e.def->name, "Place", sh->d.where, strlen(sh->d.where), "Remedy", sh->d.remedy, strlen(sh->d.remedy),
+		"Line", (int)sh->d.line, "TargetObject", sh->thrown);
 }
 
 void shell_remember_error(struct shell *sh, json_t *record)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+#include <time.h>
 
 #include "base/near.h"
 #include "service/shell.h"
@@ -29,6 +30,7 @@ struct fake {
 	const char *typed;   /* what Read-Host reads */
 	size_t interrupt_after; /* receives; 0: never */
 	bool quiet_sends;
+	bool is_slow; /* 100 ms for each answer */
 };
 
 static const struct fake_cmdlet fake_cmdlets[] = {
@@ -200,6 +202,8 @@ static err fake_receive(void *arg, json_t **answer, struct diag *d)
 	if (fake_names(parameters, "warned"))
 		(void)json_object_set_new(*answer, "warnings", json_pack("[s]", "a warning"));
 	json_decref(asked);
+	if (f->is_slow)
+		(void)nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
 	if (f->interrupt_after != 0 && --f->interrupt_after == 0)
 		shell_interrupt(f->sh);
 	return e;

@@ -21,7 +21,8 @@ static bool has_operator(str s)
 	for (size_t i = 0; i < s.n; i++) {
 		size_t dash = shell_dash(str_cut(s, i, s.n)), n = 0;
 		bool starts = i == 0 || strchr(" \t\n()\"'{", s.p[i - 1]) != NULL;
-		while (dash != 0 && i + dash + n < s.n && (s.p[i + dash + n] | 0x20) >= 'a' && (s.p[i + dash + n] | 0x20) <= 'z')
+		while (dash != 0 && i + dash + n < s.n && (s.p[i + dash + n] | 0x20) >= 'a' &&
+			(s.p[i + dash + n] | 0x20) <= 'z')
 			n++;
 		if (dash != 0 && starts && shell_op_find(str_cut(s, i + dash, i + dash + n), &strict) != SHELL_OP_NONE)
 			return true;
@@ -31,7 +32,9 @@ static bool has_operator(str s)
 
 static err refuse(str text, const struct shell_node *n, struct diag *d)
 {
-	err e = diag_fail(d, ERR(MALFORMED), "filter", "compare properties with values: Enabled -eq $true -and DisplayName -like \"A*\"", "\"%.*s\" cannot be part of a filter",
+	err e = diag_fail(d, ERR(MALFORMED), "filter",
+		"compare properties with values: Enabled -eq $true -and DisplayName -like \"A*\"",
+		"\"%.*s\" cannot be part of a filter",
 		STR_FMT(str_cut(text, n->at, n->end < n->at + 60 ? n->end : n->at + 60)));
 	if (d != NULL)
 		shell_place(text, n->at, &d->line, &d->column);
@@ -40,7 +43,8 @@ static err refuse(str text, const struct shell_node *n, struct diag *d)
 
 static bool is_literal_variable(str name)
 {
-	return str_eq(name, STR("_")) || str_eq_case(name, STR("PSItem")) || str_eq_case(name, STR("true")) || str_eq_case(name, STR("false")) || str_eq_case(name, STR("null"));
+	return str_eq(name, STR("_")) || str_eq_case(name, STR("PSItem")) || str_eq_case(name, STR("true")) ||
+	       str_eq_case(name, STR("false")) || str_eq_case(name, STR("null"));
 }
 
 static bool may_stand(const struct shell_node *n)
@@ -57,7 +61,8 @@ static bool may_stand(const struct shell_node *n)
 	case SHELL_UNARY:
 		return n->op == SHELL_OP_NOT || n->op == SHELL_OP_NEGATE;
 	case SHELL_BINARY:
-		return n->op <= SHELL_OP_NOTIN || n->op == SHELL_OP_AND || n->op == SHELL_OP_OR || n->op == SHELL_OP_XOR;
+		return n->op <= SHELL_OP_NOTIN || n->op == SHELL_OP_AND || n->op == SHELL_OP_OR ||
+		       n->op == SHELL_OP_XOR;
 	default:
 		return false;
 	}
@@ -79,7 +84,9 @@ static err read_filter(struct shell_filter *f, str text, struct diag *d)
 	if (!has_operator(f->text)) {
 		if (f->text.n >= 2 && f->text.p[0] == '{' && f->text.p[f->text.n - 1] == '}')
 			f->text = str_trim(str_cut(f->text, 1, f->text.n - 1));
-		return f->text.n != 0 ? OK : diag_fail(d, ERR(MALFORMED), "filter", "write a wildcard, or Property -eq value", "the filter is empty");
+		return f->text.n != 0 ? OK
+				      : diag_fail(d, ERR(MALFORMED), "filter",
+						"write a wildcard, or Property -eq value", "the filter is empty");
 	}
 	err e = shell_parse_filter(&f->arena, f->text, &f->root, d);
 	if (failed(e))
@@ -91,7 +98,8 @@ err shell_filter_new(str text, struct shell_filter **out, struct diag *d)
 {
 	text = str_trim(text);
 	if (text.n > FILTER_TEXT_MAX)
-		return diag_fail(d, ERR(CEILING), "filter", "write a shorter one", "a filter has at most %d bytes", FILTER_TEXT_MAX);
+		return diag_fail(d, ERR(CEILING), "filter", "write a shorter one", "a filter has at most %d bytes",
+			FILTER_TEXT_MAX);
 	struct shell_filter *f = calloc(1, sizeof *f);
 	ENSURE(f != NULL, NO_MEMORY);
 	arena_init(&f->arena, FILTER_ARENA);
@@ -120,7 +128,8 @@ static err eval_variable(struct shell *sh, const struct shell_node *n, json_t **
 	if (str_eq(n->text, STR("_")) || str_eq_case(n->text, STR("PSItem")))
 		*out = json_incref(sh->it);
 	else
-		*out = str_eq_case(n->text, STR("null")) ? json_null() : json_boolean(str_eq_case(n->text, STR("true")));
+		*out = str_eq_case(n->text, STR("null")) ? json_null()
+							 : json_boolean(str_eq_case(n->text, STR("true")));
 	return OK;
 }
 

@@ -8,7 +8,8 @@
 
 #include "service/shell.h"
 
-static const char object[] = "{\"Identity\":\"Site:Redmond\",\"DisplayName\":\"Ann\",\"Enabled\":true,\"Age\":30,\"Groups\":[\"a\",\"b\"],\"Line\":null,\"Since\":\"2026-01-05T00:00:00Z\"}";
+static const char object[] = "{\"Identity\":\"Site:Redmond\",\"DisplayName\":\"Ann\",\"Enabled\":true,\"Age\":30,"
+			     "\"Groups\":[\"a\",\"b\"],\"Line\":null,\"Since\":\"2026-01-05T00:00:00Z\"}";
 
 static bool matches(const char *text)
 {
@@ -26,9 +27,12 @@ static bool matches(const char *text)
 
 static void properties_are_compared(void **state)
 {
-	static const char *const yes[] = { "{Enabled -eq $true -and DisplayName -like \"A*\"}", "Enabled -eq $true", "$_.Age -gt 20", "displayname -eq 'ANN'", "{Enabled -eq \"True\"}",
-		"Groups -contains 'B'", "-not (Age -lt 5) -and Line -eq $null", "Age -in 1,30", "DisplayName -match '^a.n$'", "Since -gt '2025-12-31'", "Nothing -eq $null", "Age -gt -5" };
-	static const char *const no[] = { "Enabled -eq $false", "DisplayName -ceq 'ann'", "Age -gt 30 -or Enabled -ne $true", "DisplayName -notlike 'A*'", "Enabled -eq 'False'" };
+	static const char *const yes[] = { "{Enabled -eq $true -and DisplayName -like \"A*\"}", "Enabled -eq $true",
+		"$_.Age -gt 20", "displayname -eq 'ANN'", "{Enabled -eq \"True\"}", "Groups -contains 'B'",
+		"-not (Age -lt 5) -and Line -eq $null", "Age -in 1,30", "DisplayName -match '^a.n$'",
+		"Since -gt '2025-12-31'", "Nothing -eq $null", "Age -gt -5" };
+	static const char *const no[] = { "Enabled -eq $false", "DisplayName -ceq 'ann'",
+		"Age -gt 30 -or Enabled -ne $true", "DisplayName -notlike 'A*'", "Enabled -eq 'False'" };
 	for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
 		if (!matches(yes[i]))
 			fail_msg("%s", yes[i]);
@@ -48,7 +52,9 @@ static void wildcards_are_of_the_identity(void **state)
 
 static void others_are_refused(void **state)
 {
-	static const char *const bad[] = { "Enabled -eq", "Enabled -eq $x", "Enabled -eq (Get-CsUser)", "Name -eq \"$x\"", "Enabled -eq {1}", "{Enabled -eq 1", "Name -eq $(1)", "-and", "", "{}", "Name.ToUpper() -eq 'A'", "Enabled -eq 1; x" };
+	static const char *const bad[] = { "Enabled -eq", "Enabled -eq $x", "Enabled -eq (Get-CsUser)",
+		"Name -eq \"$x\"", "Enabled -eq {1}", "{Enabled -eq 1", "Name -eq $(1)", "-and", "", "{}",
+		"Name.ToUpper() -eq 'A'", "Enabled -eq 1; x" };
 	struct shell_filter *f = NULL;
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		struct diag d = { 0 };

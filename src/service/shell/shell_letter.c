@@ -41,7 +41,7 @@ static const struct {
 	uint32_t from, to, distance;
 } alphabets[] = {
 	{ 'A', 'Z', 32 },
-	{ 0xc0, 0xd6, 32 },  /* Latin 1 */
+	{ 0xc0, 0xd6, 32 }, /* Latin 1 */
 	{ 0xd8, 0xde, 32 },
 	{ 0x391, 0x3a9, 32 }, /* Greek */
 	{ 0x410, 0x42f, 32 }, /* Cyrillic */
@@ -52,8 +52,8 @@ static const struct {
 static bool alternates(uint32_t c, bool *odd)
 {
 	*odd = (c >= 0x139 && c <= 0x148) || (c >= 0x179 && c <= 0x17e);
-	return (c >= 0x100 && c <= 0x137 && c != 0x130 && c != 0x131) || (c >= 0x14a && c <= 0x177) || (c >= 0x460 && c <= 0x481) ||
-		(c >= 0x1e00 && c <= 0x1e95) || *odd;
+	return (c >= 0x100 && c <= 0x137 && c != 0x130 && c != 0x131) || (c >= 0x14a && c <= 0x177) ||
+	       (c >= 0x460 && c <= 0x481) || (c >= 0x1e00 && c <= 0x1e95) || *odd;
 }
 
 static uint32_t lower(uint32_t c)

@@ -50,7 +50,8 @@ bool shell_switch(const struct shell_stage *st, const char *name)
 	return v != NULL && shell_truth(v);
 }
 
-err shell_parameter_count(struct shell *sh, const struct shell_stage *st, const char *name, int64_t dflt, int64_t most, int64_t *out)
+err shell_parameter_count(
+	struct shell *sh, const struct shell_stage *st, const char *name, int64_t dflt, int64_t most, int64_t *out)
 {
 	struct shell_num n;
 	json_t *v = shell_parameter(st, name);
@@ -58,12 +59,14 @@ err shell_parameter_count(struct shell *sh, const struct shell_stage *st, const 
 	if (v == NULL)
 		return OK;
 	if (!shell_num_of(v, &n) || n.is_real || n.i < 0 || n.i > most)
-		return shell_fail(sh, ERR(USAGE), "give it a whole number", "-%s is a number from 0 to %lld", name, (long long)most);
+		return shell_fail(sh, ERR(USAGE), "give it a whole number", "-%s is a number from 0 to %lld", name,
+			(long long)most);
 	*out = n.i;
 	return OK;
 }
 
-err shell_parameter_text(struct shell *sh, const struct shell_stage *st, const char *name, struct buf *scratch, str *out)
+err shell_parameter_text(
+	struct shell *sh, const struct shell_stage *st, const char *name, struct buf *scratch, str *out)
 {
 	json_t *v = shell_parameter(st, name);
 	if (v == NULL)
@@ -108,7 +111,8 @@ err shell_property_of(struct shell *sh, json_t *v, json_t *property, json_t **ou
 		json_t *expression = shell_object_find(property, STR("Expression"), NULL);
 		expression = expression != NULL ? expression : shell_object_find(property, STR("E"), NULL);
 		if (expression == NULL)
-			return shell_fail(sh, ERR(USAGE), "write @{Name=\"x\";Expression={$_.y}}", "a calculated property has no Expression");
+			return shell_fail(sh, ERR(USAGE), "write @{Name=\"x\";Expression={$_.y}}",
+				"a calculated property has no Expression");
 		return shell_property_of(sh, v, expression, out);
 	}
 	return shell_member(sh, v, shell_text_of(sh, property, &b), out);
@@ -129,7 +133,8 @@ static bool is_excluded(struct shell *sh, const char *key, json_t *excluded)
 	size_t n = json_is_array(excluded) ? json_array_size(excluded) : excluded != NULL;
 	for (size_t i = 0; i < n; i++) {
 		buf_reset(&b);
-		if (shell_like(shell_text_of(sh, json_is_array(excluded) ? json_array_get(excluded, i) : excluded, &b), str_of(key), false))
+		if (shell_like(shell_text_of(sh, json_is_array(excluded) ? json_array_get(excluded, i) : excluded, &b),
+			    str_of(key), false))
 			return true;
 	}
 	return false;
@@ -139,9 +144,9 @@ static err project_wildcard(struct shell *sh, json_t *v, str pattern, json_t *ex
 {
 	const char *key;
 	json_t *item;
-	json_object_foreach(v, key, item)
-		if (!shell_is_hidden(key) && shell_like(pattern, str_of(key), false) && !is_excluded(sh, key, excluded))
-			TRY(shell_json(json_object_set(to, key, item)));
+	json_object_foreach(v, key, item) if (!shell_is_hidden(key) && shell_like(pattern, str_of(key), false) &&
+					      !is_excluded(sh, key, excluded))
+		TRY(shell_json(json_object_set(to, key, item)));
 	return OK;
 }
 
@@ -151,7 +156,8 @@ static err project_one(struct shell *sh, json_t *v, json_t *property, json_t *ex
 	const char *key = NULL;
 	char name[256];
 	json_t *item;
-	str s = shell_text_of(sh, json_is_object(property) && !shell_is_special(property) ? label_of(property) : property, &b);
+	str s = shell_text_of(
+		sh, json_is_object(property) && !shell_is_special(property) ? label_of(property) : property, &b);
 	if (json_is_string(property) && json_is_object(v) && !shell_is_special(v)) {
 		if (str_find_char(s, '*') < s.n || str_find_char(s, '?') < s.n || str_find_char(s, '[') < s.n)
 			return project_wildcard(sh, v, s, excluded, to);
@@ -160,7 +166,8 @@ static err project_one(struct shell *sh, json_t *v, json_t *property, json_t *ex
 	}
 	s = str_trim(s);
 	if (s.n == 0 || !str_to_z(s, name, sizeof name) || (unsigned char)name[0] < 0x20)
-		return shell_fail(sh, ERR(USAGE), "give it a short name", "\"%.*s\" cannot be the name of a property", STR_FMT(str_cut(s, 0, 60)));
+		return shell_fail(sh, ERR(USAGE), "give it a short name", "\"%.*s\" cannot be the name of a property",
+			STR_FMT(str_cut(s, 0, 60)));
 	if (is_excluded(sh, name, excluded))
 		return OK;
 	TRY(shell_property_of(sh, v, property, &item));
@@ -177,7 +184,9 @@ err shell_project(struct shell *sh, json_t *v, json_t *properties, json_t *exclu
 	for (size_t i = 0; i < n && !failed(e); i++) {
 		json_t *property = json_is_array(properties) ? json_array_get(properties, i) : properties;
 		bool named = !json_is_object(property) || shell_is_block(property) || label_of(property) != NULL;
-		e = named ? project_one(sh, v, property, excluded, to) : shell_fail(sh, ERR(USAGE), "write @{Name=\"x\";Expression={$_.y}}", "a calculated property has no Name");
+		e = named ? project_one(sh, v, property, excluded, to)
+			  : shell_fail(sh, ERR(USAGE), "write @{Name=\"x\";Expression={$_.y}}",
+				    "a calculated property has no Name");
 	}
 	if (failed(e))
 		json_decref(to);

@@ -14,11 +14,13 @@ static json_t *hash_part(const json_t *v, bool keys)
 {
 	const char *key;
 	json_t *item, *to = json_array();
-	json_object_foreach((json_t *)(uintptr_t)v, key, item)
-		if (to != NULL && !shell_is_hidden(key) && (keys ? json_array_append_new(to, json_string(key)) : json_array_append(to, item)) != 0) {
-			json_decref(to);
-			return NULL;
-		}
+	json_object_foreach((json_t *)(uintptr_t)v, key,
+		item) if (to != NULL && !shell_is_hidden(key) &&
+			  (keys ? json_array_append_new(to, json_string(key)) : json_array_append(to, item)) != 0)
+	{
+		json_decref(to);
+		return NULL;
+	}
 	return to;
 }
 
@@ -128,9 +130,12 @@ static err index_one(struct shell *sh, json_t *v, const json_t *index, json_t **
 		*out = position(index, shell_text_length(s), &i) ? shell_string(shell_text_part(s, i, 1)) : json_null();
 	} else if (json_is_object(v)) {
 		json_t *found = shell_is_special(v) ? NULL : shell_object_find(v, shell_text_of(sh, index, &b), NULL);
-		*out = found != NULL ? json_incref(found) : !shell_is_hash(v) && position(index, 1, &i) ? json_incref(v) : json_null();
+		*out = found != NULL                                 ? json_incref(found)
+		       : !shell_is_hash(v) && position(index, 1, &i) ? json_incref(v)
+								     : json_null();
 	} else if (json_is_null(v)) {
-		return shell_fail(sh, ERR(USAGE), "look whether it is $null before", "nothing can be taken out of $null");
+		return shell_fail(
+			sh, ERR(USAGE), "look whether it is $null before", "nothing can be taken out of $null");
 	} else {
 		*out = position(index, 1, &i) ? json_incref(v) : json_null();
 	}
@@ -169,11 +174,12 @@ static err no_property(struct shell *sh, const json_t *object, str name)
 	const char *key;
 	json_t *v;
 	struct near near = { .want = name };
-	json_object_foreach((json_t *)(uintptr_t)object, key, v)
-		if (!shell_is_hidden(key))
-			near_offer(&near, str_of(key));
+	json_object_foreach((json_t *)(uintptr_t)object, key, v) if (!shell_is_hidden(key))
+		near_offer(&near, str_of(key));
 	str best = near_best(&near);
-	return shell_fail(sh, ERR(ABSENT), "Get-Member shows its properties", best.n != 0 ? "there is no property %.*s; did you mean %.*s?" : "there is no property %.*s%.*s", STR_FMT(str_cut(name, 0, 80)), STR_FMT(best));
+	return shell_fail(sh, ERR(ABSENT), "Get-Member shows its properties",
+		best.n != 0 ? "there is no property %.*s; did you mean %.*s?" : "there is no property %.*s%.*s",
+		STR_FMT(str_cut(name, 0, 80)), STR_FMT(best));
 }
 
 static err set_key(struct shell *sh, json_t *object, str name, json_t *v)
@@ -188,7 +194,8 @@ static err set_key(struct shell *sh, json_t *object, str name, json_t *v)
 	if (!shell_is_hash(object))
 		return no_property(sh, object, name);
 	if (name.n == 0 || !str_to_z(name, own, sizeof own) || (unsigned char)own[0] < 0x20)
-		return shell_fail(sh, ERR(USAGE), "use a shorter name", "\"%.*s\" cannot be a name in @{ }", STR_FMT(str_cut(name, 0, 60)));
+		return shell_fail(sh, ERR(USAGE), "use a shorter name", "\"%.*s\" cannot be a name in @{ }",
+			STR_FMT(str_cut(name, 0, 60)));
 	TRY(shell_charge(sh, 2));
 	return shell_json(json_object_set(object, own, v));
 }
@@ -201,7 +208,9 @@ err shell_member_set(struct shell *sh, json_t *object, str name, json_t *v)
 		return OK;
 	}
 	if (!json_is_object(object) || shell_is_special(object))
-		return shell_fail(sh, ERR(USAGE), "set properties of objects and hash tables", json_is_null(object) ? "$null has no properties" : "this value has no properties that can be set");
+		return shell_fail(sh, ERR(USAGE), "set properties of objects and hash tables",
+			json_is_null(object) ? "$null has no properties"
+					     : "this value has no properties that can be set");
 	return set_key(sh, object, name, v);
 }
 

@@ -4,8 +4,9 @@
 
 static err no_method(struct shell *sh, str name, size_t n)
 {
-	return shell_fail(sh, ERR(USAGE), "methods are those of texts (Trim, Split, Replace ...), lists, hash tables and dates", "there is no method %.*s with %zu argument%s", STR_FMT(str_cut(name, 0, 60)),
-		n, n == 1 ? "" : "s");
+	return shell_fail(sh, ERR(USAGE),
+		"methods are those of texts (Trim, Split, Replace ...), lists, hash tables and dates",
+		"there is no method %.*s with %zu argument%s", STR_FMT(str_cut(name, 0, 60)), n, n == 1 ? "" : "s");
 }
 
 /* ---- lists and hash tables ---- */
@@ -45,11 +46,13 @@ static err pairs(json_t *v, json_t **out)
 	json_t *item;
 	*out = json_array();
 	ENSURE(*out != NULL, NO_MEMORY);
-	json_object_foreach(v, key, item)
-		if (!shell_is_hidden(key) && json_array_append_new(*out, json_pack("{s:s,s:s,s:O}", "Name", key, "Key", key, "Value", item)) != 0) {
-			json_decref(*out);
-			return ERR(NO_MEMORY);
-		}
+	json_object_foreach(v, key,
+		item) if (!shell_is_hidden(key) && json_array_append_new(*out, json_pack("{s:s,s:s,s:O}", "Name", key,
+										       "Key", key, "Value", item)) != 0)
+	{
+		json_decref(*out);
+		return ERR(NO_MEMORY);
+	}
 	return OK;
 }
 
@@ -65,7 +68,10 @@ static err hash_method(struct shell *sh, json_t *v, str name, size_t n, json_t *
 	else if (str_eq_case(name, STR("Remove")) && n == 1 && shell_is_hash(v))
 		return shell_object_find(v, first, &key) != NULL ? shell_json(json_object_del(v, key)) : OK;
 	else if (str_eq_case(name, STR("Add")) && n == 2 && shell_is_hash(v))
-		return shell_object_find(v, first, NULL) == NULL ? shell_member_set(sh, v, first, a[1]) : shell_fail(sh, ERR(EXISTS), "set it by $hash.Name = value", "it has \"%.*s\" already", STR_FMT(str_cut(first, 0, 60)));
+		return shell_object_find(v, first, NULL) == NULL
+			       ? shell_member_set(sh, v, first, a[1])
+			       : shell_fail(sh, ERR(EXISTS), "set it by $hash.Name = value", "it has \"%.*s\" already",
+					 STR_FMT(str_cut(first, 0, 60)));
 	else if (str_eq_case(name, STR("GetEnumerator")) && n == 0)
 		return pairs(v, out);
 	else
@@ -87,7 +93,8 @@ static err date_method(struct shell *sh, struct shell_date d, str name, size_t n
 	static const struct {
 		const char *name;
 		int64_t ms;
-	} units[] = { { "AddDays", 86400000 }, { "AddHours", 3600000 }, { "AddMinutes", 60000 }, { "AddSeconds", 1000 }, { "AddMilliseconds", 1 } };
+	} units[] = { { "AddDays", 86400000 }, { "AddHours", 3600000 }, { "AddMinutes", 60000 }, { "AddSeconds", 1000 },
+		{ "AddMilliseconds", 1 } };
 	struct buf b DEFER(buf_fini) = { .ceiling = 4096 };
 	struct shell_num by = { 0 };
 	*known = true;
@@ -102,7 +109,8 @@ static err date_method(struct shell *sh, struct shell_date d, str name, size_t n
 	}
 	bool has = n == 1 && shell_num_of(a[0], &by) && by.d < 1e9 && by.d > -1e9;
 	if (has && (str_eq_case(name, STR("AddMonths")) || str_eq_case(name, STR("AddYears"))))
-		return date_text(sh, shell_date_add_months(d, (int64_t)by.d * (str_eq_case(name, STR("AddYears")) ? 12 : 1)), out);
+		return date_text(sh,
+			shell_date_add_months(d, (int64_t)by.d * (str_eq_case(name, STR("AddYears")) ? 12 : 1)), out);
 	for (size_t i = 0; has && i < sizeof units / sizeof *units; i++)
 		if (str_eq_case(name, str_of(units[i].name))) {
 			d.ms += (int64_t)(by.d * (double)units[i].ms);
@@ -118,7 +126,8 @@ static err common_method(struct shell *sh, json_t *v, str name, size_t n, json_t
 {
 	struct buf b DEFER(buf_fini) = { .ceiling = VALUE_TEXT_MAX };
 	if (json_is_null(v))
-		return shell_fail(sh, ERR(USAGE), "look whether it is $null before", "$null has no method %.*s", STR_FMT(str_cut(name, 0, 60)));
+		return shell_fail(sh, ERR(USAGE), "look whether it is $null before", "$null has no method %.*s",
+			STR_FMT(str_cut(name, 0, 60)));
 	if (str_eq_case(name, STR("ToString")) && n == 0)
 		return shell_string_new(sh, shell_text_of(sh, v, &b), out);
 	if (str_eq_case(name, STR("ToString")) && n == 1 && json_is_number(v)) {
@@ -133,8 +142,13 @@ static err common_method(struct shell *sh, json_t *v, str name, size_t n, json_t
 		return OK;
 	}
 	if (str_eq_case(name, STR("GetType")) && n == 0) {
-		const char *type = json_is_string(v) ? "String" : json_is_integer(v) ? "Int64" : json_is_real(v) ? "Double" : json_is_boolean(v) ? "Boolean" :
-			json_is_array(v) ? "Object[]" : shell_is_hash(v) ? "Hashtable" : "PSCustomObject";
+		const char *type = json_is_string(v)    ? "String"
+				   : json_is_integer(v) ? "Int64"
+				   : json_is_real(v)    ? "Double"
+				   : json_is_boolean(v) ? "Boolean"
+				   : json_is_array(v)   ? "Object[]"
+				   : shell_is_hash(v)   ? "Hashtable"
+							: "PSCustomObject";
 		*out = json_pack("{s:s}", "Name", type);
 		return *out != NULL ? OK : ERR(NO_MEMORY);
 	}
@@ -175,7 +189,8 @@ static err math(struct shell *sh, str name, size_t n, json_t **a, json_t **out)
 {
 	struct shell_num x, y = { 0 };
 	if (n == 0 || n > 2 || !shell_num_of(a[0], &x) || (n == 2 && !shell_num_of(a[1], &y)))
-		return shell_fail(sh, ERR(USAGE), "write [math]::Round(2.5) or [math]::Max(1, 2)", "[math]::%.*s takes one or two numbers", STR_FMT(str_cut(name, 0, 40)));
+		return shell_fail(sh, ERR(USAGE), "write [math]::Round(2.5) or [math]::Max(1, 2)",
+			"[math]::%.*s takes one or two numbers", STR_FMT(str_cut(name, 0, 40)));
 	if (str_eq_case(name, STR("Round")) && n == 2 && y.d >= 0 && y.d <= 15) {
 		double scale = 1;
 		for (int64_t i = 0; i < y.i; i++)
@@ -191,7 +206,10 @@ static err math(struct shell *sh, str name, size_t n, json_t **a, json_t **out)
 	if (str_eq_case(name, STR("Truncate")) && n == 1)
 		return number_result(whole(x.d < 0 ? -shell_floor(-x.d) : shell_floor(x.d)), out);
 	if (str_eq_case(name, STR("Abs")) && n == 1)
-		return number_result(x.d >= 0 ? x : x.is_real || x.i == INT64_MIN ? shell_num_real(-x.d) : shell_num_int(-x.i), out);
+		return number_result(x.d >= 0                        ? x
+				     : x.is_real || x.i == INT64_MIN ? shell_num_real(-x.d)
+								     : shell_num_int(-x.i),
+			out);
 	if (str_eq_case(name, STR("Max")) && n == 2)
 		return number_result(x.d >= y.d ? x : y, out);
 	if (str_eq_case(name, STR("Min")) && n == 2)
@@ -213,7 +231,8 @@ static err text_static(struct shell *sh, str name, size_t n, json_t **a, json_t 
 	for (size_t i = 1; n > 2 && rest != NULL && i < n; i++)
 		(void)json_array_append(rest, a[i]);
 	ENSURE(rest != NULL, NO_MEMORY);
-	err e = str_eq_case(name, STR("Join")) ? shell_text_operator(sh, SHELL_OP_JOIN, false, rest, a[0], out) : shell_format_operator(sh, a[0], rest, out);
+	err e = str_eq_case(name, STR("Join")) ? shell_text_operator(sh, SHELL_OP_JOIN, false, rest, a[0], out)
+					       : shell_format_operator(sh, a[0], rest, out);
 	json_decref(rest);
 	return e;
 }
@@ -226,8 +245,9 @@ err shell_static(struct shell *sh, str type, str name, size_t n, json_t **a, jso
 		return text_static(sh, name, n, a, out);
 	if (n == 1 && (str_eq_case(name, STR("Parse"))))
 		return shell_cast(sh, type, a[0], out);
-	return shell_fail(sh, ERR(USAGE), "there are [math]::Round, Floor, Ceiling, Min, Max, Abs and [string]::IsNullOrEmpty, Join, Format", "[%.*s]::%.*s is not part of this shell", STR_FMT(str_cut(type, 0, 60)),
-		STR_FMT(str_cut(name, 0, 60)));
+	return shell_fail(sh, ERR(USAGE),
+		"there are [math]::Round, Floor, Ceiling, Min, Max, Abs and [string]::IsNullOrEmpty, Join, Format",
+		"[%.*s]::%.*s is not part of this shell", STR_FMT(str_cut(type, 0, 60)), STR_FMT(str_cut(name, 0, 60)));
 }
 
 err shell_static_member(struct shell *sh, str type, str name, json_t **out)
@@ -249,7 +269,9 @@ err shell_static_member(struct shell *sh, str type, str name, json_t **out)
 		json_decref(*out);
 		*out = day;
 	} else {
-		return shell_fail(sh, ERR(USAGE), "there are [datetime]::Now, UtcNow, Today, [math]::PI, [string]::Empty", "[%.*s]::%.*s is not part of this shell", STR_FMT(str_cut(type, 0, 60)),
+		return shell_fail(sh, ERR(USAGE),
+			"there are [datetime]::Now, UtcNow, Today, [math]::PI, [string]::Empty",
+			"[%.*s]::%.*s is not part of this shell", STR_FMT(str_cut(type, 0, 60)),
 			STR_FMT(str_cut(name, 0, 60)));
 	}
 	return *out != NULL ? OK : ERR(NO_MEMORY);

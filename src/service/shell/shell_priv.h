@@ -337,6 +337,10 @@ err shell_words_read(struct shell *sh, const struct shell_node *command, bool is
 err shell_bind_common(struct shell *sh, struct shell_stage *st, size_t *i, bool *taken);
 bool shell_is_common(str name);
 err shell_bind_preferred(struct shell *sh, struct shell_stage *st); /* $ErrorActionPreference */
+/* Whether it has the parameter (or one that begins so); *near: which may have been meant. */
+bool shell_local_has(const struct shell_local *local, str name, str *near);
+err shell_no_parameter(struct shell *sh, const char *command, str name, str near);
+bool shell_is_script(str name); /* a path, or NAME.ps1 */
 err shell_bind_remote(struct shell *sh, struct shell_stage *st);
 err shell_bind_local(struct shell *sh, struct shell_stage *st, const struct shell_local *local);
 /* The value of the word at *i, or of the next one. */

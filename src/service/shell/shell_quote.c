@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A block that is given to the server (-Filter { ... }) becomes text. The server knows no variables: their values are put in. */
+/* A block that is given to the server (-Filter { ... }) becomes text. The server knows no variables: their values are
+ * put in. */
 #include "service/shell/shell_priv.h"
 
 static bool is_it(str name)
@@ -54,7 +55,8 @@ static err write_literal(struct shell *sh, const json_t *v, struct buf *out)
 	} else if (json_is_number(v)) {
 		shell_write_text(sh, v, out, 0);
 	} else {
-		return shell_fail(sh, ERR(USAGE), "take the property of it that is meant", "an object cannot be compared with in a filter");
+		return shell_fail(sh, ERR(USAGE), "take the property of it that is meant",
+			"an object cannot be compared with in a filter");
 	}
 	return OK;
 }

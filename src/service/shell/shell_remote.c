@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The server's cmdlets in a pipeline. Up to 64 are sent before the first answer is waited for, all pipelines together; answers come in
- * the order of sending, and each waits with its stage until that stage hands it on. So output stays in order, and a stage never runs
- * inside another one's answer.
+ * The server's cmdlets in a pipeline. Up to 64 are sent before the first answer is waited for, all pipelines together;
+ * answers come in the order of sending, and each waits with its stage until that stage hands it on. So output stays in
+ * order, and a stage never runs inside another one's answer.
  */
 #include <stdlib.h>
 #include <time.h>
@@ -12,9 +12,9 @@
 enum { PROGRESS_FROM = 2000, PROGRESS_EVERY = 500 }; /* ms */
 
 struct shell_send {
-	struct shell_send *next;      /* among all that are under way */
-	struct shell_send *next_own;  /* of the stage */
-	struct shell_stage *owner;    /* NULL: nobody waits for it any more */
+	struct shell_send *next;     /* among all that are under way */
+	struct shell_send *next_own; /* of the stage */
+	struct shell_stage *owner;   /* NULL: nobody waits for it any more */
 	bool is_answered;
 	err e;
 	json_t *answer;
@@ -29,7 +29,8 @@ void shell_flush_shown(struct shell *sh)
 	sh->shown = json_array();
 	size_t i;
 	json_t *v, *plain;
-	json_array_foreach(all, i, v) {
+	json_array_foreach(all, i, v)
+	{
 		struct shell_format how;
 		json_t *formatted = shell_shown_as(v, &how);
 		if (formatted != NULL) {
@@ -193,7 +194,8 @@ static err input_of(struct shell *sh, json_t *v, json_t **out)
 	if (v == NULL)
 		return OK;
 	if (shell_has_secret(v, 0))
-		return shell_fail(sh, ERR(REFUSED), "leave it out with Select-Object", "an object with a secure string cannot be piped to the server");
+		return shell_fail(sh, ERR(REFUSED), "leave it out with Select-Object",
+			"an object with a secure string cannot be piped to the server");
 	return shell_plain(sh, v, out);
 }
 

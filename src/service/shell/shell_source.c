@@ -18,7 +18,9 @@ err shell_source_new(struct shell *sh, const char *name, str text, struct shell_
 	buf_add(&s->text, text);
 	s->name = strdup(name);
 	if (s->name == NULL || s->text.failed) {
-		err e = text.n > SHELL_TEXT_MAX ? shell_fail(sh, ERR(CEILING), "split it into several scripts", "a text has at most 1 MiB") : ERR(NO_MEMORY);
+		err e = text.n > SHELL_TEXT_MAX ? shell_fail(sh, ERR(CEILING), "split it into several scripts",
+							  "a text has at most 1 MiB")
+						: ERR(NO_MEMORY);
 		shell_source_free(s);
 		return e;
 	}
@@ -106,33 +108,43 @@ err shell_function_add(struct shell *sh, str name, const struct shell_node *bloc
 
 /* ---- the check ---- */
 
-static bool is_declared(const struct shell_node *n, str name)
+/* What a text brings along itself. */
+struct brought {
+	json_t *functions; /* a set of names in lower case */
+	bool has_dot;      /* . script: its functions are known when it has run, so names are looked for but then */
+};
+
+static err add_name(struct brought *b, str name)
 {
-	if (n->kind == SHELL_FUNCTION) {
-		str rest, scope = str_split(n->text, ':', &rest);
-		if (str_eq_case(scope.n < n->text.n ? rest : n->text, name))
-			return true;
-	}
-	for (const struct shell_node *kid = n->kids; kid != NULL; kid = kid->next)
-		if (is_declared(kid, name))
-			return true;
-	return false;
+	struct buf key DEFER(buf_fini) = { .ceiling = 4096 };
+	str rest, scope = str_split(name, ':', &rest);
+	shell_write_case(scope.n < name.n ? rest : name, false, &key);
+	buf_add_char(&key, '\0');
+	return key.failed ? OK : shell_json(json_object_set_new(b->functions, key.p, json_true()));
 }
 
-/* . script: its functions are known when it has run, so names of this text are looked for but then. */
-static bool has_dot(const struct shell_node *n)
+static err collect(struct brought *b, const struct shell_node *n)
 {
-	if (n->kind == SHELL_COMMAND && n->op == SHELL_OP_DOT)
-		return true;
+	if (n->kind == SHELL_FUNCTION)
+		TRY(add_name(b, n->text));
+	b->has_dot = b->has_dot || (n->kind == SHELL_COMMAND && n->op == SHELL_OP_DOT);
 	for (const struct shell_node *kid = n->kids; kid != NULL; kid = kid->next)
-		if (has_dot(kid))
-			return true;
-	return false;
+		TRY(collect(b, kid));
+	return OK;
 }
 
-static bool is_script(str name)
+static bool is_brought(const struct brought *b, str name)
 {
-	return str_find_char(name, '\\') < name.n || str_find_char(name, '/') < name.n || (name.n > 4 && str_eq_case(str_cut(name, name.n - 4, name.n), STR(".ps1")));
+	struct buf key DEFER(buf_fini) = { .ceiling = 4096 };
+	shell_write_case(name, false, &key);
+	buf_add_char(&key, '\0');
+	return !key.failed && json_object_get(b->functions, key.p) != NULL;
+}
+
+bool shell_is_script(str name)
+{
+	return str_find_char(name, '\\') < name.n || str_find_char(name, '/') < name.n ||
+	       (name.n > 4 && str_eq_case(str_cut(name, name.n - 4, name.n), STR(".ps1")));
 }
 
 /* Whether a parameter of a cmdlet is one; refused with what may have been meant. */
@@ -140,13 +152,24 @@ static err check_parameter(struct shell *sh, const char *cmdlet, const struct sh
 {
 	const char *canonical = NULL;
 	str near = { "", 0 };
-	if (shell_is_common(p->text) || sh->door->param(sh->arg, cmdlet, p->text, &canonical, &near) != SHELL_PARAM_NONE)
+	if (shell_is_common(p->text) || str_eq(p->text, STR("?")) ||
+		sh->door->param(sh->arg, cmdlet, p->text, &canonical, &near) != SHELL_PARAM_NONE)
 		return OK;
 	sh->here = p;
-	str name = str_cut(p->text, 0, 60);
-	if (near.n != 0)
-		return shell_fail(sh, ERR(USAGE), "Get-Help shows its parameters", "%s has no parameter -%.*s; did you mean -%.*s?", cmdlet, STR_FMT(name), STR_FMT(near));
-	return shell_fail(sh, ERR(USAGE), "Get-Help shows its parameters", "%s has no parameter -%.*s", cmdlet, STR_FMT(name));
+	return shell_no_parameter(sh, cmdlet, p->text, near);
+}
+
+static err check_local(struct shell *sh, const struct shell_local *local, const struct shell_node *command)
+{
+	str near;
+	for (const struct shell_node *kid = command->kids->next; kid != NULL; kid = kid->next) {
+		if (kid->kind != SHELL_PARAMETER || shell_is_common(kid->text) || str_eq(kid->text, STR("?")) ||
+			shell_local_has(local, kid->text, &near))
+			continue;
+		sh->here = kid;
+		return shell_no_parameter(sh, local->name, kid->text, near);
+	}
+	return OK;
 }
 
 static err check_remote(struct shell *sh, const char *cmdlet, const struct shell_node *command)
@@ -158,30 +181,34 @@ static err check_remote(struct shell *sh, const char *cmdlet, const struct shell
 }
 
 /* The name is known to somebody; *cmdlet: to the server. */
-static err check_name(struct shell *sh, const struct shell_node *root, const struct shell_node *command, const char **cmdlet)
+static err check_name(struct shell *sh, const struct brought *b, const struct shell_node *command, const char **cmdlet)
 {
 	str name = command->kids->text, near = { "", 0 };
+	const struct shell_local *local = shell_local_find(name);
 	*cmdlet = NULL;
-	if (command->op == SHELL_OP_DOT || is_script(name) || shell_function_find(sh, name) != NULL || shell_local_find(name) != NULL || is_declared(root, name))
+	if (command->op == SHELL_OP_DOT || shell_is_script(name) || shell_function_find(sh, name) != NULL ||
+		is_brought(b, name))
 		return OK;
+	if (local != NULL)
+		return check_local(sh, local, command);
 	*cmdlet = sh->door->find(sh->arg, name, &near);
 	if (*cmdlet != NULL)
 		return OK;
 	sh->here = command;
-	return has_dot(root) ? OK : shell_no_such_command(sh, name, near);
+	return b->has_dot ? OK : shell_no_such_command(sh, name, near);
 }
 
-static err check(struct shell *sh, const struct shell_node *root, const struct shell_node *n)
+static err check(struct shell *sh, const struct brought *b, const struct shell_node *n)
 {
 	const char *cmdlet = NULL;
 	if (n->kind == SHELL_COMMAND && n->kids->kind == SHELL_TEXT) {
-		TRY(check_name(sh, root, n, &cmdlet));
+		TRY(check_name(sh, b, n, &cmdlet));
 		if (cmdlet != NULL)
 			TRY(check_remote(sh, cmdlet, n));
 	}
 	for (const struct shell_node *kid = n->kids; kid != NULL; kid = kid->next)
 		if (cmdlet == NULL || kid->kind != SHELL_BLOCK) /* a filter of the server: its words are no commands */
-			TRY(check(sh, root, kid));
+			TRY(check(sh, b, kid));
 	return OK;
 }
 
@@ -190,7 +217,11 @@ err shell_check(struct shell *sh, struct shell_source *s)
 	struct shell_place place = { .up = sh->place, .source = s, .from = sh->here };
 	sh->place = &place;
 	const struct shell_node *here = sh->here;
-	err e = check(sh, s->root, s->root);
+	struct brought b = { .functions = json_object() };
+	err e = b.functions != NULL ? collect(&b, s->root) : ERR(NO_MEMORY);
+	if (!failed(e))
+		e = check(sh, &b, s->root);
+	json_decref(b.functions);
 	sh->place = place.up;
 	sh->here = here;
 	return e;

@@ -1,69 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The commands of a pipeline: found by name, tied together, run. Input is pushed from one to the next, so nothing waits for all of it. */
+/* The commands of a pipeline: found by name, tied together, run. Input is pushed from one to the next, so nothing waits
+ * for all of it. */
 #include <stdlib.h>
 
-#include "base/near.h"
 #include "service/shell/shell_priv.h"
 
 /* ---- names ---- */
-
-static bool is_script(str name)
-{
-	return str_find_char(name, '\\') < name.n || str_find_char(name, '/') < name.n || (name.n > 4 && str_eq_case(str_cut(name, name.n - 4, name.n), STR(".ps1")));
-}
-
-const char *shell_instead(str name)
-{
-	static const struct {
-		const char *name, *instead;
-	} others[] = {
-		{ "Invoke-Expression", "call commands by & $name with @parameters" }, { "iex", "call commands by & $name with @parameters" },
-		{ "Invoke-Command", "each cmdlet works on the whole deployment; run witan on the other server for local ones" }, { "Start-Process", "run programs from your own shell" },
-		{ "Start-Job", "pipelines send many commands at once already" }, { "Remove-Item", "files belong to your own shell" }, { "Copy-Item", "files belong to your own shell" },
-		{ "Move-Item", "files belong to your own shell" }, { "New-Item", "Out-File writes a file" }, { "Set-Content", "Out-File writes a file" }, { "Add-Content", "Out-File -Append adds to a file" },
-		{ "Get-Item", "files belong to your own shell" }, { "Get-ChildItem", "files belong to your own shell" }, { "dir", "files belong to your own shell" }, { "ls", "files belong to your own shell" },
-		{ "Set-Location", "give whole paths" }, { "cd", "give whole paths" }, { "Get-Location", "give whole paths" }, { "Test-Path", "use try { Get-Content FILE -ErrorAction Stop } catch { }" },
-		{ "Import-Module", "all cmdlets are here already" }, { "Get-Module", "Get-Command -Module Lync lists all cmdlets" }, { "Remove-Module", "all cmdlets are here already" },
-		{ "Add-Type", "types of .NET are not there" }, { "New-PSSession", "witan --server NAME connects to a server" }, { "Import-PSSession", "all cmdlets are here already" },
-		{ "Enter-PSSession", "witan --server NAME connects to a server" }, { "Get-Process", "Get-CsWindowsService shows the server's processes" }, { "Get-Service", "use Get-CsWindowsService" },
-		{ "Start-Service", "use Start-CsWindowsService" }, { "Stop-Service", "use Stop-CsWindowsService" }, { "Restart-Service", "use Stop-CsWindowsService and Start-CsWindowsService" },
-		{ "Get-WmiObject", "use Get-CsComputer" }, { "Get-CimInstance", "use Get-CsComputer" }, { "Get-EventLog", "use journalctl of your own shell" }, { "Get-WinEvent", "use journalctl of your own shell" },
-		{ "Get-Credential", "use Read-Host and Read-Host -AsSecureString" }, { "Invoke-WebRequest", "run curl from your own shell" }, { "Invoke-RestMethod", "run curl from your own shell" },
-		{ "Send-MailMessage", "send mail from your own shell" }, { "Set-ExecutionPolicy", "scripts may always be run" }, { "Export-Clixml", "use ConvertTo-Json | Out-File" }, { "Import-Clixml", "use Get-Content | ConvertFrom-Json" },
-		{ "Set-Variable", "write $name = value" }, { "Tee-Object", "use -OutVariable" }, { "tee", "use -OutVariable" }, { "Add-Member", "use Select-Object *, @{Name=\"x\";Expression={...}}" },
-		{ "Get-ADUser", "use Get-CsAdUser" }, { "Register-ObjectEvent", "poll in a loop with Start-Sleep" }, { "Measure-Command", "use time of your own shell" }, { "Select-String", "use Where-Object { $_ -match \"...\" }" },
-		{ "Out-GridView", "use Format-Table" }, { "ogv", "use Format-Table" }, { "Out-Host", "leave it out" }, { "Split-Path", "use -split" }, { "Join-Path", "join texts" }, { "Resolve-Path", "give whole paths" },
-		{ "Unblock-File", "scripts may always be run" }, { "Start-Transcript", "use script(1) of your own shell" }, { "Stop-Transcript", "use script(1) of your own shell" }, { "Update-Help", "the help is part of the program" },
-	};
-	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-		if (str_eq_case(name, str_of(others[i].name)))
-			return others[i].instead;
-	return NULL;
-}
-
-static str nearest_here(const struct shell *sh, str name)
-{
-	struct near near = { .want = name };
-	const struct shell_local *local;
-	for (size_t i = 0; i < sh->n_functions; i++)
-		near_offer(&near, str_of(sh->functions[i].name));
-	for (size_t i = 0; (local = shell_local_at(i)) != NULL; i++)
-		near_offer(&near, str_of(local->name));
-	return near_best(&near);
-}
-
-err shell_no_such_command(struct shell *sh, str name, str near)
-{
-	const char *instead = shell_instead(name);
-	str shown = str_cut(name, 0, 80);
-	if (instead != NULL)
-		return shell_not_part(sh, "", shown, instead);
-	if (near.n == 0)
-		near = nearest_here(sh, name);
-	if (near.n != 0)
-		return shell_fail(sh, ERR(USAGE), "Get-Command lists all cmdlets", "there is no cmdlet %.*s; did you mean %.*s?", STR_FMT(shown), STR_FMT(near));
-	return shell_fail(sh, ERR(USAGE), "Get-Command lists all cmdlets", "there is no cmdlet %.*s", STR_FMT(shown));
-}
 
 /* ---- stages ---- */
 
@@ -116,11 +58,32 @@ static err bind_call(struct shell_stage *st, const struct shell_function *f)
 	return OK;
 }
 
+/* NAME -? */
+static bool asks_for_help(const struct shell_stage *st)
+{
+	for (size_t i = 0; i < st->words.n; i++)
+		if (str_eq(st->words.items[i].name, STR("?")))
+			return true;
+	return false;
+}
+
+static err bind_help(struct shell *sh, struct shell_stage *st, str name)
+{
+	const struct shell_local *help = shell_local_find(STR("Get-Help"));
+	json_t *topic;
+	TRY(shell_string_new(sh, name, &topic));
+	st->ops = shell_local_ops(help);
+	st->name = help->name;
+	return shell_json(json_object_set_new(st->parameters, "Name", topic));
+}
+
 /* Who answers to the name: a function, a local cmdlet, a script, the server. */
 static err resolve(struct shell *sh, struct shell_stage *st, str name)
 {
 	str near = { "", 0 };
 	const struct shell_function *f = shell_function_find(sh, name);
+	if (asks_for_help(st))
+		return bind_help(sh, st, name);
 	if (f != NULL)
 		return bind_call(st, f);
 	const struct shell_local *local = shell_local_find(name);
@@ -129,7 +92,7 @@ static err resolve(struct shell *sh, struct shell_stage *st, str name)
 		st->name = local->name;
 		return shell_bind_local(sh, st, local);
 	}
-	if (is_script(name)) {
+	if (shell_is_script(name)) {
 		TRY(shell_load_script(sh, name, &st->callee));
 		return bind_call(st, &st->callee);
 	}
@@ -140,7 +103,8 @@ static err resolve(struct shell *sh, struct shell_stage *st, str name)
 	return shell_bind_remote(sh, st);
 }
 
-err shell_stage_named(struct shell *sh, str name, struct shell_words *words, const struct shell_node *node, struct shell_stage **out)
+err shell_stage_named(
+	struct shell *sh, str name, struct shell_words *words, const struct shell_node *node, struct shell_stage **out)
 {
 	struct shell_stage *st;
 	TRY(stage_alloc(node, words, &st));
@@ -155,7 +119,8 @@ err shell_stage_named(struct shell *sh, str name, struct shell_words *words, con
 	return e;
 }
 
-static err stage_of_block(struct shell *sh, json_t *block, const struct shell_node *node, struct shell_words *words, struct shell_stage **out)
+static err stage_of_block(struct shell *sh, json_t *block, const struct shell_node *node, struct shell_words *words,
+	struct shell_stage **out)
 {
 	const struct shell_block *b = shell_block_of(sh, block);
 	TRY(stage_alloc(node, words, out));
@@ -169,7 +134,8 @@ static err stage_of_block(struct shell *sh, json_t *block, const struct shell_no
 static bool is_remote(struct shell *sh, str name)
 {
 	str near;
-	return shell_function_find(sh, name) == NULL && shell_local_find(name) == NULL && !is_script(name) && sh->door->find(sh->arg, name, &near) != NULL;
+	return shell_function_find(sh, name) == NULL && shell_local_find(name) == NULL && !shell_is_script(name) &&
+	       sh->door->find(sh->arg, name, &near) != NULL;
 }
 
 err shell_stage_new(struct shell *sh, const struct shell_node *command, struct shell_stage **out)
@@ -188,7 +154,8 @@ err shell_stage_new(struct shell *sh, const struct shell_node *command, struct s
 	else
 		e = shell_stage_named(sh, s, &words, command, out);
 	if (!failed(e))
-		(*out)->flag = command->op == SHELL_OP_DOT && (*out)->ops == &shell_ops_call; /* . script: in the caller's frame */
+		(*out)->flag = command->op == SHELL_OP_DOT &&
+			       (*out)->ops == &shell_ops_call; /* . script: in the caller's frame */
 	json_decref(name);
 	return e;
 }
@@ -237,7 +204,7 @@ static void tell(struct shell *sh, err e)
 	struct buf b DEFER(buf_fini) = { .ceiling = 4096 };
 	buf_add(&b, str_of(sh->d.what[0] != '\0' ? sh->d.what : e.def->text));
 	if (sh->d.remedy[0] != '\0') {
-		buf_add(&b, STR("\nremedy: "));
+		buf_add(&b, STR("\n  remedy: "));
 		buf_add(&b, str_of(sh->d.remedy));
 	}
 	shell_say(sh, SHELL_ERROR, buf_str(&b));

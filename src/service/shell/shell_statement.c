@@ -138,7 +138,8 @@ static err switch_one(struct shell *sh, const struct shell_node *n, json_t *v, s
 	bool any = false, is;
 	err e = OK;
 	sh->it = v;
-	for (const struct shell_node *kase = n->kids->next; kase != NULL && !failed(e) && !*leave; kase = kase->next->next) {
+	for (const struct shell_node *kase = n->kids->next; kase != NULL && !failed(e) && !*leave;
+		kase = kase->next->next) {
 		if (kase->kind == SHELL_EMPTY)
 			continue;
 		e = case_is(sh, n, kase, v, &is);
@@ -279,17 +280,31 @@ static err exec_pipeline(struct shell *sh, const struct shell_node *n, struct sh
 {
 	if (n->n > 1 || n->kids->kind == SHELL_COMMAND)
 		return shell_pipeline(sh, n, out);
-	bool silent = n->kids->kind == SHELL_STEP || (n->kids->kind == SHELL_CAST && str_eq_case(n->kids->text, STR("void")));
+	bool silent =
+		n->kids->kind == SHELL_STEP || (n->kids->kind == SHELL_CAST && str_eq_case(n->kids->text, STR("void")));
 	TRY(silent ? exec_silent(sh, n->kids, out) : exec_value(sh, n->kids, out));
 	sh->ok = true;
 	return OK;
 }
 
 static err (*const execs[])(struct shell *sh, const struct shell_node *n, struct shell_sink *out) = {
-	[SHELL_LIST] = shell_exec_list, [SHELL_PIPELINE] = exec_pipeline, [SHELL_ASSIGN] = exec_silent, [SHELL_IF] = exec_if, [SHELL_FOREACH] = exec_foreach,
-	[SHELL_FOR] = exec_for, [SHELL_WHILE] = exec_while, [SHELL_DO_WHILE] = exec_do, [SHELL_DO_UNTIL] = exec_do, [SHELL_SWITCH] = exec_switch,
-	[SHELL_BREAK] = exec_break, [SHELL_CONTINUE] = exec_break, [SHELL_RETURN] = exec_return, [SHELL_EXIT] = exec_return, [SHELL_THROW] = exec_throw,
-	[SHELL_TRY] = exec_try, [SHELL_FUNCTION] = exec_function,
+	[SHELL_LIST] = shell_exec_list,
+	[SHELL_PIPELINE] = exec_pipeline,
+	[SHELL_ASSIGN] = exec_silent,
+	[SHELL_IF] = exec_if,
+	[SHELL_FOREACH] = exec_foreach,
+	[SHELL_FOR] = exec_for,
+	[SHELL_WHILE] = exec_while,
+	[SHELL_DO_WHILE] = exec_do,
+	[SHELL_DO_UNTIL] = exec_do,
+	[SHELL_SWITCH] = exec_switch,
+	[SHELL_BREAK] = exec_break,
+	[SHELL_CONTINUE] = exec_break,
+	[SHELL_RETURN] = exec_return,
+	[SHELL_EXIT] = exec_return,
+	[SHELL_THROW] = exec_throw,
+	[SHELL_TRY] = exec_try,
+	[SHELL_FUNCTION] = exec_function,
 };
 
 err shell_exec(struct shell *sh, const struct shell_node *n, struct shell_sink *out)
@@ -297,7 +312,8 @@ err shell_exec(struct shell *sh, const struct shell_node *n, struct shell_sink *
 	sh->here = n;
 	TRY(shell_step(sh));
 	if (sh->depth >= EVAL_DEPTH_MAX)
-		return shell_fail(sh, ERR(CEILING), "look for a function that calls itself without end", "the evaluation is nested too deep");
+		return shell_fail(sh, ERR(CEILING), "look for a function that calls itself without end",
+			"the evaluation is nested too deep");
 	sh->depth++;
 	bool known = n->kind < sizeof execs / sizeof *execs && execs[n->kind] != NULL;
 	err e = known ? execs[n->kind](sh, n, out) : exec_value(sh, n, out);

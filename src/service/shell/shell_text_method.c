@@ -5,9 +5,9 @@
 /* What a method is given. */
 struct given {
 	struct shell *sh;
-	str s;              /* the text */
+	str s; /* the text */
 	size_t n;
-	str text[2];        /* the arguments as texts */
+	str text[2]; /* the arguments as texts */
 	struct shell_num num[2];
 	json_t **out;
 };
@@ -141,7 +141,8 @@ static err index_of(struct given *g)
 static err last_index_of(struct given *g)
 {
 	size_t at, found = g->s.n + 1;
-	for (size_t from = 0; (at = shell_text_find(g->s, g->text[0], from, true)) <= g->s.n && from <= g->s.n; from = at + 1)
+	for (size_t from = 0; (at = shell_text_find(g->s, g->text[0], from, true)) <= g->s.n && from <= g->s.n;
+		from = at + 1)
 		found = at;
 	*g->out = json_integer(found <= g->s.n ? (json_int_t)shell_text_length(str_cut(g->s, 0, found)) : -1);
 	return OK;
@@ -149,9 +150,11 @@ static err last_index_of(struct given *g)
 
 static err substring(struct given *g)
 {
-	int64_t length = (int64_t)shell_text_length(g->s), from = g->num[0].i, n = g->n == 2 ? g->num[1].i : length - from;
+	int64_t length = (int64_t)shell_text_length(g->s), from = g->num[0].i,
+		n = g->n == 2 ? g->num[1].i : length - from;
 	if (from < 0 || n < 0 || from > length || n > length - from)
-		return shell_fail(g->sh, ERR(USAGE), "look at its Length before", "the text has %lld characters", (long long)length);
+		return shell_fail(g->sh, ERR(USAGE), "look at its Length before", "the text has %lld characters",
+			(long long)length);
 	return result(g, shell_text_part(g->s, (size_t)from, (size_t)n));
 }
 
@@ -186,7 +189,8 @@ static err insert(struct given *g)
 	struct buf b DEFER(buf_fini) = { .ceiling = VALUE_TEXT_MAX };
 	int64_t length = (int64_t)shell_text_length(g->s);
 	if (g->num[0].i < 0 || g->num[0].i > length)
-		return shell_fail(g->sh, ERR(USAGE), "look at its Length before", "the text has %lld characters", (long long)length);
+		return shell_fail(g->sh, ERR(USAGE), "look at its Length before", "the text has %lld characters",
+			(long long)length);
 	str before = shell_text_part(g->s, 0, (size_t)g->num[0].i);
 	buf_add(&b, before);
 	buf_add(&b, g->text[1]);
@@ -200,11 +204,24 @@ static const struct {
 	unsigned numbers;   /* bit i: argument i is a number */
 	err (*run)(struct given *g);
 } methods[] = {
-	{ "ToLower", 0, 0, 0, to_lower }, { "ToUpper", 0, 0, 0, to_upper }, { "ToLowerInvariant", 0, 0, 0, to_lower }, { "ToUpperInvariant", 0, 0, 0, to_upper },
-	{ "Trim", 0, 1, 0, trim_both }, { "TrimStart", 0, 1, 0, trim_start }, { "TrimEnd", 0, 1, 0, trim_end }, { "Split", 0, 2, 2, split },
-	{ "Replace", 2, 2, 0, replace }, { "StartsWith", 1, 1, 0, starts_with }, { "EndsWith", 1, 1, 0, ends_with }, { "Contains", 1, 1, 0, contains },
-	{ "IndexOf", 1, 1, 0, index_of }, { "LastIndexOf", 1, 1, 0, last_index_of }, { "Substring", 1, 2, 3, substring },
-	{ "PadLeft", 1, 2, 1, pad_left }, { "PadRight", 1, 2, 1, pad_right }, { "Insert", 2, 2, 1, insert },
+	{ "ToLower", 0, 0, 0, to_lower },
+	{ "ToUpper", 0, 0, 0, to_upper },
+	{ "ToLowerInvariant", 0, 0, 0, to_lower },
+	{ "ToUpperInvariant", 0, 0, 0, to_upper },
+	{ "Trim", 0, 1, 0, trim_both },
+	{ "TrimStart", 0, 1, 0, trim_start },
+	{ "TrimEnd", 0, 1, 0, trim_end },
+	{ "Split", 0, 2, 2, split },
+	{ "Replace", 2, 2, 0, replace },
+	{ "StartsWith", 1, 1, 0, starts_with },
+	{ "EndsWith", 1, 1, 0, ends_with },
+	{ "Contains", 1, 1, 0, contains },
+	{ "IndexOf", 1, 1, 0, index_of },
+	{ "LastIndexOf", 1, 1, 0, last_index_of },
+	{ "Substring", 1, 2, 3, substring },
+	{ "PadLeft", 1, 2, 1, pad_left },
+	{ "PadRight", 1, 2, 1, pad_right },
+	{ "Insert", 2, 2, 1, insert },
 };
 
 static err run(struct given *g, size_t which, json_t **arguments)
@@ -215,7 +232,8 @@ static err run(struct given *g, size_t which, json_t **arguments)
 		if ((methods[which].numbers >> i & 1) == 0)
 			g->text[i] = shell_text_of(g->sh, arguments[i], &scratch[i]);
 		else if (!shell_num_of(arguments[i], &g->num[i]))
-			e = shell_fail(g->sh, ERR(USAGE), "give it a number", "argument %zu of %s is no number", i + 1, methods[which].name);
+			e = shell_fail(g->sh, ERR(USAGE), "give it a number", "argument %zu of %s is no number", i + 1,
+				methods[which].name);
 	}
 	if (!failed(e))
 		e = methods[which].run(g);

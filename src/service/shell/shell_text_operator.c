@@ -14,7 +14,8 @@ static err compile(struct shell *sh, const json_t *v, bool strict, struct patter
 
 static err replace_one(struct shell *sh, const struct pattern *p, const json_t *v, str with, json_t **out)
 {
-	struct buf scratch DEFER(buf_fini) = { .ceiling = VALUE_TEXT_MAX }, text DEFER(buf_fini) = { .ceiling = VALUE_TEXT_MAX };
+	struct buf scratch DEFER(buf_fini) = { .ceiling = VALUE_TEXT_MAX },
+			   text DEFER(buf_fini) = { .ceiling = VALUE_TEXT_MAX };
 	TRY(shell_step(sh));
 	(void)pattern_replace(p, shell_text_of(sh, v, &scratch), with, true, &text);
 	if (text.failed)
@@ -71,14 +72,16 @@ static err by_pattern(struct shell *sh, enum shell_op op, bool strict, json_t *a
 	pattern_free(p);
 	*out = NULL;
 	if (!failed(e))
-		*out = op == SHELL_OP_REPLACE && !json_is_array(a) ? json_incref(json_array_get(to, 0)) : json_incref(to);
+		*out = op == SHELL_OP_REPLACE && !json_is_array(a) ? json_incref(json_array_get(to, 0))
+								   : json_incref(to);
 	json_decref(to);
 	return e;
 }
 
 static err join(struct shell *sh, json_t *a, json_t *b, json_t **out)
 {
-	struct buf text DEFER(buf_fini) = { .ceiling = VALUE_TEXT_MAX }, scratch DEFER(buf_fini) = { .ceiling = VALUE_TEXT_MAX };
+	struct buf text DEFER(buf_fini) = { .ceiling = VALUE_TEXT_MAX },
+			scratch DEFER(buf_fini) = { .ceiling = VALUE_TEXT_MAX };
 	str between = shell_text_of(sh, b, &scratch);
 	size_t n = json_is_array(a) ? json_array_size(a) : 1;
 	for (size_t i = 0; i < n; i++) {
@@ -166,9 +169,11 @@ static err write_place(struct shell *sh, str place, json_t *values, struct buf *
 	index_text = str_split(index_text, ',', &width_text);
 	width_text = str_trim(width_text);
 	bool left = width_text.n != 0 && width_text.p[0] == '-';
-	bool ok = str_to_u32(str_trim(index_text), &index) && (width_text.n == 0 || str_to_u32(str_cut(width_text, left, width_text.n), &width));
+	bool ok = str_to_u32(str_trim(index_text), &index) &&
+		  (width_text.n == 0 || str_to_u32(str_cut(width_text, left, width_text.n), &width));
 	if (!ok || width > 1000 || index >= json_array_size(values))
-		return shell_fail(sh, ERR(USAGE), "write {0} for the first value, {{ for a brace", "there is no value for {%.*s}", STR_FMT(str_cut(place, 0, 40)));
+		return shell_fail(sh, ERR(USAGE), "write {0} for the first value, {{ for a brace",
+			"there is no value for {%.*s}", STR_FMT(str_cut(place, 0, 40)));
 	write_item(sh, json_array_get(values, index), how, &item);
 	size_t n = shell_text_length(buf_str(&item)), missing = width > n ? width - n : 0;
 	pad(out, left ? 0 : missing);
@@ -198,7 +203,8 @@ static err write_format(struct shell *sh, str format, json_t *values, struct buf
 
 err shell_format_operator(struct shell *sh, json_t *a, json_t *b, json_t **out)
 {
-	struct buf text DEFER(buf_fini) = { .ceiling = VALUE_TEXT_MAX }, scratch DEFER(buf_fini) = { .ceiling = VALUE_TEXT_MAX };
+	struct buf text DEFER(buf_fini) = { .ceiling = VALUE_TEXT_MAX },
+			scratch DEFER(buf_fini) = { .ceiling = VALUE_TEXT_MAX };
 	json_t *values = json_is_array(b) ? json_incref(b) : json_pack("[O]", b);
 	ENSURE(values != NULL, NO_MEMORY);
 	err e = write_format(sh, shell_text_of(sh, a, &scratch), values, &text);

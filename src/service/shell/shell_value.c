@@ -88,7 +88,8 @@ err shell_string_new(struct shell *sh, str s, json_t **out)
 		return OK;
 	for (size_t i = 0, n; i < s.n; i += n)
 		if ((n = str_utf8_length(str_cut(s, i, s.n))) == 0)
-			return shell_fail(sh, ERR(MALFORMED), "read files that are saved as UTF-8", "a text would not be UTF-8");
+			return shell_fail(
+				sh, ERR(MALFORMED), "read files that are saved as UTF-8", "a text would not be UTF-8");
 	return ERR(NO_MEMORY);
 }
 
@@ -107,17 +108,19 @@ json_t *shell_object_find(const json_t *object, str name, const char **key)
 	const char *k;
 	json_t *v = NULL, *found;
 	char exact[128];
-	if (str_to_z(name, exact, sizeof exact) && (found = json_object_get(object, exact)) != NULL && !shell_is_hidden(exact)) {
+	if (str_to_z(name, exact, sizeof exact) && (found = json_object_get(object, exact)) != NULL &&
+		!shell_is_hidden(exact)) {
 		if (key != NULL)
 			*key = json_object_iter_key(json_object_iter_at((json_t *)(uintptr_t)object, exact));
 		return found;
 	}
-	json_object_foreach((json_t *)(uintptr_t)object, k, v)
-		if (!shell_is_hidden(k) && shell_text_equal(str_of(k), name, false)) {
-			if (key != NULL)
-				*key = k;
-			return v;
-		}
+	json_object_foreach(
+		(json_t *)(uintptr_t)object, k, v) if (!shell_is_hidden(k) && shell_text_equal(str_of(k), name, false))
+	{
+		if (key != NULL)
+			*key = k;
+		return v;
+	}
 	return NULL;
 }
 
@@ -129,7 +132,8 @@ static void write_object(struct shell *sh, const json_t *v, struct buf *out, uns
 	json_t *item;
 	bool first = true;
 	buf_add(out, STR("@{"));
-	json_object_foreach((json_t *)(uintptr_t)v, key, item) {
+	json_object_foreach((json_t *)(uintptr_t)v, key, item)
+	{
 		if (shell_is_hidden(key))
 			continue;
 		if (!first)
@@ -221,7 +225,8 @@ static err plain_items(struct shell *sh, const json_t *v, unsigned depth, json_t
 		}
 		return OK;
 	}
-	json_object_foreach((json_t *)(uintptr_t)v, key, item) {
+	json_object_foreach((json_t *)(uintptr_t)v, key, item)
+	{
 		if (shell_is_hidden(key))
 			continue;
 		TRY(plain(sh, item, depth + 1, &copy));
@@ -239,7 +244,8 @@ static err plain_special(struct shell *sh, const json_t *v, json_t **out)
 static err plain(struct shell *sh, const json_t *v, unsigned depth, json_t **out)
 {
 	if (depth > VALUE_DEPTH_MAX)
-		return shell_fail(sh, ERR(CEILING), "choose properties with Select-Object", "an object is nested more than %d deep", VALUE_DEPTH_MAX);
+		return shell_fail(sh, ERR(CEILING), "choose properties with Select-Object",
+			"an object is nested more than %d deep", VALUE_DEPTH_MAX);
 	if (!json_is_object(v) && !json_is_array(v)) {
 		*out = json_incref((json_t *)(uintptr_t)v);
 		return OK;
@@ -272,9 +278,7 @@ bool shell_has_secret(const json_t *v, unsigned depth)
 	for (size_t i = 0; json_is_array(v) && i < json_array_size(v); i++)
 		if (shell_has_secret(json_array_get(v, i), depth + 1))
 			return true;
-	json_object_foreach((json_t *)(uintptr_t)v, key, item)
-		if (shell_has_secret(item, depth + 1))
-			return true;
+	json_object_foreach((json_t *)(uintptr_t)v, key, item) if (shell_has_secret(item, depth + 1)) return true;
 	return false;
 }
 
@@ -289,8 +293,6 @@ bool shell_holds(const json_t *v, const json_t *inner, unsigned depth)
 	for (size_t i = 0; json_is_array(v) && i < json_array_size(v); i++)
 		if (shell_holds(json_array_get(v, i), inner, depth + 1))
 			return true;
-	json_object_foreach((json_t *)(uintptr_t)v, key, item)
-		if (shell_holds(item, inner, depth + 1))
-			return true;
+	json_object_foreach((json_t *)(uintptr_t)v, key, item) if (shell_holds(item, inner, depth + 1)) return true;
 	return false;
 }

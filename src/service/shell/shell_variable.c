@@ -25,11 +25,14 @@ static err read_name(struct shell *sh, str name, struct variable *out)
 	if (scope.n < name.n) {
 		if (str_eq_case(scope, STR("env")))
 			return shell_not_part(sh, "$env:", rest, "give values as parameters of a script");
-		out->frame = str_eq_case(scope, STR("global")) ? &sh->global : str_eq_case(scope, STR("script")) ? script_frame(sh) : sh->frame;
+		out->frame = str_eq_case(scope, STR("global"))   ? &sh->global
+			     : str_eq_case(scope, STR("script")) ? script_frame(sh)
+								 : sh->frame;
 		name = rest;
 	}
 	if (name.n == 0 || !str_to_z(name, out->name, sizeof out->name))
-		return shell_fail(sh, ERR(USAGE), "use a shorter name", "a variable's name has 1 to %d bytes", NAME_MOST - 1);
+		return shell_fail(
+			sh, ERR(USAGE), "use a shorter name", "a variable's name has 1 to %d bytes", NAME_MOST - 1);
 	for (char *p = out->name; *p != '\0'; p++)
 		*p = char_lower(*p);
 	return OK;
@@ -58,7 +61,8 @@ err shell_variable_get(struct shell *sh, str name, json_t **out)
 	TRY(read_name(sh, name, &v));
 	if (automatic(sh, v.name, out))
 		return OK;
-	for (struct shell_frame *f = v.frame != NULL ? v.frame : sh->frame; f != NULL; f = v.frame != NULL ? NULL : f->up) {
+	for (struct shell_frame *f = v.frame != NULL ? v.frame : sh->frame; f != NULL;
+		f = v.frame != NULL ? NULL : f->up) {
 		json_t *found = json_object_get(f->variables, v.name);
 		if (found != NULL) {
 			*out = json_incref(found);

@@ -38,16 +38,21 @@ static err splat(struct shell *sh, const struct shell_node *n, struct shell_word
 	TRY(shell_variable_get(sh, n->text, &all));
 	err e = OK;
 	for (size_t i = 0; json_is_array(all) && i < json_array_size(all) && !failed(e); i++)
-		e = shell_words_add(sh, to, (struct shell_word){ .value = json_incref(json_array_get(all, i)), .node = n });
+		e = shell_words_add(
+			sh, to, (struct shell_word){ .value = json_incref(json_array_get(all, i)), .node = n });
 	if (json_is_object(all) && !shell_is_special(all))
-		json_object_foreach(all, key, v)
-			if (!shell_is_hidden(key) && !failed(e)) {
-				str name = arena_copy(&sh->place->source->arena, str_of(key)); /* outlives the hash table */
-				e = name.p != NULL ? shell_words_add(sh, to, (struct shell_word){ .name = name, .value = json_incref(v), .node = n }) : ERR(NO_MEMORY);
-			}
+		json_object_foreach(all, key, v) if (!shell_is_hidden(key) && !failed(e))
+		{
+			str name = arena_copy(&sh->place->source->arena, str_of(key)); /* outlives the hash table */
+			e = name.p != NULL
+				    ? shell_words_add(sh, to,
+					      (struct shell_word){ .name = name, .value = json_incref(v), .node = n })
+				    : ERR(NO_MEMORY);
+		}
 	if (!failed(e) && !json_is_array(all) && !json_is_object(all)) {
 		sh->here = n;
-		e = shell_fail(sh, ERR(USAGE), "set it to @{ Name = value } before", "@%.*s is neither a hash table nor a list", STR_FMT(str_cut(n->text, 0, 60)));
+		e = shell_fail(sh, ERR(USAGE), "set it to @{ Name = value } before",
+			"@%.*s is neither a hash table nor a list", STR_FMT(str_cut(n->text, 0, 60)));
 	}
 	json_decref(all);
 	return e;
@@ -61,7 +66,9 @@ static err read_value(struct shell *sh, const struct shell_node *n, bool is_remo
 		return shell_eval(sh, n, out);
 	(void)snprintf(plain, sizeof plain, "%lld", (long long)n->integer);
 	char last = n->text.p[n->text.n - 1];
-	bool as_text = n->is_real ? last >= '0' && last <= '9' : last >= '0' && last <= '9' && !str_begins_case(n->text, STR("0x")) && !str_eq(n->text, str_of(plain));
+	bool as_text = n->is_real ? last >= '0' && last <= '9'
+				  : last >= '0' && last <= '9' && !str_begins_case(n->text, STR("0x")) &&
+					    !str_eq(n->text, str_of(plain));
 	return as_text ? shell_string_new(sh, n->text, out) : shell_eval(sh, n, out);
 }
 
@@ -96,7 +103,8 @@ err shell_word_value(struct shell *sh, struct shell_stage *st, size_t *i, json_t
 		return OK;
 	}
 	sh->here = w->node != NULL ? w->node : sh->here;
-	return shell_fail(sh, ERR(USAGE), "write the value after it", "-%.*s needs a value", STR_FMT(str_cut(w->name, 0, 60)));
+	return shell_fail(
+		sh, ERR(USAGE), "write the value after it", "-%.*s needs a value", STR_FMT(str_cut(w->name, 0, 60)));
 }
 
 /* ---- -ErrorAction and its like ---- */
@@ -108,8 +116,8 @@ static enum common common_of(str name)
 	static const struct {
 		const char *name;
 		enum common which;
-	} names[] = { { "ErrorAction", COMMON_ACTION }, { "EA", COMMON_ACTION }, { "ErrorVariable", COMMON_ERROR }, { "EV", COMMON_ERROR },
-		{ "OutVariable", COMMON_OUT }, { "OV", COMMON_OUT } };
+	} names[] = { { "ErrorAction", COMMON_ACTION }, { "EA", COMMON_ACTION }, { "ErrorVariable", COMMON_ERROR },
+		{ "EV", COMMON_ERROR }, { "OutVariable", COMMON_OUT }, { "OV", COMMON_OUT } };
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (str_eq_case(name, str_of(names[i].name)))
 			return names[i].which;
@@ -126,8 +134,9 @@ static bool action_of(str word, enum shell_action *out)
 	static const struct {
 		const char *word;
 		enum shell_action action;
-	} actions[] = { { "Stop", ACTION_STOP }, { "SilentlyContinue", ACTION_SILENT }, { "Ignore", ACTION_IGNORE }, { "Continue", ACTION_CONTINUE },
-		{ "Inquire", ACTION_CONTINUE }, { "0", ACTION_SILENT }, { "1", ACTION_STOP }, { "2", ACTION_CONTINUE } };
+	} actions[] = { { "Stop", ACTION_STOP }, { "SilentlyContinue", ACTION_SILENT }, { "Ignore", ACTION_IGNORE },
+		{ "Continue", ACTION_CONTINUE }, { "Inquire", ACTION_CONTINUE }, { "0", ACTION_SILENT },
+		{ "1", ACTION_STOP }, { "2", ACTION_CONTINUE } };
 	for (size_t i = 0; i < sizeof actions / sizeof *actions; i++)
 		if (str_eq_case(word, str_of(actions[i].word))) {
 			*out = actions[i].action;
@@ -159,13 +168,15 @@ err shell_bind_common(struct shell *sh, struct shell_stage *st, size_t *i, bool 
 	TRY(shell_word_value(sh, st, i, &v));
 	str word = shell_text_of(sh, v, &b);
 	if (which == COMMON_ACTION && !action_of(word, &st->action))
-		return shell_fail(sh, ERR(USAGE), "write Continue, SilentlyContinue, Ignore or Stop", "\"%.*s\" is no way to treat errors", STR_FMT(str_cut(word, 0, 60)));
+		return shell_fail(sh, ERR(USAGE), "write Continue, SilentlyContinue, Ignore or Stop",
+			"\"%.*s\" is no way to treat errors", STR_FMT(str_cut(word, 0, 60)));
 	if (which == COMMON_ACTION)
 		return OK;
 	char **to = which == COMMON_ERROR ? &st->error_variable : &st->out_variable;
 	free(*to);
 	*to = strndup(word.p, word.n);
 	if (*to == NULL || word.n == 0)
-		return shell_fail(sh, ERR(USAGE), "write its name without a $", "-%.*s needs the name of a variable", STR_FMT(name));
+		return shell_fail(sh, ERR(USAGE), "write its name without a $", "-%.*s needs the name of a variable",
+			STR_FMT(name));
 	return OK;
 }

@@ -30,7 +30,8 @@ static err read_bare(struct shell_reader *r, struct shell_node **out)
 	str s = str_cut(r->text, at, end);
 	TRY(shell_node_new(r, SHELL_NUMBER, at, &n));
 	if (s.n == 0)
-		return shell_wrong(r, at, "write a value there", "a value is missing before \"%.*s\"", STR_FMT(shell_excerpt(r)));
+		return shell_wrong(
+			r, at, "write a value there", "a value is missing before \"%.*s\"", STR_FMT(shell_excerpt(r)));
 	if (!shell_number(s, &n->is_real, &n->integer, &n->real))
 		return shell_read_word(r, out);
 	n->text = s;
@@ -128,18 +129,21 @@ static err check_between(struct shell_reader *r)
 {
 	char c = shell_peek(r), next = shell_peek_at(r, 1);
 	if (c == '>' || c == '<')
-		return shell_wrong(r, r->at, "| Out-File, | Export-Csv, | Out-Null", "redirection: use Export-Csv / Out-File");
+		return shell_wrong(
+			r, r->at, "| Out-File, | Export-Csv, | Out-Null", "redirection: use Export-Csv / Out-File");
 	if (c == '|' && next == '|')
 		return shell_wrong(r, r->at, "use if ($?) { }", "|| is not part of this shell");
 	if (c == '&')
-		return shell_wrong(r, r->at, next == '&' ? "use if ($?) { }" : "quote it if it belongs to a text", next == '&' ? "&& is not part of this shell" : "an & is not part of a command");
+		return shell_wrong(r, r->at, next == '&' ? "use if ($?) { }" : "quote it if it belongs to a text",
+			next == '&' ? "&& is not part of this shell" : "an & is not part of a command");
 	return OK;
 }
 
 static bool at_end_of_command(const struct shell_reader *r)
 {
 	char c = shell_peek(r);
-	return r->at >= r->text.n || c == '\n' || (c == '\r' && shell_peek_at(r, 1) == '\n') || c == ';' || c == '|' || c == ')' || c == '}';
+	return r->at >= r->text.n || c == '\n' || (c == '\r' && shell_peek_at(r, 1) == '\n') || c == ';' || c == '|' ||
+	       c == ')' || c == '}';
 }
 
 /* ---- commands ---- */
@@ -182,7 +186,9 @@ static err read_command_name(struct shell_reader *r, struct shell_node *command)
 		return shell_node_add(r, command, name);
 	}
 	if (shell_is_end(r, r->at) || shell_quote(shell_rest(r), &kind) != 0)
-		return shell_wrong(r, r->at, "write a command there", r->at < r->text.n ? "a command is missing before \"%.*s\"" : "a command is missing%.*s", STR_FMT(shell_excerpt(r)));
+		return shell_wrong(r, r->at, "write a command there",
+			r->at < r->text.n ? "a command is missing before \"%.*s\"" : "a command is missing%.*s",
+			STR_FMT(shell_excerpt(r)));
 	TRY(shell_read_word(r, &name));
 	TRY(plain_dashes(r, name));
 	return shell_node_add(r, command, name);
@@ -217,9 +223,11 @@ static bool begins_number(const struct shell_reader *r)
 	int64_t i;
 	double d;
 	str s = shell_rest(r);
-	while (n < s.n && ((shell_is_name(s.p[n]) && (unsigned char)s.p[n] < 0x80) || (s.p[n] == '.' && n + 1 < s.n && s.p[n + 1] != '.')))
+	while (n < s.n && ((shell_is_name(s.p[n]) && (unsigned char)s.p[n] < 0x80) ||
+				  (s.p[n] == '.' && n + 1 < s.n && s.p[n + 1] != '.')))
 		n++;
-	return n != 0 && shell_number(str_cut(s, 0, n), &real, &i, &d) && (n == s.n || memchr("\\:@_", s.p[n], 4) == NULL);
+	return n != 0 && shell_number(str_cut(s, 0, n), &real, &i, &d) &&
+	       (n == s.n || memchr("\\:@_", s.p[n], 4) == NULL);
 }
 
 static bool begins_expression(const struct shell_reader *r)
@@ -242,7 +250,8 @@ static err read_first(struct shell_reader *r, struct shell_node **out)
 	if (begins_expression(r))
 		return shell_read_expression(r, out);
 	if (shell_is_dash_letter(shell_rest(r)))
-		return shell_wrong(r, r->at, "write the command first; ` at the end of a line continues it", "\"%.*s\" belongs to no command", STR_FMT(shell_excerpt(r)));
+		return shell_wrong(r, r->at, "write the command first; ` at the end of a line continues it",
+			"\"%.*s\" belongs to no command", STR_FMT(shell_excerpt(r)));
 	return read_command(r, out);
 }
 
@@ -276,13 +285,15 @@ static enum shell_op take_assignment(struct shell_reader *r)
 	return (enum shell_op)(SHELL_OP_ADD + (found - letters));
 }
 
-static err read_assignment(struct shell_reader *r, struct shell_node *target, enum shell_op op, size_t at, struct shell_node **out)
+static err read_assignment(
+	struct shell_reader *r, struct shell_node *target, enum shell_op op, size_t at, struct shell_node **out)
 {
 	struct shell_node *value;
 	if (shell_peek(r) == '=')
 		return shell_wrong(r, at, "compare with -eq", "== is not part of this shell");
 	if (!is_target(target))
-		return shell_wrong(r, target->at, "assign to a $variable, or to a property of one", "this is nothing that a value can be assigned to");
+		return shell_wrong(r, target->at, "assign to a $variable, or to a property of one",
+			"this is nothing that a value can be assigned to");
 	TRY(shell_node_wrap(r, SHELL_ASSIGN, target, out));
 	(*out)->op = op;
 	shell_lines(r);
@@ -302,7 +313,8 @@ static err read_rest(struct shell_reader *r, struct shell_node *pipeline)
 			return OK;
 		shell_lines(r);
 		if (begins_expression(r))
-			return shell_wrong(r, r->at, "write a command after the |, maybe ForEach-Object { }", "only the first part of a pipeline may be a value");
+			return shell_wrong(r, r->at, "write a command after the |, maybe ForEach-Object { }",
+				"only the first part of a pipeline may be a value");
 		TRY(read_command(r, &command));
 		TRY(shell_node_add(r, pipeline, command));
 	}

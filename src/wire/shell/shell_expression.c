@@ -108,7 +108,9 @@ static err read_all(struct shell_reader *r, bool no_comma, struct shell_node **o
 		return OK;
 	size_t n = shell_dash(shell_rest(r));
 	str name = str_cut(shell_rest(r), n, n + shell_name_length(str_cut(shell_rest(r), n, r->text.n)));
-	return shell_wrong(r, r->at, "operators are -eq -ne -gt -ge -lt -le -like -match -contains -in -and -or -not -join -split -replace -f -is -as",
+	return shell_wrong(r, r->at,
+		"operators are -eq -ne -gt -ge -lt -le -like -match -contains -in -and -or -not -join -split -replace "
+		"-f -is -as",
 		"there is no operator -%.*s", STR_FMT(str_cut(name, 0, 40)));
 }
 
@@ -124,7 +126,8 @@ err shell_read_item(struct shell_reader *r, struct shell_node **out)
 
 /* ---- one operand ---- */
 
-static err read_operand(struct shell_reader *r, enum shell_kind kind, enum shell_op op, size_t at, struct shell_node **out)
+static err read_operand(
+	struct shell_reader *r, enum shell_kind kind, enum shell_op op, size_t at, struct shell_node **out)
 {
 	struct shell_node *of, *n;
 	shell_lines(r);
@@ -151,7 +154,8 @@ static err read_dashed(struct shell_reader *r, struct shell_node **out)
 		return OK;
 	}
 	if (op != SHELL_OP_NOT && op != SHELL_OP_JOIN && op != SHELL_OP_SPLIT && op != SHELL_OP_SUBTRACT)
-		return shell_wrong(r, at, "write the value that it compares before it", "a value is missing before \"%.*s\"", STR_FMT(shell_excerpt(r)));
+		return shell_wrong(r, at, "write the value that it compares before it",
+			"a value is missing before \"%.*s\"", STR_FMT(shell_excerpt(r)));
 	r->at += length;
 	return read_operand(r, SHELL_UNARY, op == SHELL_OP_SUBTRACT ? SHELL_OP_NEGATE : op, at, out);
 }
@@ -163,7 +167,8 @@ static bool begins_value(const struct shell_reader *r)
 	size_t n = shell_dash(shell_rest(r));
 	if (c != '\0' && strchr("$(@{[!+0123456789", c) != NULL)
 		return true;
-	return shell_quote(shell_rest(r), &kind) != 0 || (n != 0 && shell_peek_at(r, n) != '\0' && strchr("$([0123456789", shell_peek_at(r, n)) != NULL);
+	return shell_quote(shell_rest(r), &kind) != 0 ||
+	       (n != 0 && shell_peek_at(r, n) != '\0' && strchr("$([0123456789", shell_peek_at(r, n)) != NULL);
 }
 
 static err read_typed(struct shell_reader *r, struct shell_node **out)
@@ -187,14 +192,14 @@ static err read_typed(struct shell_reader *r, struct shell_node **out)
 
 static err read_stepped(struct shell_reader *r, struct shell_node **out)
 {
-	size_t n;
 	enum shell_op op = SHELL_OP_NONE;
 	TRY(shell_read_primary(r, out));
+	size_t n = shell_dash(shell_rest(r)), again = shell_dash(str_cut(shell_rest(r), n, r->text.n));
 	if (shell_peek(r) == '+' && shell_peek_at(r, 1) == '+') {
 		r->at += 2;
 		op = SHELL_OP_INCREASE;
-	} else if ((n = shell_dash(shell_rest(r))) != 0 && shell_dash(str_cut(shell_rest(r), n, r->text.n)) != 0) {
-		r->at += 2 * n;
+	} else if (n != 0 && again != 0) {
+		r->at += n + again; /* each may be a typographic one */
 		op = SHELL_OP_DECREASE;
 	}
 	if (op == SHELL_OP_NONE)

@@ -54,12 +54,14 @@ static err read_foreach(struct shell_reader *r, struct shell_node *n)
 	TRY(shell_enter(r));
 	shell_lines(r);
 	if (!shell_is_variable(r, r->at))
-		return shell_wrong(r, r->at, "write foreach ($x in $list) { }", "a variable is missing after foreach (");
+		return shell_wrong(
+			r, r->at, "write foreach ($x in $list) { }", "a variable is missing after foreach (");
 	TRY(shell_read_variable(r, &variable));
 	TRY(shell_node_add(r, n, variable));
 	shell_lines(r);
 	if (variable->kind != SHELL_VAR || !shell_keyword(r, "in"))
-		return shell_wrong(r, r->at, "write foreach ($x in $list) { }", "\"in\" is missing after the variable of foreach");
+		return shell_wrong(
+			r, r->at, "write foreach ($x in $list) { }", "\"in\" is missing after the variable of foreach");
 	shell_lines(r);
 	TRY(shell_read_statement(r, &of));
 	TRY(shell_node_add(r, n, of));
@@ -128,7 +130,8 @@ static err read_switch_flags(struct shell_reader *r, struct shell_node *n)
 		else if (str_eq_case(flag, STR("casesensitive")))
 			n->strict = true;
 		else if (!str_eq_case(flag, STR("exact")))
-			return shell_wrong(r, at, "write -regex, -wildcard or -casesensitive", "switch has no -%.*s", STR_FMT(str_cut(flag, 0, 40)));
+			return shell_wrong(r, at, "write -regex, -wildcard or -casesensitive", "switch has no -%.*s",
+				STR_FMT(str_cut(flag, 0, 40)));
 		r->at += flag.n;
 	}
 	return OK;
@@ -176,7 +179,8 @@ static err read_catch(struct shell_reader *r, struct shell_node *n)
 {
 	shell_lines(r);
 	if (shell_peek(r) == '[')
-		return shell_wrong(r, r->at, "write one catch { } and look at $_ in it", "catching by type is not part of this shell");
+		return shell_wrong(r, r->at, "write one catch { } and look at $_ in it",
+			"catching by type is not part of this shell");
 	TRY(read_body(r, n));
 	size_t at = r->at;
 	if (goes_on(r, "catch"))
@@ -207,7 +211,8 @@ static err read_leave(struct shell_reader *r, struct shell_node *n)
 	if (r->at >= r->text.n || c == '\n' || c == '\r' || c == ';' || c == '}' || c == ')')
 		return shell_node_add_empty(r, n);
 	if (n->kind == SHELL_BREAK || n->kind == SHELL_CONTINUE)
-		return shell_wrong(r, r->at, "use a variable that the outer loop looks at", "labels of loops are not part of this shell");
+		return shell_wrong(r, r->at, "use a variable that the outer loop looks at",
+			"labels of loops are not part of this shell");
 	TRY(shell_enter(r));
 	TRY(shell_read_statement(r, &value));
 	shell_leave(r);
@@ -248,11 +253,13 @@ static bool precedes_bracket(const struct shell_reader *r, size_t length)
 
 static err refuse_keyword(struct shell_reader *r)
 {
-	static const char *const others[] = { "class", "enum", "using", "trap", "data", "begin", "process", "end", "dynamicparam", "filter", "workflow", "parallel", "configuration" };
+	static const char *const others[] = { "class", "enum", "using", "trap", "data", "begin", "process", "end",
+		"dynamicparam", "filter", "workflow", "parallel", "configuration" };
 	struct shell_reader ahead = *r;
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
 		if (shell_keyword(&ahead, others[i]))
-			return shell_wrong(r, r->at, "use functions, ForEach-Object { } and try { } catch { }", "%s is not part of this shell", others[i]);
+			return shell_wrong(r, r->at, "use functions, ForEach-Object { } and try { } catch { }",
+				"%s is not part of this shell", others[i]);
 	return OK;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What stands in brackets: ( ), @( ), $( ), @{ }, { }. Inside of each, commas and commands have their plain meaning again. */
+/* What stands in brackets: ( ), @( ), $( ), @{ }, { }. Inside of each, commas and commands have their plain meaning
+ * again. */
 #include "wire/shell/shell_priv.h"
 
 static err enter(struct shell_reader *r, bool *no_comma)
@@ -21,7 +22,8 @@ static err read_inner(struct shell_reader *r, char close, enum shell_kind kind, 
 		return shell_read_statements(r, close, out);
 	shell_lines(r);
 	if (shell_peek(r) == close)
-		return shell_wrong(r, r->at, "write a value there, or @( ) for an empty list", "there is nothing between the brackets");
+		return shell_wrong(r, r->at, "write a value there, or @( ) for an empty list",
+			"there is nothing between the brackets");
 	TRY(r->filter ? shell_read_expression(r, out) : shell_read_statement(r, out));
 	shell_lines(r);
 	return OK;
@@ -80,10 +82,12 @@ static err read_key(struct shell_reader *r, struct shell_node **out)
 	size_t at = r->at, n = 0;
 	if (shell_quote(shell_rest(r), &kind) != 0 || c == '$' || c == '(')
 		return shell_read_primary(r, out);
-	while (at + n < r->text.n && (shell_is_name(r->text.p[at + n]) || memchr("-.:/*", r->text.p[at + n], 5) != NULL))
+	while (at + n < r->text.n &&
+		(shell_is_name(r->text.p[at + n]) || memchr("-.:/*", r->text.p[at + n], 5) != NULL))
 		n++;
 	if (n == 0)
-		return shell_wrong(r, at, "write @{ Name = value; Name = value }", "a name is missing in @{ }, before \"%.*s\"", STR_FMT(shell_excerpt(r)));
+		return shell_wrong(r, at, "write @{ Name = value; Name = value }",
+			"a name is missing in @{ }, before \"%.*s\"", STR_FMT(shell_excerpt(r)));
 	r->at += n;
 	TRY(shell_node_new(r, SHELL_TEXT, at, out));
 	(*out)->text = str_cut(r->text, at, at + n);
@@ -119,7 +123,8 @@ err shell_read_hash(struct shell_reader *r, struct shell_node **out)
 		shell_blanks(r);
 		char c = shell_peek(r);
 		if (c != ';' && c != '}' && c != '\n' && c != '\r' && r->at < r->text.n)
-			return shell_wrong(r, r->at, "separate them by ; or a new line", "\"%.*s\" does not belong to a value of @{ }", STR_FMT(shell_excerpt(r)));
+			return shell_wrong(r, r->at, "separate them by ; or a new line",
+				"\"%.*s\" does not belong to a value of @{ }", STR_FMT(shell_excerpt(r)));
 	}
 	leave(r, no_comma);
 	TRY(shell_want(r, '}', "@{"));

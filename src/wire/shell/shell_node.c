@@ -97,14 +97,16 @@ err shell_want(struct shell_reader *r, char c, const char *after)
 		return OK;
 	if (r->at >= r->text.n)
 		return shell_wrong(r, r->at, "write the rest", "a %c is missing after %s: the text ends", c, after);
-	return shell_wrong(r, r->at, "write it, or quote the text before it", "a %c is missing after %s, before \"%.*s\"", c, after, STR_FMT(shell_excerpt(r)));
+	return shell_wrong(r, r->at, "write it, or quote the text before it",
+		"a %c is missing after %s, before \"%.*s\"", c, after, STR_FMT(shell_excerpt(r)));
 }
 
 err shell_enter(struct shell_reader *r)
 {
 	if (++r->depth <= SHELL_DEPTH_MAX)
 		return OK;
-	return refuse(r, ERR(CEILING), r->at, "take parts out into variables or functions", "this is nested more than 100 deep");
+	return refuse(r, ERR(CEILING), r->at, "take parts out into variables or functions",
+		"this is nested more than 100 deep");
 }
 
 void shell_leave(struct shell_reader *r)
@@ -193,7 +195,8 @@ static err finish(struct shell_reader *r)
 {
 	shell_lines(r);
 	if (r->at < r->text.n)
-		return shell_wrong(r, r->at, "separate statements by a new line or a ;", "\"%.*s\" does not belong here", STR_FMT(shell_excerpt(r)));
+		return shell_wrong(r, r->at, "separate statements by a new line or a ;",
+			"\"%.*s\" does not belong here", STR_FMT(shell_excerpt(r)));
 	return r->open_end ? shell_ended(r, r->at, "a comment or a continued line") : OK;
 }
 

@@ -5,24 +5,40 @@
 
 #include "wire/shell/shell_priv.h"
 
+static const struct {
+	const char *name;
+	enum shell_op op;
+	bool has_case; /* there are c- and i- forms */
+} ops[] = {
+	{ "eq", SHELL_OP_EQ, true },
+	{ "ne", SHELL_OP_NE, true },
+	{ "gt", SHELL_OP_GT, true },
+	{ "ge", SHELL_OP_GE, true },
+	{ "lt", SHELL_OP_LT, true },
+	{ "le", SHELL_OP_LE, true },
+	{ "like", SHELL_OP_LIKE, true },
+	{ "notlike", SHELL_OP_NOTLIKE, true },
+	{ "match", SHELL_OP_MATCH, true },
+	{ "notmatch", SHELL_OP_NOTMATCH, true },
+	{ "contains", SHELL_OP_CONTAINS, true },
+	{ "notcontains", SHELL_OP_NOTCONTAINS, true },
+	{ "in", SHELL_OP_IN, true },
+	{ "notin", SHELL_OP_NOTIN, true },
+	{ "replace", SHELL_OP_REPLACE, true },
+	{ "split", SHELL_OP_SPLIT, true },
+	{ "join", SHELL_OP_JOIN, false },
+	{ "is", SHELL_OP_IS, false },
+	{ "isnot", SHELL_OP_ISNOT, false },
+	{ "as", SHELL_OP_AS, false },
+	{ "and", SHELL_OP_AND, false },
+	{ "or", SHELL_OP_OR, false },
+	{ "xor", SHELL_OP_XOR, false },
+	{ "not", SHELL_OP_NOT, false },
+	{ "f", SHELL_OP_FORMAT, false },
+};
+
 enum shell_op shell_op_find(str name, bool *strict)
 {
-	static const struct {
-		const char *name;
-		enum shell_op op;
-		bool has_case; /* there are c- and i- forms */
-	} ops[] = {
-		{ "eq", SHELL_OP_EQ, true }, { "ne", SHELL_OP_NE, true }, { "gt", SHELL_OP_GT, true },
-		{ "ge", SHELL_OP_GE, true }, { "lt", SHELL_OP_LT, true }, { "le", SHELL_OP_LE, true },
-		{ "like", SHELL_OP_LIKE, true }, { "notlike", SHELL_OP_NOTLIKE, true },
-		{ "match", SHELL_OP_MATCH, true }, { "notmatch", SHELL_OP_NOTMATCH, true },
-		{ "contains", SHELL_OP_CONTAINS, true }, { "notcontains", SHELL_OP_NOTCONTAINS, true },
-		{ "in", SHELL_OP_IN, true }, { "notin", SHELL_OP_NOTIN, true },
-		{ "replace", SHELL_OP_REPLACE, true }, { "split", SHELL_OP_SPLIT, true },
-		{ "join", SHELL_OP_JOIN, false }, { "is", SHELL_OP_IS, false }, { "isnot", SHELL_OP_ISNOT, false },
-		{ "as", SHELL_OP_AS, false }, { "and", SHELL_OP_AND, false }, { "or", SHELL_OP_OR, false },
-		{ "xor", SHELL_OP_XOR, false }, { "not", SHELL_OP_NOT, false }, { "f", SHELL_OP_FORMAT, false },
-	};
 	str rest = str_cut(name, 1, name.n);
 	char first = name.n != 0 ? char_lower(name.p[0]) : '\0';
 	*strict = false;

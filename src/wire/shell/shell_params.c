@@ -91,7 +91,8 @@ static err read_declaration(struct shell_reader *r, struct shell_node *params)
 	for (; shell_peek(r) == '['; shell_lines(r))
 		TRY(read_type_or_attribute(r, before));
 	if (!shell_is_variable(r, r->at))
-		return shell_wrong(r, r->at, "write param($Name, [string]$Other = \"x\")", "the $name of a parameter is missing");
+		return shell_wrong(
+			r, r->at, "write param($Name, [string]$Other = \"x\")", "the $name of a parameter is missing");
 	TRY(shell_read_variable(r, &variable));
 	declaration->text = variable->text;
 	TRY(read_default(r, declaration));

@@ -13,7 +13,8 @@ err shell_read_type_name(struct shell_reader *r, str *out)
 		if (open == 0)
 			break;
 		if (!shell_is_name(c) && memchr("[].,` +", c, 7) == NULL)
-			return shell_wrong(r, r->at, "write [type]", "\"%.*s\" does not belong into the name of a type", STR_FMT(shell_excerpt(r)));
+			return shell_wrong(r, r->at, "write [type]", "\"%.*s\" does not belong into the name of a type",
+				STR_FMT(shell_excerpt(r)));
 	}
 	*out = str_trim(str_cut(r->text, from, r->at));
 	if (r->at < r->text.n && out->n == 0)
@@ -27,8 +28,10 @@ static size_t number_length(str s)
 	size_t n = 0;
 	for (; n < s.n; n++) {
 		char c = s.p[n], next = n + 1 < s.n ? s.p[n + 1] : '\0';
-		bool sign = (c == '-' || c == '+') && n != 0 && char_lower(s.p[n - 1]) == 'e' && next >= '0' && next <= '9' && !str_begins_case(s, STR("0x"));
-		if (!(c == '.' && next >= '0' && next <= '9') && !(shell_is_name(c) && (unsigned char)c < 0x80) && !sign)
+		bool sign = (c == '-' || c == '+') && n != 0 && char_lower(s.p[n - 1]) == 'e' && next >= '0' &&
+			    next <= '9' && !str_begins_case(s, STR("0x"));
+		if (!(c == '.' && next >= '0' && next <= '9') && !(shell_is_name(c) && (unsigned char)c < 0x80) &&
+			!sign)
 			break;
 	}
 	return n;
@@ -40,7 +43,8 @@ static err read_number(struct shell_reader *r, struct shell_node **out)
 	str s = str_cut(shell_rest(r), 0, number_length(shell_rest(r)));
 	TRY(shell_node_new(r, SHELL_NUMBER, r->at, &n));
 	if (!shell_number(s, &n->is_real, &n->integer, &n->real))
-		return shell_wrong(r, r->at, "quote it if it is a text", "\"%.*s\" is no number", STR_FMT(shell_excerpt(r)));
+		return shell_wrong(
+			r, r->at, "quote it if it is a text", "\"%.*s\" is no number", STR_FMT(shell_excerpt(r)));
 	n->text = s;
 	r->at += s.n;
 	n->end = (uint32_t)r->at;
@@ -76,7 +80,8 @@ static err read_at(struct shell_reader *r, struct shell_node **out)
 		(*out)->at = (uint32_t)at;
 		return OK;
 	}
-	return shell_wrong(r, r->at, "write @( ) for a list, @{ } for names with values", "nothing that belongs to the @ follows it");
+	return shell_wrong(r, r->at, "write @( ) for a list, @{ } for names with values",
+		"nothing that belongs to the @ follows it");
 }
 
 static err read_value(struct shell_reader *r, struct shell_node **out)
@@ -103,8 +108,10 @@ static err read_value(struct shell_reader *r, struct shell_node **out)
 	if (at >= r->text.n)
 		return shell_wrong(r, at, "write the rest", "a value is missing: the text ends");
 	if (shell_is_name_start(c))
-		return shell_wrong(r, at, "quote a text; put a command in ( )", "\"%.*s\" is no value", STR_FMT(shell_excerpt(r)));
-	return shell_wrong(r, at, "write a value there", "a value is missing before \"%.*s\"", STR_FMT(shell_excerpt(r)));
+		return shell_wrong(
+			r, at, "quote a text; put a command in ( )", "\"%.*s\" is no value", STR_FMT(shell_excerpt(r)));
+	return shell_wrong(
+		r, at, "write a value there", "a value is missing before \"%.*s\"", STR_FMT(shell_excerpt(r)));
 }
 
 err shell_read_primary(struct shell_reader *r, struct shell_node **out)

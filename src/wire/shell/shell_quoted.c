@@ -83,7 +83,8 @@ static err escape(struct shell_reader *r, struct parts *p)
 
 static bool is_scope(str s)
 {
-	static const char *const scopes[] = { "global", "script", "local", "private", "env", "variable", "function", "using" };
+	static const char *const scopes[] = { "global", "script", "local", "private", "env", "variable", "function",
+		"using" };
 	for (size_t i = 0; i < sizeof scopes / sizeof *scopes; i++)
 		if (str_eq_case(s, str_of(scopes[i])))
 			return true;
@@ -93,7 +94,8 @@ static bool is_scope(str s)
 bool shell_is_variable(const struct shell_reader *r, size_t at)
 {
 	char next = at + 1 < r->text.n ? r->text.p[at + 1] : '\0';
-	return at < r->text.n && r->text.p[at] == '$' && (shell_is_name(next) || next == '{' || next == '(' || next == '?');
+	return at < r->text.n && r->text.p[at] == '$' &&
+	       (shell_is_name(next) || next == '{' || next == '(' || next == '?');
 }
 
 /* A typographic quote or dash is beyond ASCII, but no letter. */
@@ -222,7 +224,8 @@ err shell_read_here(struct shell_reader *r, struct shell_node **out)
 	while (shell_peek(r) == ' ' || shell_peek(r) == '\t' || shell_peek(r) == '\r')
 		r->at++;
 	if (!shell_take(r, '\n'))
-		return shell_wrong(r, r->at, "begin the text on the next line", "nothing may stand after the beginning of a here-string");
+		return shell_wrong(r, r->at, "begin the text on the next line",
+			"nothing may stand after the beginning of a here-string");
 	TRY(parts_begin(r, &p, at));
 	for (bool begins = true; r->at < r->text.n;) {
 		size_t n = begins ? here_end(r, kind) : 0;

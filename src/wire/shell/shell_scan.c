@@ -153,7 +153,8 @@ bool shell_keyword(struct shell_reader *r, const char *word)
 {
 	str found = shell_peek_word(r);
 	char after = shell_peek_at(r, found.n);
-	if (!str_eq_case(found, str_of(word)) || after == '-' || after == '.' || after == '\\' || after == '/' || after == ':')
+	if (!str_eq_case(found, str_of(word)) || after == '-' || after == '.' || after == '\\' || after == '/' ||
+		after == ':')
 		return false;
 	r->at += found.n;
 	return true;

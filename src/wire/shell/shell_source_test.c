@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The commands that administrators copy from their documents, verbatim; cut at every length; with every allocation failing. */
+/* The commands that administrators copy from their documents, verbatim; cut at every length; with every allocation
+ * failing. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -19,26 +20,32 @@ static const char *const sources[] = {
 	"Set-CsManagementServer",
 	"Set-CsEdgeServer",
 	"New-CsAdminRole -Identity CsUserModifier -Template CsViewOnlyAdministrator",
-	"New-CsAdminRole -Identity CsUserModifier -Template CsViewOnlyAdministrator \xe2\x80\x93" "Cmdlets @{add=\"set-CsUser\"}",
-	"Get-CsAdminRole CSUserModifier | Select-Object \xe2\x80\x93" "ExpandProperty cmdlets | fl",
+	"New-CsAdminRole -Identity CsUserModifier -Template CsViewOnlyAdministrator \xe2\x80\x93"
+	"Cmdlets @{add=\"set-CsUser\"}",
+	"Get-CsAdminRole CSUserModifier | Select-Object \xe2\x80\x93"
+	"ExpandProperty cmdlets | fl",
 	"Set-CsAdminRole -Identity CsUserModifier -Cmdlets @{add=\"Set-CsUser\"}",
-	"Set-CsAdminRole -Identity CsUserModifier -Cmdlets @{remove=\"Get-CSVoiceRoutingPolicy\",\"Get-CSVoiceTestConfiguration\"}",
+	"Set-CsAdminRole -Identity CsUserModifier -Cmdlets "
+	"@{remove=\"Get-CSVoiceRoutingPolicy\",\"Get-CSVoiceTestConfiguration\"}",
 	"Get-CsMeetingConfiguration",
 	"Set-CsMeetingConfiguration -PstnCallersBypassLobby $false",
 	"Set-CsMeetingConfiguration -AssignedConferenceTypeByDefault $false -EnableAssignedConferenceType $true",
-	".\\New-CsClonedPolicy.ps1 -SourcePolicyName global -TargetPolicyName \"DefaultConferencing\" -PolicyType ConferencingPolicy",
+	".\\New-CsClonedPolicy.ps1 -SourcePolicyName global -TargetPolicyName \"DefaultConferencing\" -PolicyType "
+	"ConferencingPolicy",
 	"Get-CsConferencingConfiguration | Set-CsConferencingConfiguration -ClientMediaPortRangeEnabled $True",
 	"$cert = New-CsWebTrustedCACertificate -Thumbprint \"7a06d92\" -CAStore TrustedRootCA",
 	"Set-CsWebServiceConfiguration -TrustedCACerts @{Add=$cert}",
 	"Get-CsWebServiceConfiguration | Select-Object -ExpandProperty TrustedCACerts",
 	"Get-CsServerApplication",
-	"New-CsServerApplication -Identity \"EdgeServe:cheshirecat.absoluteuc.corp/Simple\" -Uri \"http://www.example.test/Simple\" -ScriptName \"C:\\Simple\\Simple.am\"-Enabled $true -Critical $false",
+	"New-CsServerApplication -Identity \"EdgeServe:cheshirecat.absoluteuc.corp/Simple\" -Uri "
+	"\"http://www.example.test/Simple\" -ScriptName \"C:\\Simple\\Simple.am\"-Enabled $true -Critical $false",
 	"Stop-CsWindowsService | Start-CsWindowsService",
 	"Set-CsFileTransferFilterConfiguration -Identity Global -Extensions @{Add=\".jpg\"}",
 	"Set-CsClientPolicy -Identity Global -DisableRTFIm $true",
 	"Get-CsFileTransferFilterConfiguration -Identity global | Select-Object -ExpandProperty Extensions",
 	"New-CsImFilterconfiguration -Identity EdgePoolIdentity -BlockFileExtension $True -Action Block -Enabled $True",
-	"New-CsFileTransferFilterConfiguration -Identity EdgePoolIdentity -BlockFileExtension $True -Action Block -Enabled $True",
+	"New-CsFileTransferFilterConfiguration -Identity EdgePoolIdentity -BlockFileExtension $True -Action Block "
+	"-Enabled $True",
 	"Enable-CsComputer",
 	"Get-Help",
 	"Get-CsWindowsService",
@@ -48,11 +55,13 @@ static const char *const sources[] = {
 static const char everything[] =
 	"[CmdletBinding()]\nparam([Parameter(Mandatory=$true)][ValidateSet('a')][string]$A = \"x\")\n"
 	"function F($x) { if ($x -gt 1) { return 2 } elseif ($y) { } else { throw 'a' } }\n"
-	"foreach ($u in 1..5) { $u++ }; for ($i = 0; ; --$i) { break }\nwhile ($true) { continue }\ndo { x } until (1)\n"
+	"foreach ($u in 1..5) { $u++ }; for ($i = 0; ; --$i) { break }\nwhile ($true) { continue }\ndo { x } until "
+	"(1)\n"
 	"switch -regex ($a) { '^x' { 1 } {$_} { } default { } }\ntry { A } catch { B } finally { C }\n"
 	"$h = @{ A = 1; \"b\" = 'it''s'; $c = 2 }; $h.A[-1].\"b c\" += $h.M(1, $x) * 1.5KB\n"
 	"& $c @args -P:$true -Q \"a`\"b $($x.Y | Z) ${n} $u.v\" a$b/c 'x',\"y\" {$_.Z -like '*'} # end\n"
-	"<# c #> [int]$z = [math]::Round(1, 2) -f 1, 2 -join ',' -is [string]\n@\"\nhere $x\n\"@ | % { , $_ }; @'\nh\n'@; exit\n";
+	"<# c #> [int]$z = [math]::Round(1, 2) -f 1, 2 -join ',' -is [string]\n@\"\nhere $x\n\"@ | % { , $_ }; "
+	"@'\nh\n'@; exit\n";
 
 static const str source = { everything, sizeof everything - 1 };
 
@@ -102,10 +111,12 @@ static void cut_at_every_length(void **state)
 		cut_at(str_of(sources[i]));
 }
 
-/* An interactive shell asks for more lines as long as the answer is INCOMPLETE: never MALFORMED at the end of a line. */
+/* An interactive shell asks for more lines as long as the answer is INCOMPLETE: never MALFORMED at the end of a line.
+ */
 static void lines_are_asked_for(void **state)
 {
-	str text = STR("if ($a) {\n  foreach ($u in Get-X |\n    Where-Object {\n $_.A -eq\n 1 }) {\n @{ a = 1\n b =\n 2 }\n \"x\ny\" } }");
+	str text = STR("if ($a) {\n  foreach ($u in Get-X |\n    Where-Object {\n $_.A -eq\n 1 }) {\n @{ a = 1\n b =\n "
+		       "2 }\n \"x\ny\" } }");
 	for (size_t n = 1; n < text.n; n++)
 		if (text.p[n - 1] == '\n' && !err_is(parse(str_cut(text, 0, n), 0), ERR_INCOMPLETE))
 			fail_msg("at %zu", n);

@@ -17,9 +17,11 @@ err shell_read_statement(struct shell_reader *r, struct shell_node **out)
 static err check_after(struct shell_reader *r)
 {
 	char c = shell_peek(r);
-	if (r->at >= r->text.n || c == '\n' || c == ';' || c == '}' || c == ')' || (c == '\r' && shell_peek_at(r, 1) == '\n'))
+	if (r->at >= r->text.n || c == '\n' || c == ';' || c == '}' || c == ')' ||
+		(c == '\r' && shell_peek_at(r, 1) == '\n'))
 		return OK;
-	return shell_wrong(r, r->at, "separate statements by a new line or a ;, quote texts", "\"%.*s\" does not belong here", STR_FMT(shell_excerpt(r)));
+	return shell_wrong(r, r->at, "separate statements by a new line or a ;, quote texts",
+		"\"%.*s\" does not belong here", STR_FMT(shell_excerpt(r)));
 }
 
 err shell_read_statements(struct shell_reader *r, char close, struct shell_node **out)
