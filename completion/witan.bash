@@ -23,15 +23,16 @@ _witan() {
 	COMPREPLY=()
 	case $before in
 	--dir) mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
-	--topology | -PasswordFile | --password-file | --ca) mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
-	-Type) words=Default ;;
-	-As) words="table list json" ;;
-	-Enabled) words="true false" ;;
+	--topology | -PasswordFile | -FileName | --password-file | --ca) mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
+	-As) words="table list json csv" ;;
 	--format) words="table json" ;;
 	--key) words="rsa-2048 rsa-3072 rsa-4096 ec-p256 ec-p384" ;;
 	*)
-		if [ -z "$command" ]; then
-			words="--dir --help --version $(_witan_commands "$witan")"
+		if [[ $command == *-Cs* || $command == Get-Help || $command == Get-Command ]]; then
+			# as in the program's own shell; a dollar sign would be bash's
+			words=$("$witan" complete "${COMP_WORDS[*]:i:COMP_CWORD-i+1}" 2>/dev/null | sed 's/^\$//')
+		elif [ -z "$command" ]; then
+			words="--dir --server --user --ca -c --help --version $(_witan_commands "$witan") $("$witan" complete "$current" 2>/dev/null)"
 		elif [ "$command" = help ] || [ "${command,,}" = get-help ]; then
 			words=$(_witan_commands "$witan")
 		elif [ "$command" = plan ] && [ "$before" = plan ]; then

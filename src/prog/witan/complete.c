@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "prog/witan/complete.h"
+#include "prog/witan/witan_priv.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -213,4 +214,26 @@ void complete(struct console *c, str line, size_t at, struct completion *out)
 		offer_for(out, c, line, command, word);
 	sort(out->words);
 	out->shared = shared_of(out->words);
+}
+
+/* For other shells: what may stand at the end of a line, one a line. */
+int complete_main(int argc, char **argv, const struct console_where *where)
+{
+	struct console c;
+	struct completion found;
+	struct diag d = { 0 };
+	size_t i;
+	json_t *one;
+	if (argc != 2 || strcmp(argv[1], "--help") == 0) {
+		(void)fputs("usage: witan complete LINE\n\nPrints what may stand at the end of a half-typed cmdlet, for the completion of other shells.\n", argc == 2 ? stdout : stderr);
+		return argc == 2 ? WITAN_DONE : WITAN_USAGE;
+	}
+	if (failed(console_open(&c, where, &d)))
+		return WITAN_REFUSED;
+	complete(&c, str_of(argv[1]), strlen(argv[1]), &found);
+	json_array_foreach(found.words, i, one)
+		(void)puts(json_string_value(one));
+	json_decref(found.words);
+	console_close(&c);
+	return WITAN_DONE;
 }

@@ -211,6 +211,8 @@ json_t *console_ask(struct console *c, const char *cmdlet)
 {
 	struct diag d = { 0 };
 	json_t *answer = NULL, *none = json_object(), *objects = NULL;
+	if (c->link == NULL && c->where.url == NULL && c->where.who.user == NULL && owns(c->where.dir))
+		(void)failed(reach_server(c, &d));
 	if (c->link != NULL && json_array_size(c->files) == 0 && !failed(link_send(c->link, cmdlet, none, NULL, &d)) && !failed(link_receive(c->link, &answer, &d)) &&
 	    !failed(control_result(answer, &d)))
 		objects = json_incref(json_object_get(answer, "objects"));

@@ -25,6 +25,7 @@ struct console_where;
 int cmdlet_main(int argc, char **argv, const struct console_where *where);
 int shell_main(int argc, char **argv, const struct console_where *where);
 int run_main(int argc, char **argv, const struct console_where *where);
+int complete_main(int argc, char **argv, const struct console_where *where);
 /* witan -c TEXT */
 int run_text_main(const char *text, const struct console_where *where);
 
