@@ -128,7 +128,11 @@ err sign_in(struct link *l, const struct sign_in *s, struct diag *d)
 	json_decref(answer);
 	json_decref(parameters);
 	TRY(e);
-	return session_keep(l, d);
+	/* the session is good without that, too: only the next command asks again */
+	if (failed(session_keep(l, d)))
+		(void)fprintf(stderr, "note: the session ends with this command: %s\n", d->what);
+	*d = (struct diag){ 0 };
+	return OK;
 }
 
 err sign_out(struct link *l, struct diag *d)

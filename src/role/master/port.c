@@ -65,13 +65,13 @@ void ports_close_one(struct ports *p, unsigned port)
 	}
 }
 
-/* The socket belongs to the owner of the directory: he and root are the administrators. */
+/* Everybody on the machine may knock: vault lets root and the owner of the directory in, and everybody else sign in. */
 static err open_control(int *out, struct diag *d)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX, .sun_path = CONTROL };
 	struct stat owner;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	mode_t old = umask(0117);
+	mode_t old = umask(0111);
 	(void)unlink(CONTROL);
 	bool is_fine = fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof a) == 0;
 	(void)umask(old);

@@ -10,12 +10,14 @@
 
 enum {
 	ADMINS_MAX = 64,
+	GUESTS_MAX = 24, /* of them who are neither root nor the owner: they cannot keep those out */
 	LINE_MAX_BYTES = 1024 * 1024,
 	LINE_MAX_ROOT = 64 * 1024 * 1024, /* a whole deployment to import */
 	READ_BYTES = 64 * 1024,
 	OUT_MAX = 300 * 1024 * 1024, /* the largest answer, and some more */
 	OUT_HIGH = 1024 * 1024,      /* more waits: no further command is read, no trace added */
 	IDLE_MS = 300 * 1000,
+	GUEST_IDLE_MS = 60 * 1000,
 };
 
 struct admin {
@@ -40,6 +42,7 @@ static void on_closed(void *arg)
 {
 	struct admin *a = arg;
 	a->vault->n_admins--;
+	a->vault->n_guests -= a->author.rights.is_root ? 0 : 1;
 	(void)close(a->fd);
 	buf_fini(&a->in);
 	buf_fini(&a->out);
@@ -69,7 +72,7 @@ static void stay_awake(struct admin *a)
 	struct timers *t = loop_timers(a->vault->skel->loop);
 	if (a->trace != 0)
 		timer_clear(t, &a->idle);
-	else if (failed(timer_set(t, &a->idle, IDLE_MS, on_idle, a)))
+	else if (failed(timer_set(t, &a->idle, a->author.rights.is_root ? IDLE_MS : GUEST_IDLE_MS, on_idle, a)))
 		admin_close(a);
 }
 
@@ -265,7 +268,8 @@ static void welcome(struct vault *v, int fd)
 		turn_away(v, fd, &who, "unknown peer");
 		return;
 	}
-	struct admin *a = v->n_admins < ADMINS_MAX ? calloc(1, sizeof *a) : NULL;
+	bool fits = v->n_admins < ADMINS_MAX && (author.rights.is_root || v->n_guests < GUESTS_MAX);
+	struct admin *a = fits ? calloc(1, sizeof *a) : NULL;
 	if (a == NULL) {
 		turn_away(v, fd, &who, "too many administrators");
 		return;
@@ -279,6 +283,7 @@ static void welcome(struct vault *v, int fd)
 		return;
 	}
 	v->n_admins++;
+	v->n_guests += author.rights.is_root ? 0 : 1;
 	list_add(&v->admins, &a->node);
 	watch_set(&a->watch, WATCH_READ);
 	stay_awake(a);

@@ -91,7 +91,7 @@ struct vault {
 	int listener;
 	struct watch listener_watch;
 	bool listener_is_open;
-	unsigned n_admins;
+	unsigned n_admins, n_guests; /* guests: who must sign in */
 	uint32_t last_trace;
 	uint64_t audit_number; /* of the newest line of the audit, and its hash */
 	uint8_t audit_hash[AUDIT_HASH];
