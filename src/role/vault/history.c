@@ -98,10 +98,9 @@ static err undo_object(struct call *call, const struct schema_kind *k, str ident
 	return e;
 }
 
-static err undo_one(struct call *call, const json_t *one, const json_t *sealed)
+static err undo_one(struct call *call, const json_t *one, const json_t *before, const json_t *sealed)
 {
 	const char *kind = json_string_value(json_object_get(one, "kind")), *identity = json_string_value(json_object_get(one, "identity"));
-	const json_t *before = json_object_get(one, "before");
 	const struct schema_kind *k = schema_find(str_of(kind));
 	if (k == NULL || identity == NULL) {
 		command_warn(call, "%s %s is of another version and stays as it is", kind != NULL ? kind : "?", identity != NULL ? identity : "?");
@@ -118,27 +117,38 @@ static err undo(struct call *call, const json_t *changes)
 	json_t *change;
 	json_array_foreach(changes, i, change) {
 		const json_t *diff = json_array_get(change, 0);
-		for (size_t k = json_array_size(diff); k-- != 0;)
-			TRY(undo_one(call, json_array_get(diff, k), json_array_get(change, 1)));
+		for (size_t k = json_array_size(diff); k-- != 0;) {
+			const json_t *one = json_array_get(diff, k), *sealed = json_array_get(change, 1);
+			json_t *before = change_unseal(json_object_get(one, "before"), sealed, k);
+			err e = undo_one(call, one, before, sealed);
+			json_decref(before);
+			TRY(e);
+		}
 	}
 	return OK;
 }
 
-static void oldest(void *arg, const struct store_change *c)
+struct span {
+	uint64_t first, n;
+};
+
+static void measure(void *arg, const struct store_change *c)
 {
-	*(uint64_t *)arg = c->version;
+	struct span *s = arg;
+	s->first = c->version;
+	s->n++;
 }
 
-/* Whether every change after the version is still known. */
+/* Whether every change after the version is still known. As many as are kept: older ones may have gone. */
 static err check_known(struct call *call, uint64_t version)
 {
-	uint64_t first = 0;
-	TRY(store_history_each(call->vault->store, 0, INT64_MAX, oldest, &first));
+	struct span s = { 0 };
+	TRY(store_history_each(call->vault->store, 0, INT64_MAX, measure, &s));
 	if (version > store_version(call->vault->store))
 		return diag_fail(&call->diag, ERR(ABSENT), "Version", "Get-CsConfigurationHistory lists them", "there is no such version yet");
-	if (first > 1 && version + 1 < first && call->vault->history_trimmed)
+	if (version + 1 < s.first && s.n >= VAULT_HISTORY_MOST)
 		return diag_fail(&call->diag, ERR(ABSENT), "Version", "go back to a later one, or import a file of that time", "changes before version %llu are no longer known",
-			(unsigned long long)first);
+			(unsigned long long)s.first);
 	return OK;
 }
 

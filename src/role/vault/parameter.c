@@ -183,7 +183,10 @@ void command_describe(const struct call *call, char *out, size_t size)
 		const json_t *v = command_value(call, p.name);
 		if (v == NULL || strcmp(p.name, "Document") == 0)
 			continue;
-		describe_value(&p, v, text, sizeof text);
+		if (strcmp(p.name, "Instance") == 0) /* may bring secrets along; what it changes stands in the difference */
+			(void)snprintf(text, sizeof text, "(an object)");
+		else
+			describe_value(&p, v, text, sizeof text);
 		n += (size_t)snprintf(out + n, size - n, " -%s %s", p.name, text);
 	}
 }

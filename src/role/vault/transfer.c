@@ -109,12 +109,18 @@ static json_t *unseal(struct lock *l, const json_t *v)
 
 struct content {
 	json_t *objects, *users, *secrets, *credentials;
+	json_t *sealed; /* secrets of objects: {"Kind\nIdentity": {property: value}} */
 };
 
 static void add_object(void *arg, const struct store_object *o)
 {
 	struct content *c = arg;
-	json_t *body = json_loadb(o->body.p, o->body.n, 0, NULL);
+	json_t *body = json_loadb(o->body.p, o->body.n, 0, NULL), *secrets = change_take_secrets(schema_find(o->kind), body);
+	char name[SCHEMA_IDENTITY_MAX + 80];
+	(void)snprintf(name, sizeof name, "%.*s\n%.*s", STR_FMT(o->kind), STR_FMT(o->identity));
+	if (json_object_size(secrets) != 0)
+		(void)json_object_set(c->sealed, name, secrets);
+	json_decref(secrets);
 	(void)json_array_append_new(c->objects, json_pack("{s:o,s:o,s:o}", "kind", command_json(o->kind), "identity", command_json(o->identity), "body", body != NULL ? body : json_object()));
 }
 
@@ -146,7 +152,7 @@ static void add_credential(void *arg, str aor, str kind, str value)
 
 static err read_all(struct vault *v, struct content *c)
 {
-	*c = (struct content){ json_array(), json_array(), json_object(), json_array() };
+	*c = (struct content){ json_array(), json_array(), json_object(), json_array(), json_object() };
 	TRY(store_objects_each(v->store, STR(""), add_object, c));
 	TRY(store_users_each(v->store, add_user, c));
 	return store_credentials_each(v->store, add_credential, c);
@@ -155,7 +161,7 @@ static err read_all(struct vault *v, struct content *c)
 static json_t *document_of(struct vault *v, struct lock *l, const struct content *c)
 {
 	uint8_t mac[32];
-	json_t *secrets = json_pack("{s:O,s:O}", "users", c->secrets, "credentials", c->credentials);
+	json_t *secrets = json_pack("{s:O,s:O,s:O}", "users", c->secrets, "credentials", c->credentials, "objects", c->sealed);
 	json_t *d = json_pack("{s:s,s:i,s:s,s:o,s:I,s:o,s:i,s:O,s:O,s:o}", "format", "witan-deployment", "formatVersion", FORMAT, "witan", WITAN_VERSION, "created",
 		command_moment(vault_unix_ms() / 1000), "storeVersion", (json_int_t)store_version(v->store), "salt", base64(l->salt, SALT), "cost", COST, "objects", c->objects, "users",
 		c->users, "sealed", seal(l, secrets));
@@ -182,6 +188,7 @@ err command_config_export(struct call *call)
 	json_decref(c.users);
 	json_decref(c.secrets);
 	json_decref(c.credentials);
+	json_decref(c.sealed);
 	lock_close(&l);
 	return e;
 }
@@ -223,7 +230,7 @@ static err open_document(struct call *call, const json_t *d, struct lock *l, jso
 	return OK;
 }
 
-static err put_object(struct call *call, const json_t *o)
+static err put_object(struct call *call, const json_t *o, const json_t *secrets)
 {
 	const struct schema_kind *k = schema_find(str_of(json_string_value(json_object_get(o, "kind"))));
 	const char *identity = json_string_value(json_object_get(o, "identity"));
@@ -238,6 +245,9 @@ static err put_object(struct call *call, const json_t *o)
 		call->diag = before;
 	}
 	json_decref(checked);
+	char name[SCHEMA_IDENTITY_MAX + 80];
+	(void)snprintf(name, sizeof name, "%s\n%s", json_string_value(json_object_get(o, "kind")), identity);
+	(void)json_object_update(body, json_object_get(secrets, name));
 	return change_object(call, k, str_of(identity), NULL, body);
 }
 
@@ -301,7 +311,7 @@ static err put_all(struct call *call, const json_t *d, const json_t *secrets)
 	json_t *one;
 	TRY(clear(call));
 	json_array_foreach(json_object_get(d, "objects"), i, one)
-		TRY(put_object(call, one));
+		TRY(put_object(call, one, json_object_get(secrets, "objects")));
 	json_array_foreach(json_object_get(d, "users"), i, one) {
 		const char *aor = json_string_value(json_object_get(one, "aor"));
 		json_t *body = json_object_get(one, "body");

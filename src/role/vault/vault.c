@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The process: opening, the end of a turn, and coming back after a failure of the store. */
+#include "base/enc.h"
 #include "os/file.h"
 #include "role/vault/vault_priv.h"
 
@@ -13,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { STRANGERS = 65536, RETRY_MS = 1000, CA_MAX = 256 * 1024, HISTORY_MOST = 1000000 };
+enum { STRANGERS = 65536, RETRY_MS = 1000, CA_MAX = 256 * 1024 };
 
 uint64_t vault_unix_ms(void)
 {
@@ -159,6 +160,17 @@ static bool anybody_waits(const struct vault *v)
 	return false;
 }
 
+/* The newest line of the audit, once it is on the disk: its hash stands for all lines before it, so that the log shows what is missing at the end. */
+static void log_audit(struct vault *v)
+{
+	char hash[2 * AUDIT_HASH];
+	if (!v->audit_is_known || v->audit_logged == v->audit_number)
+		return;
+	v->audit_logged = v->audit_number;
+	enc_hex(v->audit_hash, AUDIT_HASH, hash);
+	LOG(&v->skel->log, AUDIT_LINE, LOG_INT("number", v->audit_number), LOG_STR("hash", ((str){ hash, sizeof hash })));
+}
+
 static void on_turn(void *arg)
 {
 	struct vault *v = arg;
@@ -169,6 +181,7 @@ static void on_turn(void *arg)
 		vault_forget_changes(v);
 	} else {
 		v->config = v->next;
+		log_audit(v);
 		vault_tell_changes(v);
 	}
 	vault_answer(v, e);
@@ -192,7 +205,7 @@ static void trim(struct vault *v)
 {
 	if (failed(store_begin(v->store)))
 		return;
-	err e = store_history_trim(v->store, HISTORY_MOST);
+	err e = store_history_trim(v->store, VAULT_HISTORY_MOST);
 	e = store_end(v->store, !failed(e));
 	if (!failed(e))
 		e = store_commit(v->store);

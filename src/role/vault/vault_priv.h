@@ -18,7 +18,7 @@
 #include <jansson.h>
 #include <sys/types.h>
 
-enum { VAULT_FRONTS_MAX = 256 };
+enum { VAULT_FRONTS_MAX = 256, VAULT_HISTORY_MOST = 1000000 };
 
 /* ---- wrong passwords: tally.c ---- */
 
@@ -96,7 +96,7 @@ struct vault {
 	uint64_t audit_number; /* of the newest line of the audit, and its hash */
 	uint8_t audit_hash[AUDIT_HASH];
 	bool audit_is_known;
-	bool history_trimmed; /* changes of long ago are no longer known */
+	uint64_t audit_logged; /* the newest line that the log knows */
 	uint64_t told; /* the version that the processes know */
 	uint8_t stopped[VAULT_FRONTS_MAX + 1]; /* processes that administrators have stopped; the last one is web */
 };
@@ -272,6 +272,10 @@ err change_object(struct call *call, const struct schema_kind *k, str identity, 
 /* Notes a difference that was stored otherwise. */
 err change_note(struct call *call, const char *kind, str identity, const json_t *before, const json_t *after);
 bool change_is_empty(const struct call *call);
+/* Puts stars in the place of a body's secrets, and answers them as an object (the caller's). k may be NULL. */
+json_t *change_take_secrets(const struct schema_kind *k, json_t *body);
+/* What stood before the change at this place of a command's history, with its secrets; the caller's. */
+json_t *change_unseal(const json_t *body, const json_t *sealed, size_t place);
 
 /* ---- effective.c: which instance holds ---- */
 
