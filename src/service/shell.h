@@ -101,7 +101,7 @@ void shell_interrupt(struct shell *sh);
 struct shell_local {
 	const char *name;
 	const char *aliases;    /* separated by blanks; "" if none */
-	const char *parameters; /* separated by blanks: "Name", "Name!" for a switch, "Name@0" for the first positional one */
+	const char *parameters; /* separated by blanks: "Name", "Name!" for a switch, "Name@0" for the first positional one ("@0+": all that is left) */
 	const char *help;       /* a sentence */
 	const char *example;
 };

@@ -186,12 +186,13 @@ err shell_bind_remote(struct shell *sh, struct shell_stage *st)
 	return OK;
 }
 
-/* ---- local cmdlets: "Name", "Name!" a switch, "Name@0" positional ---- */
+/* ---- local cmdlets: "Name", "Name!" a switch, "Name@0" positional, "Name@0+" all that is left ---- */
 
 struct row {
 	str name;
 	bool is_switch;
 	int position; /* -1: none */
+	bool is_rest; /* takes all values that nobody else takes */
 };
 
 static bool next_row(str *rest, struct row *out)
@@ -204,6 +205,7 @@ static bool next_row(str *rest, struct row *out)
 	out->name.n -= out->is_switch;
 	if (place.n != 0)
 		out->position = place.p[0] - '0';
+	out->is_rest = place.n == 2 && place.p[1] == '+';
 	return true;
 }
 
@@ -258,6 +260,24 @@ static err bind_local_named(struct shell *sh, struct shell_stage *st, const stru
 	return take_local(sh, st, row.name, v);
 }
 
+static err take_rest(struct shell *sh, struct shell_stage *st, const struct shell_local *local, json_t *v)
+{
+	str rest = str_of(local->parameters);
+	struct row row;
+	char key[64];
+	while (next_row(&rest, &row)) {
+		(void)str_to_z(row.name, key, sizeof key);
+		json_t *before = json_object_get(st->parameters, key);
+		if (!row.is_rest || before == NULL)
+			continue;
+		if (st->flag)
+			return shell_json(json_array_append(before, v));
+		st->flag = true; /* from the second value on it is a list of ours */
+		return shell_json(json_object_set_new(st->parameters, key, json_pack("[O,O]", before, v)));
+	}
+	return no_place(sh, st, v);
+}
+
 static err bind_local_positional(
 	struct shell *sh, struct shell_stage *st, const struct shell_local *local, int *at, json_t *v)
 {
@@ -269,7 +289,7 @@ static err bind_local_positional(
 		while (!found && next_row(&rest, &row))
 			found = row.position == *at;
 		if (!found)
-			return no_place(sh, st, v);
+			return take_rest(sh, st, local, v);
 		(void)str_to_z(row.name, key, sizeof key);
 		if (json_object_get(st->parameters, key) == NULL)
 			return take(sh, st, key, v);

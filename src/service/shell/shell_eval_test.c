@@ -143,8 +143,9 @@ static void mistakes(void **state)
 
 static void nothing_is_sent_before_all_names_are_known(void **state)
 {
-	static const char *const texts[] = { "Set-CsUser a; Get-CsUsr", "Set-CsUser a; if ($false) { Set-CsUser -Nam b }",
-		"Set-CsUser a; 1 | Sort-Object -Foo", "function F { Get-Nothing }; Set-CsUser a" };
+	static const char *const texts[] = { "Set-CsUser a; Get-CsUsr",
+		"Set-CsUser a; if ($false) { Set-CsUser -Nam b }", "Set-CsUser a; 1 | Sort-Object -Foo",
+		"function F { Get-Nothing }; Set-CsUser a" };
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		struct fake f;
 		struct diag d;

@@ -33,6 +33,8 @@ void shell_error_place(struct shell *sh)
 	sh->d.line = sh->d.column = 0;
 	if (top != NULL && sh->top != NULL)
 		shell_place(buf_str(&sh->top->text), top->at, &sh->d.line, &sh->d.column);
+	if (sh->d.line != 0)
+		(void)snprintf(sh->d.where, sizeof sh->d.where, "line %u, column %u", sh->d.line, sh->d.column);
 	if (sh->place == NULL || sh->place->source == NULL || sh->here == NULL)
 		return;
 	const char *name = sh->place->name != NULL ? sh->place->name : sh->place->source->name;

@@ -250,6 +250,7 @@ static void knowing(void **state)
 		"Format-List\n5\n1\n");
 	gives("Write-Host a; Write-Host b -NoNewline; echo c; Write-Warning d; Write-Verbose e; 1 | Write-Host",
 		"a\nbc\nwarning: d\nverbose: e\n1\n");
+	gives("echo a b c; Write-Host x y (1 + 1); Write-Output (1, 2).Count", "a\nb\nc\nx y 2\n2\n");
 	gives("Start-Sleep -Milliseconds 5", "");
 	refused("Get-Help Get-CsNothing", ERR_USAGE, 1, 1, "there is no cmdlet Get-CsNothing");
 	refused("Start-Sleep 100", ERR_USAGE, 1, 1, "60 seconds");
