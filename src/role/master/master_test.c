@@ -140,7 +140,7 @@ static void ports(void **state)
 		assert_true(p.fds[PORT_TLS][0] >= 0 && p.fds[PORT_TLS][2] >= 0 && p.fds[PORT_TLS][3] < 0 &&
 			    p.fds[PORT_TCP][0] < 0);
 		assert_int_equal(stat("run/control.sock", &s), 0);
-		assert_int_equal(s.st_mode & 0777, 0660);
+		assert_int_equal(s.st_mode & 0777, 0666);
 		ports_close(&p);
 		assert_int_not_equal(stat("run/control.sock", &s), 0);
 	}
