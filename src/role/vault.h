@@ -2,10 +2,13 @@
 /*
  * vault - the only writer of the store. It tells each front the whole state when the front's channel comes, then every
  * change once it is on the disk; counts wrong passwords for all fronts; presents the certificate's chain and the ticket
- * keys; and obeys administrators on the control socket (root, the vault's own user, and the owner of the deployment).
+ * keys; and obeys administrators: on the control socket (root, its own user and the owner of the deployment as they are, everybody
+ * else by a session), and through the web process, which carries the same lines and has no rights of its own.
  *
- * Control socket: a line of JSON {"command":"New-CsUser","parameters":{"SipAddress":"sip:ann@example.test",...}}, answered by
- * a line {"ok":true,"objects":[...]} or {"ok":false,"error":NAME,"what":...,"where":...,"remedy":...}, in order, any number.
+ * A line of JSON {"command":"New-CsUser","parameters":{"SipAddress":"sip:ann@example.test",...},"input":OBJECT,"session":TOKEN} - input is what
+ * was piped in, and both may be absent - is answered by a line {"ok":true,"objects":[...],"kind":...,"warnings":[...],"verbose":[...]} or
+ * {"ok":false,"error":NAME,"what":...,"where":...,"remedy":...,"warnings":[...]}, in order, any number. Nothing is answered before it is on the
+ * disk. "sign-in" (User, Password, Code) answers a Session; "session" tells whose it is, "sign-out" ends it.
  * A line {"command":"trace","parameters":{"User":...}} (or "Address") is answered by {"ok":true,"objects":[]} and then by a line
  * {"trace":{"request":...,"outgoing":...,"peer":...,"message":...}} for each message, until the administrator goes.
  */
