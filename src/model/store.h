@@ -97,6 +97,8 @@ err store_object_find(struct store *s, str kind, str identity, void (*fn)(void *
 /* All of a kind (empty: of every kind) in the order of their names. */
 err store_objects_each(struct store *s, str kind, void (*fn)(void *arg, const struct store_object *o), void *arg);
 
+err store_objects_count(struct store *s, str kind, uint64_t *n);
+
 /* ---- history ---- */
 
 struct store_change {

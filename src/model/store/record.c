@@ -69,6 +69,18 @@ err store_objects_each(struct store *s, str kind, void (*fn)(void *arg, const st
 	return each_object(s, st, fn, arg, &n);
 }
 
+err store_objects_count(struct store *s, str kind, uint64_t *n)
+{
+	*n = 0;
+	TRY(store_ready(s));
+	sqlite3_stmt *st = s->stmt[SQL_OBJECT_COUNT];
+	sql_bind_text(st, 1, kind);
+	int rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW)
+		*n = sql_column_u64(st, 0);
+	return sql_end(s, st, rc);
+}
+
 /* ---- history ---- */
 
 err store_history_add(struct store *s, const struct store_change *c)

@@ -74,19 +74,18 @@ static void gather_object(void *arg, const struct store_object *o)
 		(void)json_array_append_new(g->list, json_pack("[o,o]", command_json(o->identity), body));
 }
 
-static bool is_listed(const json_t *list, str identity)
+/* Among the first n. */
+static json_t *find_pair(const json_t *list, size_t n, str identity)
 {
-	size_t i;
-	json_t *one;
-	json_array_foreach(list, i, one)
-		if (str_eq_case(str_of(json_string_value(json_array_get(one, 0))), identity))
-			return true;
-	return false;
+	for (size_t i = 0; i < n; i++)
+		if (str_eq_case(str_of(json_string_value(json_array_get(json_array_get(list, i), 0))), identity))
+			return json_array_get(list, i);
+	return NULL;
 }
 
 static void add_implicit(json_t *list, str identity)
 {
-	if (!is_listed(list, identity))
+	if (find_pair(list, json_array_size(list), identity) == NULL)
 		(void)json_array_append_new(list, json_pack("[o,{}]", command_json(identity)));
 }
 
@@ -147,18 +146,13 @@ err object_each(struct call *call, const struct schema_kind *k, err (*fn)(void *
 	if (!failed(e)) {
 		add_implicits(call->vault, k, implicit.list);
 		/* an implicit instance that was changed stands where it would stand unchanged */
-		size_t at;
+		size_t at, n = json_array_size(implicit.list);
 		json_t *one;
 		json_array_foreach(stored.list, at, one) {
-			size_t k2;
-			json_t *other;
-			bool placed = false;
-			json_array_foreach(implicit.list, k2, other)
-				if (str_eq_case(str_of(json_string_value(json_array_get(other, 0))), str_of(json_string_value(json_array_get(one, 0))))) {
-					(void)json_array_set(other, 1, json_array_get(one, 1));
-					placed = true;
-				}
-			if (!placed)
+			json_t *other = find_pair(implicit.list, n, str_of(json_string_value(json_array_get(one, 0))));
+			if (other != NULL)
+				(void)json_array_set(other, 1, json_array_get(one, 1));
+			else
 				(void)json_array_append(implicit.list, one);
 		}
 		e = each_pair(call, k, implicit.list, fn, arg);
@@ -404,12 +398,6 @@ static bool anything_given(const struct call *call)
 	return false;
 }
 
-static err count_one(void *arg, const struct identity *i, json_t *body)
-{
-	++*(unsigned *)arg;
-	return OK;
-}
-
 static err check_parent(struct call *call, const struct identity *i)
 {
 	struct identity parent;
@@ -439,10 +427,10 @@ static err new_memory(struct call *call)
 
 static err new_stored(struct call *call, const struct identity *i, json_t *body)
 {
-	unsigned n = 0;
-	TRY(object_each(call, i->kind, count_one, &n));
+	uint64_t n = 0;
+	TRY(store_objects_count(call->vault->store, str_of(i->kind->name), &n));
 	if (n >= INSTANCES_MOST)
-		return diag_fail(&call->diag, ERR(CEILING), "Identity", "remove some first", "there are %u already", n);
+		return diag_fail(&call->diag, ERR(CEILING), "Identity", "remove some first", "there are %llu already", (unsigned long long)n);
 	json_t *empty = json_object();
 	err e = object_apply(call, i->kind, empty, body);
 	json_decref(empty);
