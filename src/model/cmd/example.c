@@ -40,16 +40,30 @@ static void add_memory(struct buf *out, const char *kind)
 	buf_add_char(out, ')');
 }
 
+/* Texts that must name something. */
+static json_t *known_sample(const char *name)
+{
+	static const struct {
+		const char *name, *text;
+	} rows[] = { { "Template", "CsUserAdministrator" }, { "Cmdlets", "Get-CsUser" } };
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (strcmp(rows[i].name, name) == 0)
+			return json_string(rows[i].text);
+	return NULL;
+}
+
 static bool add_sample(struct buf *out, const struct schema_prop *p)
 {
-	json_t *v = NULL;
+	json_t *v = known_sample(p->name);
 	if (p->type == SCHEMA_OBJECT || p->type == SCHEMA_OBJECTS) {
 		buf_printf(out, " -%s ", p->name);
 		add_memory(out, p->check);
 		return true;
 	}
 	const struct schema_kind *to = p->type == SCHEMA_REF ? schema_find(str_of(p->check)) : NULL;
-	if (to != NULL && to->base != SCHEMA_SERVICE)
+	if (v != NULL)
+		;
+	else if (to != NULL && to->base != SCHEMA_SERVICE)
 		v = json_string(to->example);
 	else if (p->type == SCHEMA_REF)
 		v = json_string(to != NULL ? "Registrar:uc01.example.test" : strcmp(p->check, "Site") == 0 ? "Main" : "uc01.example.test");
@@ -69,7 +83,12 @@ static bool is_plain(const struct schema_prop *p)
 	       !schema_has(p->flags, SCHEMA_READ_ONLY) && !schema_has(p->flags, SCHEMA_NEW_ONLY) && strncmp(p->check, "REF", 3) != 0;
 }
 
-/* What is mandatory, or for New of a policy and Set the first property that can be shown by itself. */
+static bool is_given(const struct cmd *c, const struct schema_prop *p)
+{
+	return !schema_has(p->flags, SCHEMA_READ_ONLY) && (c->id == CMD_NEW || !schema_has(p->flags, SCHEMA_NEW_ONLY));
+}
+
+/* What is mandatory, or for New of a policy and Set the first property that can be shown by itself, or for Set any. */
 static void add_properties(const struct cmd *c, struct buf *out)
 {
 	bool any = false;
@@ -79,13 +98,18 @@ static void add_properties(const struct cmd *c, struct buf *out)
 	for (size_t i = 0; !any && i < c->kind->n_props; i++)
 		if (is_plain(&c->kind->props[i]))
 			any = add_sample(out, &c->kind->props[i]);
+	for (size_t i = 0; c->id == CMD_SET && !any && i < c->kind->n_props; i++)
+		if (is_given(c, &c->kind->props[i]))
+			any = add_sample(out, &c->kind->props[i]);
 }
 
 static void add_identity(const struct cmd *c, struct buf *out)
 {
 	const struct schema_kind *k = c->kind;
 	buf_add(out, STR(" -Identity "));
-	if (k->base == SCHEMA_SERVICE) {
+	if (k->base == SCHEMA_SERVICE && k->example[0] != '\0') {
+		buf_add(out, str_of(k->example));
+	} else if (k->base == SCHEMA_SERVICE) {
 		str rest;
 		buf_printf(out, "%.*s:uc01.example.test", STR_FMT(str_split(str_of(k->of), ' ', &rest)));
 	} else if (k->id == SCHEMA_ID_User) {
@@ -100,8 +124,20 @@ static void add_identity(const struct cmd *c, struct buf *out)
 	}
 }
 
+static bool takes_anything(const struct cmd *c)
+{
+	for (size_t i = 0; i < c->kind->n_props; i++)
+		if (is_given(c, &c->kind->props[i]))
+			return true;
+	return false;
+}
+
 void cmd_example(const struct cmd *c, struct buf *out)
 {
+	if (c->id == CMD_SET && !takes_anything(c)) { /* but whole objects */
+		buf_printf(out, "Get-Cs%s | %s", c->kind->name, c->name);
+		return;
+	}
 	buf_add(out, str_of(c->example != NULL ? c->example : c->name));
 	if (c->example != NULL || c->id == CMD_GET)
 		return;
@@ -109,6 +145,6 @@ void cmd_example(const struct cmd *c, struct buf *out)
 		add_identity(c, out);
 	if (c->id == CMD_NEW || c->id == CMD_SET)
 		add_properties(c, out);
-	if (cmd_has(c, CMD_ASKS))
-		buf_add(out, STR(" -Confirm:$false"));
+	if (cmd_has(c, CMD_ASKS)) /* a policy may have been granted meanwhile */
+		buf_add(out, schema_has(c->kind->verbs, SCHEMA_VERB_GRANT) ? STR(" -Force") : STR(" -Confirm:$false"));
 }
