@@ -4,6 +4,7 @@
 import importlib.machinery
 import importlib.util
 import pathlib
+import re
 import subprocess
 import tempfile
 import unittest
@@ -75,6 +76,20 @@ class Check(unittest.TestCase):
         self.assertEqual(run.returncode, 1)
         self.assertIn("-| MEMORY |", run.stdout)
         self.assertIn("remedy:", run.stdout)
+
+
+class Links(unittest.TestCase):
+    def test_links_between_pages_lead_somewhere(self):
+        tool, anchors = reference(), {}
+        for page in [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]:
+            anchors[page] = {tool.anchor(line.lstrip("#")) for line in page.read_text().splitlines() if line.startswith("#")}
+        for page in anchors:
+            for link in re.findall(r"\]\((?!http)([^)\s]+)\)", page.read_text()):
+                path, _, anchor = link.partition("#")
+                to = (page.parent / path).resolve() if path else page
+                with self.subTest(page=page, link=link):
+                    self.assertTrue(to.exists())
+                    self.assertTrue(not anchor or anchor in anchors[to])
 
 
 if __name__ == "__main__":
