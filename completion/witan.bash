@@ -28,9 +28,14 @@ _witan() {
 	--format) words="table json" ;;
 	--key) words="rsa-2048 rsa-3072 rsa-4096 ec-p256 ec-p384" ;;
 	*)
-		if [[ $command == *-Cs* || $command == Get-Help || $command == Get-Command ]]; then
+		words=
+		if [[ $command == *-* ]]; then
 			# as in the program's own shell; a dollar sign would be bash's
 			words=$("$witan" complete "${COMP_WORDS[*]:i:COMP_CWORD-i+1}" 2>/dev/null | sed 's/^\$//')
+			[[ -z $words || $current != -* ]] || words+=" -As"
+		fi
+		if [ -n "$words" ]; then
+			:
 		elif [ -z "$command" ]; then
 			words="--dir --server --user --ca -c --help --version $(_witan_commands "$witan") $("$witan" complete "$current" 2>/dev/null)"
 		elif [ "$command" = help ] || [ "${command,,}" = get-help ]; then

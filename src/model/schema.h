@@ -55,6 +55,7 @@ enum schema_letter {
 	SCHEMA_NEW_ONLY = 'n',  /* Set- cannot change it */
 	SCHEMA_READ_ONLY = 'r', /* shown, never given */
 	SCHEMA_FOREIGN = 'x',   /* has a meaning only in another product: kept, never obeyed */
+	SCHEMA_NOTE = 'd',      /* for people: there is nothing to obey */
 	SCHEMA_OBEYED = 'o',    /* the server obeys it today; without it, and without FOREIGN: a later version will */
 
 	SCHEMA_AT_GLOBAL = 'G',

@@ -206,7 +206,7 @@ def test_man_page_names_every_command_and_option():
     page = (ROOT / "man/witan.1").read_text().replace("\\", "")
     assert len(listed()) > 10
     for name in listed():
-        assert name in page or name.split("-", 1)[1] in page, name
+        assert name in page, name
     for option in re.findall(r"^  (--[a-z-]+)", done("init", "--help"), re.M):
         assert option in page, option
 
@@ -224,7 +224,7 @@ def test_bash_completes_commands_and_options():
     assert complete("--dir", "/nowhere", "init", "--port-sip-t") == ["--port-sip-tcp", "--port-sip-tls"]
     assert "Request-CsCertificate" in complete("request")
     assert complete("Get-CsCertificate", "-a") == ["-As"]
-    assert complete("Get-CsCertificate", "-As", "") == ["table", "list", "json"]
+    assert complete("Get-CsCertificate", "-As", "") == ["table", "list", "json", "csv"]
     assert set(complete("trace", "--")) >= {"--user", "--address", "--json"}
     assert "-DisplayName" in complete("New-CsUser", "-")
 

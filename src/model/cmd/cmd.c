@@ -14,10 +14,10 @@ enum { NAME_MAX_BYTES = 80 };
 static const struct cmd kind_cmds[] = {
 #define KIND(name, base, scopes, verbs, writers, of, example, help)                                                               \
 	OF_KIND(GET, "Get", name, writers, "", "shows " #name ": " help)                                                            \
-	OF_KIND(NEW, "New", name, writers, "w", "makes a " #name ": " help)                                                         \
-	OF_KIND(SET, "Set", name, writers, "w", "changes a " #name ": " help)                                                       \
-	OF_KIND(REMOVE, "Remove", name, writers, "wa", "removes a " #name " (Global: back to its defaults): " help) \
-	OF_KIND(GRANT, "Grant", name, writers "U", "wu", "gives users a " #name ", or takes it away by -PolicyName $null: " help)
+	OF_KIND(NEW, "New", name, writers, "w", "makes one " #name ": " help)                                                         \
+	OF_KIND(SET, "Set", name, writers, "w", "changes one " #name ": " help)                                                       \
+	OF_KIND(REMOVE, "Remove", name, writers, "wa", "removes one " #name " (Global: back to its defaults): " help) \
+	OF_KIND(GRANT, "Grant", name, writers "U", "wu", "gives users one " #name ", or takes it away by -PolicyName $null: " help)
 #define PROP(name, type, dflt, check, flags, help)
 #define END(name)
 #include "model/schema_rows.h"
@@ -122,6 +122,7 @@ struct row {
 #define TYPE_NUMBER SCHEMA_NUMBER, false
 #define TYPE_REF    SCHEMA_REF, false
 #define TYPE_SECRET SCHEMA_SECRET, false
+#define TYPE_OBJECT SCHEMA_OBJECT, false
 #define MAKE(name_, type_, switch_, check_, help_) { .name = name_, .type = type_, .check = check_, .dflt = "", .is_switch = switch_, .help = help_ }
 #define ROW(name, type, check, help)               MAKE(name, type, check, help)
 
@@ -148,7 +149,7 @@ static const struct verb_row verb_rows[] = {
 	{ CMD_NEW, "PCLH", "", ROW("InMemory", TYPE_SWITCH, "", "answers the object and stores nothing") },
 	{ CMD_SET, "PC", "p", ROW("Identity", TYPE_TEXT, "..300", "the instance; Global without it") },
 	{ CMD_SET, "LHS", "mp", ROW("Identity", TYPE_TEXT, "..300", "the instance") },
-	{ CMD_SET, "PCLHS", "", ROW("Instance", TYPE_TEXT, "", "an object from Get-, with the values that all its properties are to have") },
+	{ CMD_SET, "PCLHS", "", ROW("Instance", TYPE_OBJECT, "", "an object from Get-, with the values that all its properties are to have") },
 	{ CMD_REMOVE, "PCLH", "mp", ROW("Identity", TYPE_TEXT, "..300", "the instance") },
 	{ CMD_GRANT, "P", "mp", ROW("Identity", TYPE_TEXT, "..300", "the user") },
 	{ CMD_GRANT, "P", "mp", ROW("PolicyName", TYPE_TEXT, "..300", "the policy; $null takes away what was granted") },

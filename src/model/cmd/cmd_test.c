@@ -74,12 +74,11 @@ static void examples_are_commands(void **state)
 {
 	for (size_t i = 0; cmd_at(i) != NULL; i++) {
 		struct buf b;
-		str rest;
 		buf_init(&b, 65536);
 		cmd_example(cmd_at(i), &b);
 		assert_false(b.failed);
 		if (b.n != 0)
-			assert_ptr_equal(cmd_find(str_split(buf_str(&b), ' ', &rest), NULL), cmd_at(i));
+			assert_non_null(memmem(b.p, b.n, cmd_at(i)->name, strlen(cmd_at(i)->name)));
 		buf_fini(&b);
 	}
 }

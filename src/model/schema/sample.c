@@ -14,7 +14,6 @@ static const char *const words[SCHEMA_TYPE_N] = {
 	[SCHEMA_NUMBER] = "a telephone number",
 	[SCHEMA_IP] = "an IPv4 or IPv6 address",
 	[SCHEMA_PATTERN] = "a regular expression",
-	[SCHEMA_SECRET] = "a secret of at most 1024 bytes in one line",
 	[SCHEMA_BYTES] = "bytes in base64",
 	[SCHEMA_GUID] = "a GUID such as 6ba7b810-9dad-11d1-80b4-00c04fd430c8",
 };
@@ -66,9 +65,15 @@ void schema_describe(const struct schema_prop *p, char *out, size_t size)
 	case SCHEMA_REF:
 		(void)snprintf(out, size, "the identity of a %s", p->check);
 		return;
+	case SCHEMA_SECRET:
+		(void)snprintf(out, size, "a secret of at most %s bytes in one line", p->check[0] != '\0' ? p->check + 2 : "1024");
+		return;
 	case SCHEMA_OBJECT:
 	case SCHEMA_OBJECTS:
-		(void)snprintf(out, size, "%s made by New-Cs%s", p->type == SCHEMA_OBJECT ? "an object" : "objects", p->check);
+		if (p->check[0] == '\0')
+			(void)snprintf(out, size, "an object");
+		else
+			(void)snprintf(out, size, "%s made by New-Cs%s", p->type == SCHEMA_OBJECT ? "an object" : "objects", p->check);
 		return;
 	default:
 		(void)snprintf(out, size, "%s", words[p->type]);

@@ -39,7 +39,7 @@ static void rows_are_sound(void **state)
 				assert_non_null(schema_find(str_split(rest, ' ', &rest)));
 	}
 	EACH_PROP (k, p) {
-		assert_int_equal(strspn(p->flags, "mnrxo"), strlen(p->flags));
+		assert_int_equal(strspn(p->flags, "mnrxdo"), strlen(p->flags));
 		if (strlen(p->help) < 15)
 			fail_msg("%s.%s has no help", k->name, p->name);
 		assert_ptr_equal(schema_prop_find(k, str_of(p->name)), p);

@@ -43,7 +43,7 @@ static void explain_param(struct buf *out, const struct cmd_param *p)
 		buf_printf(out, "        from bash: -%sFile FILE, or -%sFile - for standard input\n", p->name, p->name);
 	if (p->prop != NULL && schema_has(p->prop->flags, SCHEMA_FOREIGN))
 		buf_add(out, STR("        kept and shown; it has no meaning here\n"));
-	else if (p->prop != NULL && !schema_has(p->prop->flags, SCHEMA_OBEYED))
+	else if (p->prop != NULL && !schema_has(p->prop->flags, SCHEMA_OBEYED) && !schema_has(p->prop->flags, SCHEMA_NOTE))
 		buf_add(out, STR("        kept and shown; nothing obeys it yet\n"));
 }
 

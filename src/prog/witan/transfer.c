@@ -229,6 +229,18 @@ static err read_document(const char *name, json_t **out, struct diag *d)
 	return OK;
 }
 
+/* The signature alone says that the file is whole; whose it is, the authority of the deployment at hand can tell. */
+static void tell_stranger(const struct console *c, const json_t *document)
+{
+	char path[4096];
+	struct buf pem DEFER(buf_fini) = { 0 };
+	const json_t *authority = json_object_get(document, "authority");
+	(void)snprintf(path, sizeof path, "%.4000s/ca.pem", c->where.dir);
+	if (json_is_string(authority) && !failed(file_read(AT_FDCWD, path, CERT_PEM_MAX, &pem, NULL)) &&
+	    !str_eq(buf_str(&pem), (str){ json_string_value(authority), json_string_length(authority) }))
+		(void)fprintf(stderr, "WARNING: the file was signed by the authority of another deployment than %s\n", c->where.dir);
+}
+
 err transfer_before(const struct console *c, const char *cmdlet, json_t *parameters, str *name, struct diag *d)
 {
 	const json_t *file = json_object_get(parameters, "FileName");
@@ -243,6 +255,7 @@ err transfer_before(const struct console *c, const char *cmdlet, json_t *paramet
 		return OK;
 	TRY(read_document(json_string_value(file), &document, d));
 	err e = json_object_get(document, "signature") != NULL ? check_signature(document, d) : OK;
+	tell_stranger(c, document);
 	json_t *inner = json_object_get(document, "document");
 	if (!failed(e))
 		e = json_object_set(parameters, "Document", inner != NULL ? inner : document) == 0 ? OK : ERR(NO_MEMORY);

@@ -125,6 +125,13 @@ json_t *command_json(str text)
 	return whole;
 }
 
+json_t *command_uri(str aor)
+{
+	char text[STORE_AOR_MAX + 8];
+	(void)snprintf(text, sizeof text, "sip:%.*s", STR_FMT(str_cut(aor, 0, STORE_AOR_MAX)));
+	return command_json(str_of(text));
+}
+
 json_t *command_moment(uint64_t seconds)
 {
 	char text[32];

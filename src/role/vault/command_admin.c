@@ -470,6 +470,6 @@ err command_role_test(struct call *call)
 	rbac_fini(&rights);
 	if (failed(may) && !err_is(may, ERR_REFUSED))
 		return may;
-	return command_add_object(call, json_pack("{s:o,s:s,s:b,s:s,s:s,s:s}", "User", command_json(aor), "Command", c->name, "Allowed", !failed(may), "Role", role, "Reason", d.what,
+	return command_add_object(call, json_pack("{s:o,s:s,s:b,s:s,s:s,s:s}", "User", command_uri(aor), "Command", c->name, "Allowed", !failed(may), "Role", role, "Reason", d.what,
 		"Remedy", d.remedy));
 }

@@ -172,7 +172,7 @@ static err set_pin(struct call *call, str aor, const json_t *body)
 	TRY(check_history(call, &p, hash, r.history));
 	put(&p, hash, r.history);
 	TRY(store(call, aor, &p));
-	err e = command_add_object(call, json_pack("{s:o,s:o}", "Identity", command_json(aor), "Pin", given ? json_string("***") : json_stringn(pin.p, pin.n)));
+	err e = command_add_object(call, json_pack("{s:o,s:o}", "Identity", command_uri(aor), "Pin", given ? json_string("***") : json_stringn(pin.p, pin.n)));
 	crypt_wipe(room, sizeof room);
 	crypt_wipe(hash, sizeof hash);
 	return e;
@@ -229,6 +229,6 @@ err command_pin_get(struct call *call)
 	TRY(e);
 	TRY(load(call, aor, &p));
 	uint64_t end = p.n != 0 && r.days > 0 ? set_at(&p) + (uint64_t)r.days * 86400 : 0;
-	return command_add_object(call, json_pack("{s:o,s:b,s:b,s:o,s:o}", "Identity", command_json(aor), "IsPinSet", p.n != 0, "IsLockedOut", p.n != 0 && p.bytes[0] != 0,
+	return command_add_object(call, json_pack("{s:o,s:b,s:b,s:o,s:o}", "Identity", command_uri(aor), "IsPinSet", p.n != 0, "IsLockedOut", p.n != 0 && p.bytes[0] != 0,
 		"LastPinChange", command_moment(set_at(&p)), "PinExpirationTime", command_moment(end)));
 }

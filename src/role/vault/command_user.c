@@ -759,7 +759,7 @@ err command_user_pool_get(struct call *call)
 	const struct topo_pool *p = topo_find_pool(&call->vault->topo, pool);
 	for (size_t i = 0; p != NULL && i < p->servers.n; i++)
 		(void)json_array_append_new(servers, command_json(p->servers.p[i].fqdn));
-	e = command_add_object(call, json_pack("{s:o,s:o,s:n,s:[o],s:o}", "Identity", command_json(aor), "PrimaryPoolFqdn", command_json(pool), "BackupPoolFqdn",
+	e = command_add_object(call, json_pack("{s:o,s:o,s:n,s:[o],s:o}", "Identity", command_uri(aor), "PrimaryPoolFqdn", command_json(pool), "BackupPoolFqdn",
 		"UserServicesPools", command_json(pool), "PrimaryPoolMachinesInPreferredOrder", servers));
 	json_decref(body);
 	return e;

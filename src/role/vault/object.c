@@ -359,12 +359,12 @@ static void warn_unheeded(struct call *call, const struct schema_kind *k, const 
 	for (size_t i = 0; i < k->n_props; i++) {
 		const struct schema_prop *p = &k->props[i];
 		json_t *was = json_object_get(before, p->name), *is = json_object_get(body, p->name);
-		if (schema_has(p->flags, SCHEMA_OBEYED) || (was == is) || (was != NULL && is != NULL && json_equal(was, is)))
+		if (schema_has(p->flags, SCHEMA_OBEYED) || schema_has(p->flags, SCHEMA_NOTE) || (was == is) || (was != NULL && is != NULL && json_equal(was, is)))
 			continue;
 		bool foreign = schema_has(p->flags, SCHEMA_FOREIGN);
 		char *list = foreign ? never : later;
 		size_t *n = foreign ? &n_never : &n_later;
-		if (strcmp(p->name, "Description") != 0 && *n + 80 < sizeof later)
+		if (*n + 80 < sizeof later)
 			*n += (size_t)snprintf(list + *n, sizeof later - *n, "%s%s", *n != 0 ? ", " : "", p->name);
 	}
 	if (n_later != 0)
@@ -542,7 +542,7 @@ static err check_unused(struct call *call, const struct identity *i)
 	if (s.n == 0)
 		return OK;
 	return diag_fail(&call->diag, ERR(REFUSED), "Identity", "grant them another one first, or say -Force: then the site's or the global one holds for them",
-		"%llu users have it", (unsigned long long)s.n);
+		s.n == 1 ? "%llu user has it" : "%llu users have it", (unsigned long long)s.n);
 }
 
 err object_remove(struct call *call)

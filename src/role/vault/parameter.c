@@ -22,7 +22,7 @@ static err stored_form(struct call *call, const struct cmd_param *p, const json_
 {
 	const struct schema_prop own = { .name = p->name, .type = p->type, .check = p->check, .dflt = "", .flags = "", .help = p->help };
 	json_t *v = NULL;
-	if (p->prop != NULL || json_is_null(given) || strcmp(p->name, "Instance") == 0 || strcmp(p->name, "Document") == 0) {
+	if (p->prop != NULL || json_is_null(given) || p->type == SCHEMA_OBJECT) {
 		*out = json_incref((json_t *)(uintptr_t)given);
 		return OK;
 	}

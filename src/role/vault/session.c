@@ -343,7 +343,7 @@ static err show_secret(struct call *call, str aor, const uint8_t secret[20])
 	char text[ENC_BASE32_SIZE(20) + 1], url[500];
 	text[enc_base32(secret, 20, text)] = '\0';
 	(void)snprintf(url, sizeof url, "otpauth://totp/Witan:%.*s?secret=%s&issuer=Witan", STR_FMT(aor), text);
-	err e = command_add_object(call, json_pack("{s:o,s:s,s:s}", "Identity", command_json(aor), "Secret", text, "Url", url));
+	err e = command_add_object(call, json_pack("{s:o,s:s,s:s}", "Identity", command_uri(aor), "Secret", text, "Url", url));
 	crypt_wipe(text, sizeof text);
 	crypt_wipe(url, sizeof url);
 	return e;

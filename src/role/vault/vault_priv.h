@@ -196,6 +196,7 @@ bool command_int(const struct call *call, const char *name, uint64_t *out);
 bool command_switch(const struct call *call, const char *name);
 err command_add_object(struct call *call, json_t *object); /* takes over object; NULL: NO_MEMORY */
 json_t *command_json(str text); /* a string; what is not UTF-8 is replaced by "?" */
+json_t *command_uri(str aor);   /* "sip:ann@example.test", as identities of users are shown */
 json_t *command_moment(uint64_t seconds); /* since 1970, as a DATE; null for 0 */
 void command_warn(struct call *call, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void command_tell(struct call *call, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* for -Verbose */
