@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+enum { LIST_MS = 5000 };
+
 struct command_row {
 	err (*run)(struct call *call);
 	bool outside; /* writes, but not to the store: no group around it */
@@ -294,6 +296,7 @@ err command_run(struct call *call, const char *what)
 {
 	const struct command_row row = row_of(call->cmd);
 	call->what_if = command_switch(call, "WhatIf");
+	call->until_ms = vault_unix_ms() + LIST_MS;
 	call->diff = json_array();
 	call->sealed = json_object();
 	err e = call->diff != NULL && call->sealed != NULL ? rbac_check_cmd(&call->author->rights, call->cmd, &call->diag) : ERR(NO_MEMORY);

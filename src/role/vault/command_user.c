@@ -404,7 +404,7 @@ err command_user_new(struct call *call)
 struct listing {
 	struct call *call;
 	str ou;
-	uint64_t most;
+	uint64_t most, n;
 	err e;
 };
 
@@ -423,6 +423,8 @@ static void list_user(void *arg, const struct store_user *u)
 	struct listing *l = arg;
 	struct reading r = { 0 };
 	struct diag before = l->call->diag;
+	if (!failed(l->e) && l->n++ % 256 == 255 && vault_unix_ms() > l->call->until_ms)
+		l->e = diag_fail(&l->call->diag, ERR(CEILING), l->call->cmd->name, "ask for fewer (-OU, -ResultSize), or by a simpler -Filter", "it takes too long");
 	if (failed(l->e) || l->call->n_objects >= l->most)
 		return;
 	read_user(&r, u);

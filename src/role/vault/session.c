@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { SESSIONS_MOST = 256, SESSIONS_OF_ONE = 16, TOKEN = 32, TOKEN_TEXT = 44, IDLE_MS = 15 * 60 * 1000, LIFE_MS = 12 * 3600 * 1000, CODES_MOST = 64 };
+enum { SESSIONS_MOST = 256, SESSIONS_OF_ONE = 16, TOKEN = 32, TOKEN_TEXT = 44, IDLE_MS = 15 * 60 * 1000, LIFE_MS = 12 * 3600 * 1000, CODES_MOST = 64, PLACES_MOST = 4096, PLACE_FAILURES = 50 };
 
 struct session {
 	uint8_t hash[CRYPT_HASH_MAX]; /* of the token */
@@ -30,6 +30,7 @@ struct sessions {
 	struct session all[SESSIONS_MOST];
 	struct code codes[CODES_MOST];
 	struct tally wrong_codes; /* by themselves: a sign-in elsewhere, which takes the password alone, does not make up for them */
+	struct tally places; /* where wrong passwords came from */
 	unsigned next_code;
 };
 
@@ -37,6 +38,7 @@ void sessions_fini(struct vault *v)
 {
 	if (v->sessions != NULL) {
 		tally_fini(&v->sessions->wrong_codes);
+		tally_fini(&v->sessions->places);
 		crypt_wipe(v->sessions, sizeof *v->sessions);
 	}
 	free(v->sessions);
@@ -243,6 +245,36 @@ static err check_roles(struct vault *v, str aor, struct diag *d)
 		"you hold no administrator's role");
 }
 
+/* ---- who tries many names from one place ---- */
+
+/* "192.0.2.1:4711" and "[2001:db8::1]:4711" without the port, "console, pid 11" without the process. */
+static str host_of(str address)
+{
+	size_t n = address.n;
+	while (n != 0 && address.p[n - 1] >= '0' && address.p[n - 1] <= '9')
+		n--;
+	if (n != 0 && n < address.n && address.p[n - 1] == ':')
+		return str_cut(address, 0, n - 1);
+	return str_cut(address, 0, str_find_char(address, ','));
+}
+
+static void init_tallies(struct sessions *s)
+{
+	tally_init(&s->wrong_codes, 1);
+	tally_init(&s->places, PLACES_MOST);
+}
+
+/* A place may fail more often than a person, since an office can be behind one address; then it waits as he would. */
+static void count_place(struct vault *v, str host)
+{
+	bool locked;
+	struct config many = v->config;
+	many.max_failed_sign_ins = PLACE_FAILURES;
+	(void)tally_add(&v->sessions->places, host, false, vault_unix_ms(), &many, &locked);
+	if (locked)
+		LOG(&v->skel->log, AUTH_LOCKED, LOG_STR("address", host), LOG_INT("failures", PLACE_FAILURES));
+}
+
 static err sign_in(struct vault *v, const json_t *given, const char *address, json_t **object, struct diag *d)
 {
 	struct call call = { .vault = v };
@@ -251,7 +283,7 @@ static err sign_in(struct vault *v, const json_t *given, const char *address, js
 	uint8_t bytes[TOKEN], password[CRYPT_HASH_MAX];
 	str aor, user = str_of(json_string_value(json_object_get(given, "User")));
 	if (v->sessions == NULL && (v->sessions = calloc(1, sizeof *v->sessions)) != NULL)
-		tally_init(&v->sessions->wrong_codes, 1);
+		init_tallies(v->sessions);
 	ENSURE(v->sessions != NULL, NO_MEMORY);
 	TRY(vault_store(v, d));
 	if (failed(command_user_identity(&call, user, room, &aor))) { /* what nobody is called is counted as a wrong password, too */
@@ -259,7 +291,12 @@ static err sign_in(struct vault *v, const json_t *given, const char *address, js
 		memcpy(room, user.p, n);
 		aor = (str){ room, n };
 	}
-	err e = check_proof(v, aor, given, address, &p, d);
+	str host = host_of(str_of(address));
+	err e = check_lock(&v->sessions->places, host, d);
+	if (!failed(e))
+		e = check_proof(v, aor, given, address, &p, d);
+	if (err_is(e, ERR_SIGN_IN))
+		count_place(v, host);
 	hash_password(v, (str){ (const char *)p.kept, sizeof p.kept }, password);
 	crypt_wipe(&p, sizeof p);
 	if (!failed(e))

@@ -175,6 +175,7 @@ struct call {
 	json_t *diff;       /* what was changed: [{kind, identity, before, after}] */
 	json_t *sealed;     /* secrets that taking the change back needs: {aor: {...}} */
 	bool what_if;       /* nothing is to be kept */
+	uint64_t until_ms;  /* when a long list is given up: the vault has others to answer, too */
 	struct list *mark;  /* what was noted for the processes before this command */
 	struct diag diag;
 };
