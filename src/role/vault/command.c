@@ -144,6 +144,8 @@ json_t *command_moment(uint64_t seconds)
 	return json_string(text);
 }
 
+static void add_line(json_t **list, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+
 static void add_line(json_t **list, const char *fmt, va_list ap)
 {
 	char text[512];

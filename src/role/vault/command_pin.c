@@ -81,15 +81,20 @@ static err rules_of(struct call *call, const json_t *body, struct rules *r)
 	return OK;
 }
 
-/* 1234, 4321, 1111, 2222: each digit as far from the one before as the second from the first, or the number of the user. */
-static bool is_common(str pin, const json_t *body)
+bool pin_is_common(str pin, str line)
 {
-	str line = str_of(json_string_value(json_object_get(body, "LineURI")));
 	bool run = true;
+	if (pin.n < 2)
+		return true;
 	for (size_t i = 2; i < pin.n; i++)
 		run = run && pin.p[i] - pin.p[i - 1] == pin.p[1] - pin.p[0];
 	int step = pin.p[1] - pin.p[0];
 	return (run && step >= -1 && step <= 1) || (line.n != 0 && memmem(line.p, line.n, pin.p, pin.n) != NULL);
+}
+
+static bool is_common(str pin, const json_t *body)
+{
+	return pin_is_common(pin, str_of(json_string_value(json_object_get(body, "LineURI"))));
 }
 
 static err check(struct call *call, str pin, const struct rules *r, const json_t *body)

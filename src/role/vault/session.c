@@ -120,7 +120,7 @@ static json_t *describe(const struct session *s, const char *token)
 
 /* ---- one-time codes (RFC 6238: HMAC-SHA-1, 30 seconds, 6 digits; RFC 4226 5.3) ---- */
 
-static uint32_t code_at(str secret, uint64_t step)
+uint32_t session_code(str secret, uint64_t step)
 {
 	uint8_t mac[20], text[8];
 	for (int i = 0; i < 8; i++)
@@ -151,7 +151,7 @@ static bool is_code(struct sessions *t, str aor, str secret, str given, uint64_t
 	if (given.n != 6 || !str_to_u32(given, &want))
 		return false;
 	for (uint64_t step = now_s / 30 - 1; step <= now_s / 30 + 1; step++) {
-		if (step <= last->step || code_at(secret, step) != want)
+		if (step <= last->step || session_code(secret, step) != want)
 			continue;
 		last->step = step;
 		good = true;

@@ -304,6 +304,13 @@ void session_forget_codes(struct vault *v, str aor);
 /* Whether `name` is one of the three. */
 bool session_is_command(const char *name);
 void sessions_fini(struct vault *v);
+/* The one-time code of a step of 30 seconds since 1970 (RFC 6238: HMAC-SHA-1, 6 digits). */
+uint32_t session_code(str secret, uint64_t step);
+
+/* ---- command_pin.c ---- */
+
+/* 1234, 4321, 1111, 2222: each digit as far from the one before as the second from the first, or part of the user's number. */
+bool pin_is_common(str pin, str line);
 
 /* ---- web.c: lines that come through the web process ---- */
 
