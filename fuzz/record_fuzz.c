@@ -84,7 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 2)
 		return 0;
 	const struct schema_kind *k = &schema_kinds[data[0] % SCHEMA_N];
-	const struct schema_prop *p = &k->props[data[1] % k->n_props];
+	const struct schema_prop *p = k->n_props != 0 ? &k->props[data[1] % k->n_props] : NULL;
 	json_t *v = json_loadb((const char *)data + 2, size - 2, JSON_DECODE_ANY, NULL);
 	if (v == NULL)
 		return 0;
@@ -93,8 +93,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		look_as_stored(k, v);
 		take_line(v);
 	}
-	take_value(p, v);
-	change_value(p, v);
+	if (p != NULL) {
+		take_value(p, v);
+		change_value(p, v);
+	}
 	json_decref(v);
 	return 0;
 }
