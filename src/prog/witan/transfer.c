@@ -5,7 +5,7 @@
  * told from a forged one without the password, too. `witan restore` makes a deployment's directory of it on another machine.
  */
 #include "base/crypt.h"
-#include "base/enc.h"
+#include "model/sealed.h"
 #include "os/file.h"
 #include "prog/witan/console.h"
 #include "prog/witan/witan_priv.h"
@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { COST = 15, SALT = 16, FILE_MOST = 1 << 20, FILES_MOST = 256, EXPORT_MOST = 256 << 20 };
+enum { FILE_MOST = 1 << 20, FILES_MOST = 256 };
 
 /* What belongs to a deployment besides its store. */
 static const char *const places[] = { ".", "ca", "certs", "keys" };
@@ -31,42 +31,6 @@ static bool is_wanted(const char *place, const char *name)
 	return strcmp(place, ".") != 0 || strcmp(name, "topology.yaml") == 0 || strcmp(name, "ca.pem") == 0;
 }
 
-/* ---- bytes ---- */
-
-static json_t *base64(const void *bytes, size_t n)
-{
-	char *text = malloc(n * 4 / 3 + 8);
-	if (text == NULL)
-		return NULL;
-	json_t *v = json_stringn(text, enc_base64url(bytes, n, text));
-	free(text);
-	return v;
-}
-
-static uint8_t *bytes_of(const json_t *v, size_t *n)
-{
-	if (!json_is_string(v))
-		return NULL;
-	*n = json_string_length(v);
-	uint8_t *out = malloc(*n + 8);
-	if (out != NULL && failed(enc_base64url_read((str){ json_string_value(v), json_string_length(v) }, out, n))) {
-		free(out);
-		return NULL;
-	}
-	return out;
-}
-
-static err open_lock(str password, const uint8_t salt[SALT], struct crypt **out)
-{
-	uint8_t key[32];
-	TRY(crypt_stretch(password, (str){ (const char *)salt, SALT }, COST, key));
-	err e = crypt_new(out);
-	if (!failed(e))
-		crypt_mac_key(*out, (str){ (const char *)key, sizeof key });
-	crypt_wipe(key, sizeof key);
-	return e;
-}
-
 /* ---- reading the files ---- */
 
 static err add_file(json_t *files, int dir, const char *path, struct diag *d)
@@ -74,7 +38,7 @@ static err add_file(json_t *files, int dir, const char *path, struct diag *d)
 	struct buf text DEFER(buf_fini) = { 0 };
 	TRY(file_read(dir, path, FILE_MOST, &text, d));
 	ENSURE(json_object_size(files) < FILES_MOST, CEILING);
-	err e = json_object_set_new(files, path, base64(text.p != NULL ? text.p : "", text.n)) == 0 ? OK : ERR(NO_MEMORY);
+	err e = json_object_set_new(files, path, sealed_bytes(text.p != NULL ? text.p : "", text.n)) == 0 ? OK : ERR(NO_MEMORY);
 	if (text.p != NULL)
 		crypt_wipe(text.p, text.size);
 	return e;
@@ -114,58 +78,32 @@ static err read_files(const char *path, json_t **out, struct diag *d)
 	return e;
 }
 
-static err seal_files(const json_t *files, str password, json_t *into)
+static err seal_files(const json_t *files, str password, json_t *into, struct diag *d)
 {
-	uint8_t salt[SALT];
-	struct crypt *lock = NULL;
-	char *text = json_dumps(files, JSON_COMPACT);
-	size_t n = text != NULL ? strlen(text) : 0;
-	uint8_t *sealed = malloc(n + CRYPT_SEAL);
+	uint8_t salt[SEALED_SALT];
+	struct crypt *key = NULL;
 	crypt_random(salt, sizeof salt);
-	err e = text != NULL && sealed != NULL ? open_lock(password, salt, &lock) : ERR(NO_MEMORY);
-	if (!failed(e))
-		e = crypt_seal(lock, (str){ text, n }, sealed);
-	if (!failed(e) && (json_object_set_new(into, "filesSalt", base64(salt, SALT)) != 0 || json_object_set_new(into, "files", base64(sealed, n + CRYPT_SEAL)) != 0))
-		e = ERR(NO_MEMORY);
-	crypt_free(lock);
-	if (text != NULL)
-		crypt_wipe(text, n);
-	free(text);
-	free(sealed);
-	return e;
+	TRY(sealed_key(password, salt, &key, d));
+	bool good = json_object_set_new(into, "filesSalt", sealed_bytes(salt, sizeof salt)) == 0 && json_object_set_new(into, "files", sealed_json(key, files)) == 0;
+	crypt_free(key);
+	return good ? OK : ERR(NO_MEMORY);
 }
 
 static err unseal_files(const json_t *document, str password, json_t **files, struct diag *d)
 {
-	size_t n = 0, n_salt = 0;
-	struct crypt *lock = NULL;
-	uint8_t *sealed = bytes_of(json_object_get(document, "files"), &n), *salt = bytes_of(json_object_get(document, "filesSalt"), &n_salt);
-	uint8_t *plain = n >= CRYPT_SEAL ? malloc(n) : NULL;
-	err e = plain != NULL && salt != NULL && n_salt == SALT ? open_lock(password, salt, &lock) : ERR(MALFORMED);
-	if (!failed(e) && failed(crypt_unseal(lock, (str){ (const char *)sealed, n }, plain)))
+	size_t n = 0;
+	struct crypt *key = NULL;
+	uint8_t *salt = sealed_bytes_read(json_object_get(document, "filesSalt"), &n);
+	err e = salt != NULL && n == SEALED_SALT ? sealed_key(password, salt, &key, d) : ERR(MALFORMED);
+	*files = !failed(e) ? sealed_json_read(key, json_object_get(document, "files")) : NULL;
+	if (!failed(e) && *files == NULL)
 		e = diag_fail(d, ERR(REFUSED), "Password", "give the password by which the file was sealed", "the password does not open this file");
-	if (!failed(e)) {
-		*files = json_loadb((const char *)plain, n - CRYPT_SEAL, 0, NULL);
-		crypt_wipe(plain, n - CRYPT_SEAL);
-		e = *files != NULL ? OK : ERR(MALFORMED);
-	}
-	crypt_free(lock);
-	free(plain);
-	free(sealed);
+	crypt_free(key);
 	free(salt);
 	return e;
 }
 
 /* ---- the signature ---- */
-
-static char *signed_text(const json_t *document)
-{
-	json_t *rest = json_copy((json_t *)(uintptr_t)document);
-	(void)json_object_del(rest, "signature");
-	char *text = json_dumps(rest, JSON_COMPACT | JSON_SORT_KEYS);
-	json_decref(rest);
-	return text;
-}
 
 static err sign(const char *dir, json_t *document, struct diag *d)
 {
@@ -181,20 +119,20 @@ static err sign(const char *dir, json_t *document, struct diag *d)
 	buf_init(&pem, CERT_PEM_MAX);
 	cert_ca_pem(ca, &pem);
 	(void)json_object_set_new(document, "authority", json_stringn(pem.p, pem.n));
-	char *text = signed_text(document);
+	char *text = sealed_text(document, "signature");
 	e = text != NULL ? cert_ca_sign(ca, str_of(text), signature, &n) : ERR(NO_MEMORY);
 	free(text);
 	cert_ca_free(ca);
 	TRY(e);
-	return json_object_set_new(document, "signature", base64(signature, n)) == 0 ? OK : ERR(NO_MEMORY);
+	return json_object_set_new(document, "signature", sealed_bytes(signature, n)) == 0 ? OK : ERR(NO_MEMORY);
 }
 
 static err check_signature(const json_t *document, struct diag *d)
 {
 	size_t n = 0;
 	const json_t *authority = json_object_get(document, "authority");
-	uint8_t *signature = bytes_of(json_object_get(document, "signature"), &n);
-	char *text = signed_text(document);
+	uint8_t *signature = sealed_bytes_read(json_object_get(document, "signature"), &n);
+	char *text = sealed_text(document, "signature");
 	bool is = signature != NULL && text != NULL && json_is_string(authority) &&
 		  cert_verify_signed((str){ json_string_value(authority), json_string_length(authority) }, str_of(text), (str){ (const char *)signature, n });
 	free(text);
@@ -270,7 +208,7 @@ err transfer_after(const struct console *c, str name, str password, json_t *answ
 	json_t *outer = json_pack("{s:s,s:i,s:O*}", "format", "witan-export", "formatVersion", 1, "document", json_object_get(object, "Document"));
 	ENSURE(outer != NULL && str_to_z(name, path, sizeof path), CEILING);
 	bool is_here = c->where.url == NULL && !failed(read_files(c->where.dir, &files, NULL));
-	err e = is_here ? seal_files(files, password, outer) : OK;
+	err e = is_here ? seal_files(files, password, outer, d) : OK;
 	if (is_here && !failed(e))
 		e = sign(c->where.dir, outer, d);
 	if (!failed(e))
@@ -295,7 +233,7 @@ static err write_one(int dir, const char *path, const json_t *content, const str
 	bool placed = false;
 	for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
 		placed = placed || str_begins(str_of(path), str_of(heads[i]));
-	uint8_t *bytes = known && placed ? bytes_of(content, &n) : NULL;
+	uint8_t *bytes = known && placed ? sealed_bytes_read(content, &n) : NULL;
 	if (bytes == NULL)
 		return diag_fail(d, ERR(MALFORMED), "files", "", "%.100s does not belong into a deployment", path);
 	bool is_key = str_begins(str_of(path), STR("keys/"));

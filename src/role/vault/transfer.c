@@ -4,105 +4,31 @@
  * same key over all of it, so that nothing of it can be changed by who does not know the password.
  */
 #include "base/enc.h"
+#include "model/sealed.h"
 #include "role/vault/vault_priv.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { COST = 15, SALT = 16, PASSWORD_LEAST = 12, FORMAT = 1 };
+enum { FORMAT = 1 };
 
 /* ---- keys ---- */
 
 struct lock {
 	struct crypt *crypt; /* keyed */
-	uint8_t salt[SALT];
+	uint8_t salt[SEALED_SALT];
 };
 
-static err lock_open(struct lock *l, str password, struct diag *d)
-{
-	uint8_t key[32];
-	l->crypt = NULL;
-	if (password.n < PASSWORD_LEAST)
-		return diag_fail(d, ERR(MALFORMED), "Password", "choose a longer one", "this password has at least %d bytes", PASSWORD_LEAST);
-	TRY(crypt_stretch(password, (str){ (const char *)l->salt, SALT }, COST, key));
-	err e = crypt_new(&l->crypt);
-	if (!failed(e))
-		crypt_mac_key(l->crypt, (str){ (const char *)key, sizeof key });
-	crypt_wipe(key, sizeof key);
-	return e;
-}
-
-static void lock_close(struct lock *l)
-{
-	crypt_free(l->crypt);
-}
-
-static json_t *base64(const void *bytes, size_t n)
-{
-	char *text = malloc(n * 4 / 3 + 8);
-	if (text == NULL)
-		return NULL;
-	json_t *v = json_stringn(text, enc_base64url(bytes, n, text));
-	free(text);
-	return v;
-}
-
-/* The bytes of a text (the caller frees); NULL if it is none. */
-static uint8_t *bytes_of(const json_t *v, size_t *n)
-{
-	if (!json_is_string(v))
-		return NULL;
-	*n = json_string_length(v);
-	uint8_t *out = malloc(*n + 8);
-	if (out != NULL && failed(enc_base64url_read((str){ json_string_value(v), json_string_length(v) }, out, n))) {
-		free(out);
-		return NULL;
-	}
-	return out;
-}
-
-/* The MAC of everything but itself, in the order of the keys. */
+/* The MAC of everything but itself. */
 static bool mac_of(struct lock *l, const json_t *document, uint8_t out[32])
 {
-	json_t *rest = json_copy((json_t *)(uintptr_t)document);
-	(void)json_object_del(rest, "mac");
-	char *text = json_dumps(rest, JSON_COMPACT | JSON_SORT_KEYS);
-	json_decref(rest);
+	char *text = sealed_text(document, "mac");
 	if (text == NULL)
 		return false;
 	const str parts[] = { STR("witan deployment"), str_of(text) };
 	crypt_mac(l->crypt, parts, 2, out);
 	free(text);
 	return true;
-}
-
-static json_t *seal(struct lock *l, const json_t *secrets)
-{
-	char *text = json_dumps(secrets, JSON_COMPACT);
-	size_t n = text != NULL ? strlen(text) : 0;
-	uint8_t *sealed = malloc(n + CRYPT_SEAL);
-	json_t *v = NULL;
-	if (text != NULL && sealed != NULL && !failed(crypt_seal(l->crypt, (str){ text, n }, sealed)))
-		v = base64(sealed, n + CRYPT_SEAL);
-	if (text != NULL)
-		crypt_wipe(text, n);
-	free(text);
-	free(sealed);
-	return v;
-}
-
-static json_t *unseal(struct lock *l, const json_t *v)
-{
-	size_t n = 0;
-	json_t *secrets = NULL;
-	uint8_t *sealed = bytes_of(v, &n), *plain = sealed != NULL && n >= CRYPT_SEAL ? malloc(n) : NULL;
-	if (plain != NULL && !failed(crypt_unseal(l->crypt, (str){ (const char *)sealed, n }, plain))) {
-		secrets = json_loadb((const char *)plain, n - CRYPT_SEAL, 0, NULL);
-		crypt_wipe(plain, n - CRYPT_SEAL);
-	}
-	free(plain);
-	free(sealed);
-	return secrets;
 }
 
 /* ---- out ---- */
@@ -147,7 +73,7 @@ static void add_user(void *arg, const struct store_user *u)
 static void add_credential(void *arg, str aor, str kind, str value)
 {
 	struct content *c = arg;
-	(void)json_array_append_new(c->credentials, json_pack("[o,o,o]", command_json(aor), command_json(kind), base64(value.p, value.n)));
+	(void)json_array_append_new(c->credentials, json_pack("[o,o,o]", command_json(aor), command_json(kind), sealed_bytes(value.p, value.n)));
 }
 
 static err read_all(struct vault *v, struct content *c)
@@ -163,11 +89,11 @@ static json_t *document_of(struct vault *v, struct lock *l, const struct content
 	uint8_t mac[32];
 	json_t *secrets = json_pack("{s:O,s:O,s:O}", "users", c->secrets, "credentials", c->credentials, "objects", c->sealed);
 	json_t *d = json_pack("{s:s,s:i,s:s,s:o,s:I,s:o,s:i,s:O,s:O,s:o}", "format", "witan-deployment", "formatVersion", FORMAT, "witan", WITAN_VERSION, "created",
-		command_moment(vault_unix_ms() / 1000), "storeVersion", (json_int_t)store_version(v->store), "salt", base64(l->salt, SALT), "cost", COST, "objects", c->objects, "users",
-		c->users, "sealed", seal(l, secrets));
+		command_moment(vault_unix_ms() / 1000), "storeVersion", (json_int_t)store_version(v->store), "salt", sealed_bytes(l->salt, SEALED_SALT), "cost", SEALED_COST, "objects", c->objects, "users",
+		c->users, "sealed", sealed_json(l->crypt, secrets));
 	json_decref(secrets);
 	if (d != NULL && mac_of(l, d, mac))
-		(void)json_object_set_new(d, "mac", base64(mac, sizeof mac));
+		(void)json_object_set_new(d, "mac", sealed_bytes(mac, sizeof mac));
 	return d;
 }
 
@@ -179,8 +105,8 @@ err command_config_export(struct call *call)
 	(void)command_text(call, "Password", &password);
 	TRY(command_reach(call, &(struct rbac_thing){ .writes = true, .name = "the whole deployment" }));
 	TRY(vault_store(call->vault, &call->diag));
-	crypt_random(l.salt, SALT);
-	TRY(lock_open(&l, password, &call->diag));
+	crypt_random(l.salt, SEALED_SALT);
+	TRY(sealed_key(password, l.salt, &l.crypt, &call->diag));
 	err e = read_all(call->vault, &c);
 	if (!failed(e))
 		e = command_add_object(call, json_pack("{s:o}", "Document", document_of(call->vault, &l, &c)));
@@ -189,7 +115,7 @@ err command_config_export(struct call *call)
 	json_decref(c.secrets);
 	json_decref(c.credentials);
 	json_decref(c.sealed);
-	lock_close(&l);
+	crypt_free(l.crypt);
 	return e;
 }
 
@@ -200,7 +126,7 @@ static err check_document(struct call *call, const json_t *d)
 	const char *format = json_string_value(json_object_get(d, "format"));
 	if (format == NULL || strcmp(format, "witan-deployment") != 0)
 		return diag_fail(&call->diag, ERR(MALFORMED), "FileName", "name a file that Export-CsConfiguration has written", "this is no exported deployment");
-	if (json_integer_value(json_object_get(d, "formatVersion")) != FORMAT || json_integer_value(json_object_get(d, "cost")) != COST)
+	if (json_integer_value(json_object_get(d, "formatVersion")) != FORMAT || json_integer_value(json_object_get(d, "cost")) != SEALED_COST)
 		return diag_fail(&call->diag, ERR(REFUSED), "FileName", "import it by the version that wrote it, and export it by this one", "it is of another version");
 	return OK;
 }
@@ -212,18 +138,18 @@ static err open_document(struct call *call, const json_t *d, struct lock *l, jso
 	str password = STR("");
 	(void)command_text(call, "Password", &password);
 	TRY(check_document(call, d));
-	uint8_t *salt = bytes_of(json_object_get(d, "salt"), &n), *given = bytes_of(json_object_get(d, "mac"), &n_mac);
-	bool whole = salt != NULL && n == SALT && given != NULL && n_mac == sizeof mac;
+	uint8_t *salt = sealed_bytes_read(json_object_get(d, "salt"), &n), *given = sealed_bytes_read(json_object_get(d, "mac"), &n_mac);
+	bool whole = salt != NULL && n == SEALED_SALT && given != NULL && n_mac == sizeof mac;
 	if (whole)
-		memcpy(l->salt, salt, SALT);
-	err e = whole ? lock_open(l, password, &call->diag) : ERR(MALFORMED);
+		memcpy(l->salt, salt, SEALED_SALT);
+	err e = whole ? sealed_key(password, l->salt, &l->crypt, &call->diag) : ERR(MALFORMED);
 	bool same = !failed(e) && mac_of(l, d, mac) && crypt_equal(mac, given, sizeof mac);
 	free(salt);
 	free(given);
 	TRY(e);
-	*secrets = same ? unseal(l, json_object_get(d, "sealed")) : NULL;
+	*secrets = same ? sealed_json_read(l->crypt, json_object_get(d, "sealed")) : NULL;
 	if (*secrets == NULL) {
-		lock_close(l);
+		crypt_free(l->crypt);
 		l->crypt = NULL;
 		return diag_fail(&call->diag, ERR(REFUSED), "Password", "give the password by which it was sealed; if it is right, the file was changed", "the password does not open this file");
 	}
@@ -296,7 +222,7 @@ static err put_credentials(struct call *call, const json_t *list)
 	json_t *one;
 	json_array_foreach(list, i, one) {
 		size_t n = 0;
-		uint8_t *value = bytes_of(json_array_get(one, 2), &n);
+		uint8_t *value = sealed_bytes_read(json_array_get(one, 2), &n);
 		err e = value == NULL ? ERR(MALFORMED) : store_credential_set(call->vault->store, str_of(json_string_value(json_array_get(one, 0))),
 			str_of(json_string_value(json_array_get(one, 1))), (str){ (const char *)value, n });
 		free(value);
@@ -334,7 +260,7 @@ err command_config_import(struct call *call)
 	TRY(open_document(call, d, &l, &secrets));
 	err e = put_all(call, d, secrets);
 	json_decref(secrets);
-	lock_close(&l);
+	crypt_free(l.crypt);
 	TRY(e);
 	return command_add_object(call, json_pack("{s:I,s:I}", "Users", (json_int_t)json_array_size(json_object_get(d, "users")), "Objects",
 		(json_int_t)json_array_size(json_object_get(d, "objects"))));
