@@ -34,9 +34,16 @@ void tls_sign_done(struct tls_sign *s, str signature);
 
 /* ---- what a listener presents ---- */
 
+/* What a peer's certificate is asked for. */
+enum tls_peers {
+	TLS_PEERS_SERVERS, /* it may prove that a server of ours connects; whatever else a peer shows proves nothing */
+	TLS_PEERS_PEOPLE,  /* it may prove that a person of ours connects (clientAuth); who shows anything else is refused by an alert */
+};
+
 struct tls_config {
 	str chain_pem;           /* leaf first, then intermediates; no key */
 	str ca_pem;              /* trusted issuers of the peers' certificates; empty: client certificates are not asked for */
+	enum tls_peers peers;    /* with ca_pem, for connections that are accepted */
 	const char *ticket_keys; /* 80 bytes shared by all processes of a server, so that sessions resume at each (RFC 5077, RFC 8446 2.2) */
 	struct tls_signer signer;
 };
@@ -84,5 +91,9 @@ const char *tls_cipher(const struct tls *t);
 const char *tls_error(const struct tls *t);
 /* Calls fn with each dNSName of the certificate that the peer presented and the CA set verified; false: there is none. */
 bool tls_peer_names(const struct tls *t, void (*fn)(void *arg, str name), void *arg);
+/* The certificate that the peer presented and the CA set verified, in DER. ABSENT: there is none; CEILING: longer than room. */
+err tls_peer_certificate(const struct tls *t, char *out, size_t room, size_t *n);
+/* Was TLS_FAILED because of the certificate that the peer showed? It was told so by an alert. */
+bool tls_refused_peer(const struct tls *t);
 
 #endif

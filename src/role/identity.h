@@ -11,14 +11,16 @@
 
 struct identity; /* one per process, for its whole life */
 
+/* Whether who connects is asked for a certificate of the deployment's authority, and what it may prove. */
+enum identity_asks { IDENTITY_ASKS_NOBODY, IDENTITY_ASKS_SERVERS, IDENTITY_ASKS_PEOPLE };
+
 err identity_new(struct skel *s, struct identity **out);
 /* Takes over a channel to keeper; it replaces an earlier one. */
 err identity_keeper_open(struct identity *i, int fd);
 /*
- * A CERTIFICATE message of vault as what is presented from now on; *out is the caller's. asks_peers: whoever connects is asked
- * for a certificate of the deployment's authority. MALFORMED: no such message. One that cannot be used is logged, and *out is
+ * A CERTIFICATE message of vault as what is presented from now on; *out is the caller's. MALFORMED: no such message. One that cannot be used is logged, and *out is
  * NULL: what was presented before stays.
  */
-err identity_read(struct identity *i, str body, bool asks_peers, struct tls_server **out);
+err identity_read(struct identity *i, str body, enum identity_asks asks, struct tls_server **out);
 
 #endif

@@ -5,7 +5,7 @@
  *
  *   GET    /healthz                     204
  *   GET    /api/v1/openapi.json         describes all of it (service/openapi.h)
- *   POST   /api/v1/session              {"User","Password","Code"}: 201 and a session
+ *   POST   /api/v1/session              {"User","Password","Code"}: 201 and a session; with a client certificate {} is enough
  *   GET    /api/v1/session              who am I
  *   DELETE /api/v1/session              signs out
  *   GET    /api/v1/cmdlets              names and help

@@ -61,6 +61,7 @@ err cert_plan_host(const struct topo *t, const struct topo_host *host, enum cert
 #define CERT_SERVER_DAYS 365  /* at most 398, which is what clients accept */
 #define CERT_CRL_DAYS    365
 #define CERT_PEM_MAX     65536 /* bytes of any PEM here */
+#define CERT_SERIAL      41    /* characters of a serial number, with its NUL */
 
 struct cert_ca;
 
@@ -79,9 +80,38 @@ void cert_ca_free(struct cert_ca *ca);
 void cert_ca_pem(const struct cert_ca *ca, struct buf *out);
 /* A secret: wipe out->p before buf_fini. */
 void cert_ca_key_pem(const struct cert_ca *ca, struct buf *out);
-/* The list of revoked certificates in DER (RFC 5280 4.2.1.13), with nothing in it, valid CERT_CRL_DAYS; the number
- * grows with now. */
-err cert_ca_crl(const struct cert_ca *ca, int64_t now, struct buf *out);
+
+/* ---- revocation ---- */
+
+#define CERT_CRL_MAX     (1 << 20) /* bytes */
+#define CERT_REVOKED_MAX 10000     /* certificates in a list */
+
+/* RFC 5280 5.3.1, those that an authority like this one has. */
+enum cert_reason { CERT_UNSPECIFIED, CERT_KEY_COMPROMISE, CERT_AFFILIATION_CHANGED, CERT_SUPERSEDED, CERT_CESSATION, CERT_REASON_N };
+
+struct cert_revoked {
+	char serial[CERT_SERIAL]; /* hexadecimal */
+	int64_t when;             /* seconds since 1970 */
+	enum cert_reason reason;
+};
+
+/* "keyCompromise" */
+const char *cert_reason_word(enum cert_reason reason);
+/* False if there is no such reason; compared without regard to case. */
+bool cert_reason_find(str word, enum cert_reason *out);
+
+/* The list of revoked certificates in DER (RFC 5280 5), valid CERT_CRL_DAYS; its number grows with now. CEILING (more than
+ * CERT_REVOKED_MAX), INTERNAL. */
+err cert_ca_crl(const struct cert_ca *ca, const struct cert_revoked *list, size_t n, int64_t now, struct buf *out);
+
+struct cert_crl;
+
+/* A list in DER that the authority of ca_pem has signed. MALFORMED, REFUSED (another one signed it) with d. */
+err cert_crl_read(str der, str ca_pem, struct cert_crl **out, struct diag *d);
+void cert_crl_free(struct cert_crl *crl); /* NULL allowed */
+/* Seconds since 1970 after which it says nothing any more. */
+int64_t cert_crl_ends(const struct cert_crl *crl);
+bool cert_crl_has(const struct cert_crl *crl, const char *serial);
 
 /* ---- issuing ---- */
 
@@ -98,6 +128,44 @@ err cert_issue(const struct cert_ca *ca, const struct cert_plan *plan, str organ
 	struct cert_pair *out, struct diag *d);
 void cert_pair_fini(struct cert_pair *pair);
 
+/* ---- certificates of people ---- */
+
+#define CERT_CLIENT_DAYS     365
+#define CERT_CLIENT_DAYS_MAX 1095
+#define CERT_CLIENT_DER_MAX  8192 /* bytes of one that is shown */
+#define CERT_ADDRESS_MAX     254  /* bytes of an address without scheme */
+
+/* Who is to prove himself, and for how long. */
+struct cert_client {
+	str address; /* "ann@example.test", of letters, digits and - _ . + ~ before the @ */
+	str organization, crl_url;
+	enum topo_key_type key;
+	uint32_t days; /* at most CERT_CLIENT_DAYS_MAX */
+};
+
+struct cert_client_pair {
+	struct buf bytes; /* a secret, wiped by cert_client_fini */
+	char serial[CERT_SERIAL];
+	int64_t expires;
+};
+
+/* A new key and a certificate for clientAuth alone that names the person as SAN URI and rfc822Name. As PKCS #12 sealed by password (with
+ * the CA's certificate), or without one as PEM: key, then certificate. out is to be ended by cert_client_fini whatever the answer.
+ * REFUSED (the CA has ended), INTERNAL. */
+err cert_client_issue(const struct cert_ca *ca, const struct cert_client *who, const char *password, int64_t now,
+	struct cert_client_pair *out, struct diag *d);
+void cert_client_fini(struct cert_client_pair *pair);
+
+struct cert_client_view {
+	char address[CERT_ADDRESS_MAX + 1]; /* lower case, without scheme */
+	char serial[CERT_SERIAL];           /* set as soon as there is a certificate, also when it is refused */
+	int64_t expires;
+};
+
+/* Whether a certificate in DER proves who somebody is at `now`: issued by the first authority of ca_pem, not in crl (which must not have
+ * ended), for clientAuth and not for servers, with one SIP address. Says nothing of who holds its key. REFUSED with the reason in d. */
+err cert_client_check(str der, str ca_pem, const struct cert_crl *crl, int64_t now, struct cert_client_view *out, struct diag *d);
+
 /* ---- reading ---- */
 
 struct cert_view {
@@ -106,7 +174,7 @@ struct cert_view {
 	str crl_url;           /* the first; may be empty */
 	str key;               /* "rsa-2048" or what OpenSSL calls it */
 	int64_t not_before, not_after;
-	char serial[41];     /* hexadecimal, upper case, as the next */
+	char serial[CERT_SERIAL]; /* hexadecimal, upper case, as the next */
 	char thumbprint[41]; /* SHA-1 of the certificate, by which administrators name it */
 	uint8_t spki[32];
 };

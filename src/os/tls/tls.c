@@ -307,15 +307,39 @@ const char *tls_cipher(const struct tls *t)
 const char *tls_error(const struct tls *t)
 {
 	const char *reason = ERR_reason_error_string(t->error);
-	if (ERR_GET_LIB(t->error) == ERR_LIB_SSL && ERR_GET_REASON(t->error) == SSL_R_CERTIFICATE_VERIFY_FAILED)
+	if (tls_refused_peer(t))
 		return X509_verify_cert_error_string(SSL_get_verify_result(t->ssl));
 	return reason != NULL ? reason : "no reason known";
 }
 
-bool tls_peer_names(const struct tls *t, void (*fn)(void *arg, str name), void *arg)
+bool tls_refused_peer(const struct tls *t)
+{
+	return ERR_GET_LIB(t->error) == ERR_LIB_SSL && ERR_GET_REASON(t->error) == SSL_R_CERTIFICATE_VERIFY_FAILED;
+}
+
+/* What was shown, if it can be relied on; NULL: nothing. */
+static X509 *peer_of(const struct tls *t)
 {
 	X509 *leaf = SSL_get0_peer_certificate(t->ssl);
-	if (!t->is_done || leaf == NULL || SSL_get_verify_result(t->ssl) != X509_V_OK)
+	return t->is_done && leaf != NULL && SSL_get_verify_result(t->ssl) == X509_V_OK ? leaf : NULL;
+}
+
+err tls_peer_certificate(const struct tls *t, char *out, size_t room, size_t *n)
+{
+	X509 *leaf = peer_of(t);
+	*n = 0;
+	ENSURE(leaf != NULL, ABSENT);
+	int size = i2d_X509(leaf, NULL);
+	unsigned char *p = (unsigned char *)out;
+	ENSURE(size > 0 && (size_t)size <= room, CEILING);
+	*n = (size_t)i2d_X509(leaf, &p);
+	return OK;
+}
+
+bool tls_peer_names(const struct tls *t, void (*fn)(void *arg, str name), void *arg)
+{
+	X509 *leaf = peer_of(t);
+	if (leaf == NULL)
 		return false;
 	GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
 	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {

@@ -51,6 +51,7 @@ struct tls_server {
 	unsigned refs;
 	struct loop *loop;
 	struct tls_signer signer;
+	enum tls_peers peers;
 	struct tls_identity identities[TLS_IDENTITIES]; /* the first serves every name that no other does */
 	size_t n_identities;
 	struct tls *busy;     /* whose handshake runs at this moment; NULL: none */

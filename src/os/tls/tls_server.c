@@ -110,14 +110,17 @@ static int64_t seconds_of(const ASN1_TIME *at)
 
 /* ---- callbacks of a handshake ---- */
 
-/* A peer's certificate proves which server it is, so it must be one for servers, whoever connected to whom. A client may
- * show another one (many telephones carry their maker's): then it has simply not proved to be a server of ours. */
+/* Between servers a certificate proves which server it is, so it must be one for servers, whoever connected to whom. A client may
+ * show another one (many telephones carry their maker's): then it has simply not proved to be a server of ours. Where people prove
+ * themselves it must be one for clients, and who shows another one is told so. */
 static int on_peer_chain(X509_STORE_CTX *x, void *arg)
 {
+	const struct tls_server *s = arg;
 	SSL *ssl = X509_STORE_CTX_get_ex_data(x, SSL_get_ex_data_X509_STORE_CTX_idx());
 	X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(x);
-	X509_VERIFY_PARAM_set_purpose(param, X509_PURPOSE_SSL_SERVER);
-	X509_VERIFY_PARAM_set_trust(param, X509_TRUST_SSL_SERVER);
+	bool is_person = SSL_is_server(ssl) && s->peers == TLS_PEERS_PEOPLE;
+	X509_VERIFY_PARAM_set_purpose(param, is_person ? X509_PURPOSE_SSL_CLIENT : X509_PURPOSE_SSL_SERVER);
+	X509_VERIFY_PARAM_set_trust(param, is_person ? X509_TRUST_SSL_CLIENT : X509_TRUST_SSL_SERVER);
 	int is_trusted = X509_verify_cert(x) == 1;
 	if (!is_trusted && X509_STORE_CTX_get_error(x) == X509_V_OK)
 		X509_STORE_CTX_set_error(x, X509_V_ERR_UNSPECIFIED);
@@ -125,7 +128,7 @@ static int on_peer_chain(X509_STORE_CTX *x, void *arg)
 		return is_trusted;
 	/* The certificate would be written into each ticket, and would outlive its revocation there. */
 	SSL_set_num_tickets(ssl, 0);
-	return 1;
+	return is_trusted || !is_person;
 }
 
 static int on_ticket_made(SSL *ssl, void *arg)
@@ -156,7 +159,7 @@ static int on_server_name(SSL *ssl, int *alert, void *arg)
 
 /* ---- building ---- */
 
-static SSL_CTX *new_ctx(const SSL_METHOD *method)
+static SSL_CTX *new_ctx(const SSL_METHOD *method, struct tls_server *s)
 {
 	SSL_CTX *c = SSL_CTX_new(method);
 	if (c == NULL)
@@ -170,7 +173,7 @@ static SSL_CTX *new_ctx(const SSL_METHOD *method)
 	SSL_CTX_set_security_level(c, 2);
 	SSL_CTX_set_max_cert_list(c, PEER_CHAIN_BYTES);
 	SSL_CTX_set_verify_depth(c, CHAIN_MAX);
-	SSL_CTX_set_cert_verify_callback(c, on_peer_chain, NULL);
+	SSL_CTX_set_cert_verify_callback(c, on_peer_chain, s);
 	if (SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION) && SSL_CTX_set_ciphersuites(c, SUITES_13) &&
 	    SSL_CTX_set_cipher_list(c, SUITES_12) && SSL_CTX_set1_groups_list(c, (char[]){ "X25519:P-256:P-384" }))
 		return c;
@@ -223,8 +226,8 @@ static err fill_identity(struct tls_server *s, struct tls_identity *id, STACK_OF
 	X509_up_ref(id->leaf);
 	id->expires = seconds_of(X509_get0_notAfter(id->leaf));
 	TRY(tls_key_init(&id->key, s, id->leaf));
-	id->accepting = new_ctx(TLS_server_method());
-	id->connecting = new_ctx(TLS_client_method());
+	id->accepting = new_ctx(TLS_server_method(), s);
+	id->connecting = new_ctx(TLS_client_method(), s);
 	ENSURE(id->accepting != NULL && id->connecting != NULL, NO_MEMORY);
 	SSL_CTX_set_verify(id->connecting, SSL_VERIFY_PEER, NULL);
 	bool is_fine = set_certificate(id->accepting, certs, &id->key) && set_certificate(id->connecting, certs, &id->key);
@@ -257,6 +260,7 @@ err tls_server_new(const struct tls_config *config, struct loop *l, struct tls_s
 	s->refs = 1;
 	s->loop = l;
 	s->signer = config->signer;
+	s->peers = config->peers;
 	list_init(&s->starving);
 	err e = build(s, config, d);
 	ERR_clear_error();

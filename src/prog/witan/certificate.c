@@ -33,21 +33,21 @@ static err read_current(struct certificate *c, struct cert_view *out)
 	return e;
 }
 
-static void time_text(int64_t t, char out[32])
+void witan_time(int64_t t, char out[WITAN_TIME])
 {
 	struct tm tm;
 	time_t seconds = (time_t)t;
-	if (gmtime_r(&seconds, &tm) == NULL || strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-		(void)snprintf(out, 32, "%lld", (long long)t);
+	if (gmtime_r(&seconds, &tm) == NULL || strftime(out, WITAN_TIME, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		(void)snprintf(out, WITAN_TIME, "%lld", (long long)t);
 }
 
 /* ---- showing ---- */
 
 static err show_list(struct certificate *c, const struct cert_view *v)
 {
-	char from[32], to[32];
-	time_text(v->not_before, from);
-	time_text(v->not_after, to);
+	char from[WITAN_TIME], to[WITAN_TIME];
+	witan_time(v->not_before, from);
+	witan_time(v->not_after, to);
 	(void)printf("Use              : %s\nSubject          : %.*s\nAlternativeNames : ", cert_usage_word(c->usage),
 		STR_FMT(v->subject));
 	for (size_t i = 0; i < v->san.n; i++)
@@ -61,8 +61,8 @@ static err show_list(struct certificate *c, const struct cert_view *v)
 
 static err show_table(struct certificate *c, const struct cert_view *v)
 {
-	char to[32];
-	time_text(v->not_after, to);
+	char to[WITAN_TIME];
+	witan_time(v->not_after, to);
 	(void)printf("%-8s %-20s  %-40s  %s\n", "Use", "NotAfter", "Thumbprint", "Subject");
 	(void)printf("%-8s %-20s  %-40s  %.*s\n", cert_usage_word(c->usage), to, v->thumbprint, STR_FMT(v->subject));
 	return OK;
@@ -70,9 +70,9 @@ static err show_table(struct certificate *c, const struct cert_view *v)
 
 static err show_json(struct certificate *c, const struct cert_view *v)
 {
-	char from[32], to[32];
-	time_text(v->not_before, from);
-	time_text(v->not_after, to);
+	char from[WITAN_TIME], to[WITAN_TIME];
+	witan_time(v->not_before, from);
+	witan_time(v->not_after, to);
 	json_t *names = json_array();
 	for (size_t i = 0; i < v->san.n; i++)
 		(void)json_array_append_new(names, json_stringn(v->san.p[i].p, v->san.p[i].n));

@@ -116,8 +116,8 @@ static err reach_server(struct console *c, struct diag *d)
 	if (is_local)
 		TRY(link_open_local(c->where.dir, &c->link, d));
 	else
-		TRY(remote_open(c->where.url, &(struct remote_options){ .ca = c->where.ca, .dir = c->where.dir }, &c->link, d));
-	err e = is_local && owns(c->where.dir) && c->where.who.user == NULL ? OK : begin_session(c, d);
+		TRY(remote_open(c->where.url, &(struct remote_options){ .ca = c->where.ca, .dir = c->where.dir, .cert = c->where.who.cert }, &c->link, d));
+	err e = is_local && owns(c->where.dir) && c->where.who.user == NULL && c->where.who.cert == NULL ? OK : begin_session(c, d);
 	if (failed(e)) {
 		link_close(c->link);
 		c->link = NULL;

@@ -6,6 +6,7 @@
 #include "base/enc.h"
 #include "model/topo.h"
 #include "os/file.h"
+#include "prog/witan/issued.h"
 #include "service/cert.h"
 
 #include <dirent.h>
@@ -127,13 +128,10 @@ err deploy_write_pair(int dirfd, const struct cert_pair *pair, struct diag *d)
 
 err deploy_write_crl(int dirfd, const struct cert_ca *ca, struct diag *d)
 {
-	struct buf der;
-	buf_init(&der, CERT_PEM_MAX);
-	err e = cert_ca_crl(ca, (int64_t)time(NULL), &der);
-	if (failed(e))
-		e = diag_fail(d, e, "certs/witan.crl", "", "OpenSSL could not sign the list");
-	else
-		e = file_write(dirfd, "certs/witan.crl", buf_str(&der), 0644, d);
-	buf_fini(&der);
+	struct issued_list issued;
+	err e = issued_open(dirfd, &issued, d);
+	if (!failed(e))
+		e = issued_write_crl(&issued, ca, (int64_t)time(NULL), d);
+	issued_close(&issued);
 	return e;
 }

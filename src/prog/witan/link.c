@@ -44,7 +44,7 @@ static void close_local(struct link *l)
 	free(c);
 }
 
-static const struct link_kind kind = { send_local, receive_local, close_local };
+static const struct link_kind kind = { .send = send_local, .receive = receive_local, .close = close_local };
 
 err link_open_local(const char *dir, struct link **out, struct diag *d)
 {
@@ -60,6 +60,13 @@ err link_open_local(const char *dir, struct link **out, struct diag *d)
 	}
 	free(path);
 	return e;
+}
+
+err link_present(struct link *l, const struct link_certificate *c, struct diag *d)
+{
+	if (l->kind->present != NULL)
+		return l->kind->present(l, c, d);
+	return diag_fail(d, ERR(USAGE), "--cert", "name the server by --server https://NAME:PORT", "the control socket knows no certificates");
 }
 
 bool link_wants_sign_in(const json_t *answer)

@@ -15,9 +15,18 @@ enum { LINK_SESSION = 128, LINK_NAME = 4096 };
 
 struct link;
 
+/* Files by which somebody proves who he is. */
+struct link_certificate {
+	const char *file;   /* PEM or PKCS #12 */
+	const char *key;    /* PEM; NULL: in the same file */
+	const char *secret; /* that opens them; empty: none */
+};
+
 struct link_kind {
 	err (*send)(struct link *l, const char *command, json_t *parameters, json_t *input, struct diag *d);
 	err (*receive)(struct link *l, json_t **answer, struct diag *d);
+	/* NULL: there is no way to. */
+	err (*present)(struct link *l, const struct link_certificate *c, struct diag *d);
 	void (*close)(struct link *l);
 };
 
@@ -43,6 +52,9 @@ static inline err link_receive(struct link *l, json_t **answer, struct diag *d)
 {
 	return l->kind->receive(l, answer, d);
 }
+
+/* From now on the certificate is shown to the server. USAGE: not over this link. */
+err link_present(struct link *l, const struct link_certificate *c, struct diag *d);
 
 static inline void link_close(struct link *l)
 {

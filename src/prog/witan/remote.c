@@ -3,13 +3,15 @@
 #include "prog/witan/remote.h"
 
 #include "base/mem.h"
+#include "os/file.h"
 
 #include <curl/curl.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { ANSWER_MOST = 512 << 20, CONNECT_SECONDS = 10, QUIET_SECONDS = 150 /* longer than web waits for vault */ };
+enum { ANSWER_MOST = 512 << 20, CERTIFICATE_MOST = 1 << 20, CONNECT_SECONDS = 10, QUIET_SECONDS = 150 /* longer than web waits for vault */ };
 
 struct remote {
 	struct link link; /* first */
@@ -72,6 +74,9 @@ static err explain(const struct remote *r, CURLcode rc, struct diag *d)
 	if (rc == CURLE_PEER_FAILED_VERIFICATION || rc == CURLE_SSL_CACERT_BADFILE) {
 		remedy = "name the server as its certificate does; --ca FILE says whom to trust (ca.pem of the deployment)";
 		e = ERR(REFUSED);
+	} else if (rc == CURLE_SSL_CERTPROBLEM) {
+		remedy = "is it PEM with its key, or PKCS #12, and is the password of the file right?";
+		e = ERR(REFUSED);
 	} else if (rc == CURLE_OPERATION_TIMEDOUT) {
 		e = ERR(TIMEOUT);
 	} else if (rc == CURLE_WRITE_ERROR) {
@@ -94,6 +99,7 @@ static err perform(struct remote *r, const struct request *q, const char *body, 
 	if (body == NULL)
 		(void)curl_easy_setopt(r->curl, CURLOPT_HTTPGET, 1L);
 	CURLcode rc = curl_easy_perform(r->curl);
+	(void)curl_easy_setopt(r->curl, CURLOPT_FRESH_CONNECT, 0L);
 	(void)curl_easy_setopt(r->curl, CURLOPT_HTTPHEADER, NULL);
 	for (struct curl_slist *f = fields; f != NULL; f = f->next)
 		explicit_bzero(f->data, strlen(f->data));
@@ -150,7 +156,45 @@ static void close_remote(struct link *l)
 	free(r);
 }
 
-static const struct link_kind kind = { send_remote, receive_remote, close_remote };
+/* ---- a certificate of one's own ---- */
+
+err remote_look_at(const char *file, bool *is_pem, bool *is_sealed, struct diag *d)
+{
+	struct buf text;
+	err e = file_read(AT_FDCWD, file, CERTIFICATE_MOST, &text, d);
+	str s = buf_str(&text);
+	bool pem = s.n != 0 && memmem(s.p, s.n, "-----BEGIN ", 11) != NULL;
+	if (is_pem != NULL)
+		*is_pem = pem;
+	if (is_sealed != NULL)
+		*is_sealed = !pem || memmem(s.p, s.n, "ENCRYPTED", 9) != NULL;
+	if (text.p != NULL)
+		explicit_bzero(text.p, text.size);
+	buf_fini(&text);
+	return e;
+}
+
+/* The connection so far has shown none: a new one is made. */
+static err present_remote(struct link *l, const struct link_certificate *c, struct diag *d)
+{
+	struct remote *r = (struct remote *)l;
+	bool pem = false;
+	TRY(remote_look_at(c->file, &pem, NULL, d));
+	if (c->key != NULL)
+		TRY(remote_look_at(c->key, NULL, NULL, d));
+	CURLcode rc = curl_easy_setopt(r->curl, CURLOPT_SSLCERT, c->file);
+	if (rc == CURLE_OK)
+		rc = curl_easy_setopt(r->curl, CURLOPT_SSLCERTTYPE, pem ? "PEM" : "P12");
+	if (rc == CURLE_OK && (pem || c->key != NULL))
+		rc = curl_easy_setopt(r->curl, CURLOPT_SSLKEY, c->key != NULL ? c->key : c->file);
+	if (rc == CURLE_OK)
+		rc = curl_easy_setopt(r->curl, CURLOPT_KEYPASSWD, c->secret);
+	if (rc == CURLE_OK)
+		rc = curl_easy_setopt(r->curl, CURLOPT_FRESH_CONNECT, 1L);
+	return rc == CURLE_OK ? OK : ERR(NO_MEMORY);
+}
+
+static const struct link_kind kind = { send_remote, receive_remote, present_remote, close_remote };
 
 /* ---- opening ---- */
 
@@ -168,6 +212,18 @@ static err take_url(struct remote *r, const char *url, struct diag *d)
 	(void)str_to_z(s, r->base, sizeof r->base);
 	(void)str_to_z(s, r->link.name, sizeof r->link.name);
 	return OK;
+}
+
+/* One session for each certificate: who shows another one is somebody else. */
+static err name_after_certificate(struct remote *r, const char *file, struct diag *d)
+{
+	char *path = realpath(file, NULL);
+	size_t n = strlen(r->link.name);
+	if (path == NULL)
+		return diag_fail(d, ERR(ABSENT), file, "name the file of the certificate", "the file cannot be read");
+	int length = snprintf(r->link.name + n, sizeof r->link.name - n, " with %s", path);
+	free(path);
+	return length > 0 && (size_t)length < sizeof r->link.name - n ? OK : ERR(CEILING);
 }
 
 static err set_ca(struct remote *r, const struct remote_options *o, struct diag *d)
@@ -195,6 +251,7 @@ static void set_rules(struct remote *r)
 	(void)curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	(void)curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	(void)curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	(void)curl_easy_setopt(c, CURLOPT_SSL_SESSIONID_CACHE, 0L); /* a resumed one would bring no certificate along */
 	(void)curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS);
 	(void)curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
 	(void)curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)QUIET_SECONDS);
@@ -217,6 +274,8 @@ err remote_open(const char *url, const struct remote_options *o, struct link **o
 		set_rules(r);
 	if (!failed(e))
 		e = set_ca(r, o, d);
+	if (!failed(e) && o->cert != NULL)
+		e = name_after_certificate(r, o->cert, d);
 	if (failed(e))
 		close_remote(&r->link);
 	else

@@ -3,14 +3,16 @@
 #include "prog/witan/sign_in.h"
 
 #include "prog/witan/cmdlet_priv.h"
+#include "prog/witan/console.h"
 #include "prog/witan/remote.h"
+#include "prog/witan/witan_priv.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
 #include <termios.h>
 #include <unistd.h>
 
-enum { SECRET_MOST = 1024 };
+enum { SECRET_MOST = SIGN_IN_SECRET };
 
 /* ---- asking a person ---- */
 
@@ -56,6 +58,11 @@ static err read_file(const char *path, char out[SECRET_MOST], struct diag *d)
 	return got == 0 && n > 0 ? OK : diag_fail(d, ERR(ABSENT), path, "name a file that holds one line, or - for standard input", "cannot read the password");
 }
 
+err sign_in_secret(const char *file, const char *prompt, char out[SECRET_MOST], struct diag *d)
+{
+	return file != NULL ? read_file(file, out, d) : ask(prompt, true, out, d);
+}
+
 /* ---- signing in ---- */
 
 static err exchange(struct link *l, const char *command, json_t *parameters, json_t **answer, struct diag *d)
@@ -80,13 +87,30 @@ static err fill(const struct sign_in *s, json_t *parameters, struct diag *d)
 	} else {
 		(void)json_object_set_new(parameters, "User", json_string(user));
 	}
-	err e = s->password_file != NULL ? read_file(s->password_file, text, d) : ask("Password", true, text, d);
+	err e = sign_in_secret(s->password_file, "Password", text, d);
 	if (!failed(e))
 		(void)json_object_set_new(parameters, "Password", json_string(text));
 	explicit_bzero(text, sizeof text);
 	TRY(e);
 	bool is_text = json_object_size(parameters) == 2;
 	return is_text ? OK : diag_fail(d, ERR(USAGE), "sign-in", "write them in UTF-8", "the user or the password is no text");
+}
+
+/* The certificate says who it is; if a user is named, too, it must be the same. */
+static err show_certificate(struct link *l, const struct sign_in *s, json_t *parameters, struct diag *d)
+{
+	char secret[SECRET_MOST] = "";
+	bool file_is_sealed = false, key_is_sealed = false;
+	TRY(remote_look_at(s->cert, NULL, &file_is_sealed, d));
+	if (s->key != NULL)
+		TRY(remote_look_at(s->key, NULL, &key_is_sealed, d));
+	if (file_is_sealed || key_is_sealed)
+		TRY(sign_in_secret(s->password_file, "Password of the certificate's file", secret, d));
+	err e = link_present(l, &(const struct link_certificate){ .file = s->cert, .key = s->key, .secret = secret }, d);
+	explicit_bzero(secret, sizeof secret);
+	if (!failed(e) && s->user != NULL)
+		(void)json_object_set_new(parameters, "User", json_string(s->user));
+	return e;
 }
 
 static err add_code(json_t *parameters, struct diag *d)
@@ -113,7 +137,7 @@ err sign_in(struct link *l, const struct sign_in *s, struct diag *d)
 	json_t *parameters = json_object(), *answer = NULL;
 	ENSURE(parameters != NULL, NO_MEMORY);
 	l->session[0] = '\0'; /* an old one is no way to get a new one */
-	err e = fill(s, parameters, d);
+	err e = s->cert != NULL ? show_certificate(l, s, parameters, d) : fill(s, parameters, d);
 	if (!failed(e))
 		e = exchange(l, "sign-in", parameters, &answer, d);
 	if (!failed(e) && wants_code(answer)) {
@@ -152,38 +176,35 @@ err sign_out(struct link *l, struct diag *d)
 
 /* ---- the commands ---- */
 
-struct words {
-	const char *server, *ca;
-	struct sign_in who;
-};
-
-static err open_link(const struct words *w, const char *dir, struct link **out, struct diag *d)
+static err open_link(const struct console_where *w, struct link **out, struct diag *d)
 {
-	const char *server = w->server != NULL ? w->server : getenv("WITAN_SERVER");
+	const char *server = w->url != NULL ? w->url : getenv("WITAN_SERVER");
 	if (server == NULL || server[0] == '\0')
-		return link_open_local(dir, out, d);
-	return remote_open(server, &(const struct remote_options){ .ca = w->ca, .dir = dir }, out, d);
+		return link_open_local(w->dir, out, d);
+	return remote_open(server, &(const struct remote_options){ .ca = w->ca, .dir = w->dir, .cert = w->who.cert }, out, d);
 }
 
 #define SERVER_OPTIONS(w)                                                                                                        \
-	{ "--server", WITAN_TEXT, &(w).server, "URL", "https://NAME:PORT (default: $WITAN_SERVER, else the server of --dir)", 0 }, \
-	{ "--ca", WITAN_TEXT, &(w).ca, "FILE", "whom to trust (default: ca.pem of --dir if it is there, else the system's)", 0 }
+	{ "--server", WITAN_TEXT, &(w).url, "URL", "https://NAME:PORT (default: $WITAN_SERVER, else the server of --dir)", 0 }, \
+	{ "--ca", WITAN_TEXT, &(w).ca, "FILE", "whom to trust (default: ca.pem of --dir if it is there, else the system's)", 0 }, \
+	{ "--cert", WITAN_TEXT, &(w).who.cert, "FILE", "a certificate of yours instead of a password: PEM or PKCS #12", 0 }
 
-int sign_in_main(int argc, char **argv, const char *dir)
+int sign_in_main(int argc, char **argv, const struct console_where *where)
 {
-	struct words w = { 0 };
+	struct console_where w = *where;
 	struct diag d = { 0 };
 	struct link *l = NULL;
 	int status;
 	const struct witan_option options[] = {
 		SERVER_OPTIONS(w),
-		{ "--user", WITAN_TEXT, &w.who.user, "ADDRESS", "who you are (default: $WITAN_USER, else asked)", 0 },
-		{ "--password-file", WITAN_TEXT, &w.who.password_file, "FILE", "holds your password; - is standard input (default: asked)", 0 },
+		{ "--user", WITAN_TEXT, &w.who.user, "ADDRESS", "who you are (default: $WITAN_USER, else asked; a certificate says it by itself)", 0 },
+		{ "--key", WITAN_TEXT, &w.who.key, "FILE", "the certificate's key (default: it is in the same file)", 0 },
+		{ "--password-file", WITAN_TEXT, &w.who.password_file, "FILE", "holds your password, or that of the certificate's file; - is standard input (default: asked)", 0 },
 		{ NULL, WITAN_FLAG, NULL, NULL, NULL, 0 },
 	};
 	if (!witan_options(argc, argv, "[OPTION...]\n\nStarts a session as an administrator, which later commands use.", options, &status))
 		return status;
-	err e = open_link(&w, dir, &l, &d);
+	err e = open_link(&w, &l, &d);
 	if (!failed(e))
 		e = sign_in(l, &w.who, &d);
 	if (!failed(e))
@@ -192,9 +213,9 @@ int sign_in_main(int argc, char **argv, const char *dir)
 	return failed(e) ? witan_fail("sign-in", e, &d) : WITAN_DONE;
 }
 
-int sign_out_main(int argc, char **argv, const char *dir)
+int sign_out_main(int argc, char **argv, const struct console_where *where)
 {
-	struct words w = { 0 };
+	struct console_where w = *where;
 	struct diag d = { 0 };
 	struct link *l = NULL;
 	int status;
@@ -204,7 +225,7 @@ int sign_out_main(int argc, char **argv, const char *dir)
 	};
 	if (!witan_options(argc, argv, "[OPTION...]\n\nEnds the session that `witan sign-in` started.", options, &status))
 		return status;
-	err e = open_link(&w, dir, &l, &d);
+	err e = open_link(&w, &l, &d);
 	if (!failed(e))
 		e = sign_out(l, &d);
 	if (err_is(e, ERR_ABSENT) && d.what[0] == '\0')

@@ -7,8 +7,14 @@
 
 struct sign_in {
 	const char *user;          /* NULL: $WITAN_USER, else asked */
-	const char *password_file; /* "-": standard input; NULL: asked */
+	const char *password_file; /* "-": standard input; NULL: asked. Of the user, or of the file in cert */
+	const char *cert;          /* a file with the certificate to sign in with; NULL: the password counts */
+	const char *key;           /* NULL: it is in the same file */
 };
+
+/* A line that nobody else is to see: of the file ("-": standard input), or NULL: asked on the terminal without being shown. */
+#define SIGN_IN_SECRET 1024
+err sign_in_secret(const char *file, const char *prompt, char out[SIGN_IN_SECRET], struct diag *d);
 
 /* Asks what is not given (on a terminal only), presents it, keeps the session in l and on the disk. */
 err sign_in(struct link *l, const struct sign_in *s, struct diag *d);

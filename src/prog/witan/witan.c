@@ -80,7 +80,9 @@ static int help(void)
 		   "  --server URL         a server elsewhere, by its management address: https://uc01.example.test:4443 (or $WITAN_SERVER)\n"
 		   "  --ca FILE            the authorities that its certificate may come from (default: ca.pem of DIR, else the system's)\n"
 		   "  --user ADDRESS       who you are, where a session is needed (or $WITAN_USER)\n"
-		   "  --password-file FILE holds your password; - is standard input (default: asked)\n"
+		   "  --password-file FILE holds your password, or that of the certificate's file; - is standard input (default: asked)\n"
+		   "  --cert FILE          a certificate of yours to sign in with instead of a password: PEM or PKCS #12\n"
+		   "  --key FILE           its key (default: it is in the same file)\n"
 		   "  -c TEXT              runs a text of the shell's language\n"
 		   "  --help, --version\n\ncommands (each with --help):");
 	for (const struct command *c = commands; c->name != NULL; c++)
@@ -141,7 +143,8 @@ static err take_where(int *argc, char ***argv, struct console_where *w, const ch
 	const struct {
 		const char *name;
 		const char **to;
-	} rows[] = { { "--server", &w->url }, { "--ca", &w->ca }, { "--user", &w->who.user }, { "--password-file", &w->who.password_file }, { "-c", text } };
+	} rows[] = { { "--server", &w->url }, { "--ca", &w->ca }, { "--user", &w->who.user }, { "--password-file", &w->who.password_file },
+		{ "--cert", &w->who.cert }, { "--key", &w->who.key }, { "-c", text } };
 	while (*argc > 1 && *text == NULL) {
 		str value, word = str_of((*argv)[1]), name = str_split(word, '=', &value);
 		const char **to = NULL;

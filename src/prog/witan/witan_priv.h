@@ -24,6 +24,8 @@ struct console_where;
 /* One cmdlet whose words bash has split. */
 int cmdlet_main(int argc, char **argv, const struct console_where *where);
 int shell_main(int argc, char **argv, const struct console_where *where);
+int sign_in_main(int argc, char **argv, const struct console_where *where);
+int sign_out_main(int argc, char **argv, const struct console_where *where);
 int run_main(int argc, char **argv, const struct console_where *where);
 int complete_main(int argc, char **argv, const struct console_where *where);
 /* witan -c TEXT */
@@ -80,11 +82,15 @@ err deploy_reload(int dirfd, struct diag *d);
 /* keys/default-<16 digits of spki>.key, then certs/default.pem: whoever sees the certificate finds its key. The key
  * belongs to the owner of keys/. */
 err deploy_write_pair(int dirfd, const struct cert_pair *pair, struct diag *d);
-/* certs/witan.crl */
+/* certs/witan.crl, with what was revoked of the certificates of people */
 err deploy_write_crl(int dirfd, const struct cert_ca *ca, struct diag *d);
 
 /* Makes a deployment's directory with its places and owners, lets fill write what belongs into it, and publishes it whole. EXISTS: there is one. */
 err init_from(const char *dir, err (*fill)(void *arg, int dirfd, struct diag *d), void *arg, struct diag *d);
+
+/* "2026-11-24T13:05:00Z", of seconds since 1970 */
+#define WITAN_TIME 32
+void witan_time(int64_t t, char out[WITAN_TIME]);
 
 /* ---- ends ---- */
 

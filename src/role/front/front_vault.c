@@ -75,7 +75,7 @@ static err on_certificate(struct front *f, str body)
 {
 	struct tls_server *tls;
 	/* without other servers nobody could present a certificate that means anything: it is not asked for */
-	TRY(identity_read(f->identity, body, peers_count(f->peers_known) != 0, &tls));
+	TRY(identity_read(f->identity, body, peers_count(f->peers_known) != 0 ? IDENTITY_ASKS_SERVERS : IDENTITY_ASKS_NOBODY, &tls));
 	if (tls == NULL)
 		return OK;
 	conns_set_tls(f->conns, tls);

@@ -116,7 +116,7 @@ err identity_keeper_open(struct identity *i, int fd)
 
 /* ---- the certificate ---- */
 
-err identity_read(struct identity *i, str body, bool asks_peers, struct tls_server **out)
+err identity_read(struct identity *i, str body, enum identity_asks asks, struct tls_server **out)
 {
 	struct ipc_certificate m;
 	struct diag d = { 0 };
@@ -124,8 +124,8 @@ err identity_read(struct identity *i, str body, bool asks_peers, struct tls_serv
 	*out = NULL;
 	TRY(ipc_certificate_parse(&m, body));
 	ENSURE(m.ticket_keys.n == 80, MALFORMED);
-	const struct tls_config config = { .chain_pem = m.chain_pem, .ca_pem = asks_peers ? m.ca_pem : STR(""),
-		.ticket_keys = m.ticket_keys.p, .signer = { .sign = sign, .forget = forget, .arg = i } };
+	const struct tls_config config = { .chain_pem = m.chain_pem, .ca_pem = asks != IDENTITY_ASKS_NOBODY ? m.ca_pem : STR(""),
+		.peers = asks == IDENTITY_ASKS_PEOPLE ? TLS_PEERS_PEOPLE : TLS_PEERS_SERVERS, .ticket_keys = m.ticket_keys.p, .signer = { .sign = sign, .forget = forget, .arg = i } };
 	err e = tls_server_new(&config, i->skel->loop, out, &d);
 	if (failed(e)) {
 		*out = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The chain that fronts present, and the keys by which all of them resume each other's TLS sessions. */
+/* The chain that fronts present, the list of what was revoked, and the keys by which all of them resume each other's TLS sessions. */
 #include "os/file.h"
 #include "role/vault/vault_priv.h"
 
@@ -22,6 +22,43 @@ err vault_read_chain(struct vault *v, struct diag *d)
 	v->chain = fresh;
 	return OK;
 }
+
+/* ---- revocations ---- */
+
+static void tell_stale(struct vault *v, const struct diag *d)
+{
+	LOG(&v->skel->log, REVOCATIONS_STALE, LOG_Z("where", d->where), LOG_Z("why", d->what), LOG_Z("remedy", d->remedy));
+}
+
+void vault_read_revocations(struct vault *v)
+{
+	struct buf der;
+	struct diag d = { 0 };
+	struct cert_crl *fresh = NULL;
+	err e = file_read(v->certificates, "witan.crl", CERT_CRL_MAX, &der, &d);
+	if (!failed(e))
+		e = cert_crl_read(buf_str(&der), buf_str(&v->ca), &fresh, &d);
+	buf_fini(&der);
+	cert_crl_free(v->crl);
+	v->crl = failed(e) ? NULL : fresh;
+	if (failed(e))
+		tell_stale(v, &d);
+	else
+		(void)vault_knows_revocations(v);
+}
+
+bool vault_knows_revocations(struct vault *v)
+{
+	struct diag d;
+	if (v->crl != NULL && cert_crl_ends(v->crl) > (int64_t)(vault_unix_ms() / 1000))
+		return true;
+	(void)failed(diag_fail(&d, ERR(REFUSED), "certs/witan.crl", "`witan Request-CsCertificate -New` writes a new one",
+		"nobody signs in by a certificate: the revocation list %s", v->crl != NULL ? "has ended" : "cannot be used"));
+	tell_stale(v, &d);
+	return false;
+}
+
+/* ---- tickets ---- */
 
 /* As the expansion of RFC 5869: each block is the MAC of the one before, the purpose, the period and a number. */
 void vault_ticket_keys(struct vault *v, uint64_t period, char out[VAULT_TICKET_KEYS])

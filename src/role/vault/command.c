@@ -202,7 +202,7 @@ static err know_audit(struct vault *v)
 }
 
 /* A group that is lost takes its lines along: what is known of the end is read again after it (vault_turn). */
-static err audit_add(struct vault *v, const struct store_audit *line)
+err command_audit_add(struct vault *v, const struct store_audit *line)
 {
 	struct store_audit a = *line;
 	uint8_t hash[AUDIT_HASH];
@@ -229,7 +229,7 @@ static void audit(struct call *call, const char *what, err e)
 		return;
 	char *detail = failed(e) || change_is_empty(call) ? NULL : json_dumps(call->diff, JSON_COMPACT);
 	str why = failed(e) ? str_of(call->diag.what) : str_of(detail);
-	(void)failed(audit_add(v, &(struct store_audit){ .time = vault_unix_ms() / 1000, .author = str_of(call->author->name),
+	(void)failed(command_audit_add(v, &(struct store_audit){ .time = vault_unix_ms() / 1000, .author = str_of(call->author->name),
 		.address = str_of(call->author->address), .command = str_of(what), .result = str_of(failed(e) ? e.def->name : "OK"), .detail = why }));
 	free(detail);
 }

@@ -181,7 +181,8 @@ static void on_line(struct admin *a, str text)
 	}
 	json_decref(line);
 	a->n_answers++;
-	vault_line(a->vault, a->author.rights.is_root ? &a->author : NULL, a->author.address, text, &(struct line_door){ on_done, a }, 0);
+	vault_line(a->vault, &(struct line_from){ .console = a->author.rights.is_root ? &a->author : NULL, .address = a->author.address }, text,
+		&(struct line_door){ on_done, a }, 0);
 }
 
 static void take_lines(struct admin *a)

@@ -132,12 +132,15 @@ static err run_command(struct answer *w, struct call *call, const char *name, co
 	return !failed(e) && w->text.failed ? ERR(NO_MEMORY) : e;
 }
 
-static err run_session(struct vault *v, struct answer *w, const char *name, const json_t *given, const char *session)
+static err run_session(struct vault *v, struct answer *w, struct session_ask *ask)
 {
 	json_t *object = NULL;
-	const char *user = json_string_value(json_object_get(given, "User"));
-	(void)snprintf(w->what, sizeof w->what, "%s %.100s", name, user != NULL ? user : "");
-	TRY(session_command(v, name, given, session, w->address, &object, &w->diag));
+	const char *user = json_string_value(json_object_get(ask->given, "User"));
+	(void)snprintf(w->what, sizeof w->what, "%s %.100s", ask->name, user != NULL ? user : "");
+	err e = session_command(v, ask, &object, &w->diag);
+	if (ask->by.serial[0] != '\0')
+		(void)snprintf(w->what, sizeof w->what, "sign-in sip:%s certificate %s", ask->by.address, ask->by.serial);
+	TRY(e);
 	json_t *line = json_pack("{s:b,s:[o]}", "ok", 1, "objects", object);
 	add_json(&w->text, line);
 	buf_add_char(&w->text, '\n');
@@ -145,18 +148,18 @@ static err run_session(struct vault *v, struct answer *w, const char *name, cons
 	return OK;
 }
 
-static err run_line(struct vault *v, struct answer *w, const struct author *console, const json_t *line)
+static err run_line(struct vault *v, struct answer *w, const struct line_from *from, const json_t *line)
 {
 	const char *name = json_string_value(json_object_get(line, "command")), *session = json_string_value(json_object_get(line, "session"));
 	const json_t *given = json_object_get(line, "parameters");
-	struct author author = console != NULL ? *console : (struct author){ 0 };
+	struct author author = from->console != NULL ? *from->console : (struct author){ 0 };
 	struct call call = { .vault = v, .author = &author, .input = json_object_get(line, "input") };
 	if (name == NULL || (given != NULL && !json_is_object(given)))
 		return diag_fail(&w->diag, ERR(USAGE), "line", "send {\"command\":NAME,\"parameters\":{...}}", "the line does not name a command");
 	(void)snprintf(w->what, sizeof w->what, "%.64s", name);
 	if (session_is_command(name))
-		return run_session(v, w, name, given, session);
-	if (console == NULL || session != NULL) {
+		return run_session(v, w, &(struct session_ask){ .name = name, .given = given, .session = session, .address = w->address, .certificate = from->certificate });
+	if (from->console == NULL || session != NULL) {
 		author = (struct author){ 0 };
 		TRY(session_author(v, session, w->address, &author, &w->diag));
 		(void)snprintf(w->author, sizeof w->author, "%s", author.name);
@@ -166,7 +169,7 @@ static err run_line(struct vault *v, struct answer *w, const struct author *cons
 	return e;
 }
 
-void vault_line(struct vault *v, const struct author *console, const char *address, str text, const struct line_door *door, uint64_t id)
+void vault_line(struct vault *v, const struct line_from *from, str text, const struct line_door *door, uint64_t id)
 {
 	struct answer *w = calloc(1, sizeof *w);
 	if (w == NULL) {
@@ -174,13 +177,13 @@ void vault_line(struct vault *v, const struct author *console, const char *addre
 		return;
 	}
 	*w = (struct answer){ .door = *door, .id = id, .is_awaited = true };
-	(void)snprintf(w->author, sizeof w->author, "%s", console != NULL ? console->name : "");
-	(void)snprintf(w->address, sizeof w->address, "%s", address);
+	(void)snprintf(w->author, sizeof w->author, "%s", from->console != NULL ? from->console->name : "");
+	(void)snprintf(w->address, sizeof w->address, "%s", from->address);
 	buf_init(&w->text, OUT_MAX);
 	json_error_t at;
 	json_t *line = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, &at);
 	if (json_is_object(line))
-		w->result = run_line(v, w, console, line);
+		w->result = run_line(v, w, from, line);
 	else
 		w->result = diag_fail(&w->diag, ERR(USAGE), "line", "send one JSON object a line", "%s", at.text);
 	json_decref(line);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Administrators who sign in with a password, from elsewhere or at the console. Vault alone makes and checks sessions; whoever carries them
+ * Administrators who sign in with a password or a certificate, from elsewhere or at the console. Vault alone makes and checks sessions; whoever carries them
  * (the web process) can use one that it was given, but make none. Of a token only its hash is kept.
  */
 #include "base/enc.h"
@@ -11,13 +11,16 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { SESSIONS_MOST = 256, SESSIONS_OF_ONE = 16, TOKEN = 32, TOKEN_TEXT = 44, IDLE_MS = 15 * 60 * 1000, LIFE_MS = 12 * 3600 * 1000, CODES_MOST = 64, PLACES_MOST = 4096, PLACE_FAILURES = 50 };
+enum { SESSIONS_MOST = 256, SESSIONS_OF_ONE = 16, TOKEN = 32, TOKEN_TEXT = 44, IDLE_MS = 15 * 60 * 1000, LIFE_MS = 12 * 3600 * 1000, CODES_MOST = 64,
+	PLACES_MOST = 4096, PLACE_FAILURES = 50, REFUSALS_MS = 10000 };
 
 struct session {
 	uint8_t hash[CRYPT_HASH_MAX]; /* of the token */
 	uint8_t password[CRYPT_HASH_MAX]; /* a hash of what was stored of the password: another one ends the session */
 	uint64_t begun, used;         /* milliseconds since 1970; begun 0: free */
 	char aor[VAULT_AOR + 1];
+	char serial[CERT_SERIAL];     /* of the certificate that he signed in with; empty: with a password */
+	int64_t ends;                 /* the certificate, seconds since 1970 */
 };
 
 /* A code is good once: the step of the last one that each administrator used. */
@@ -32,6 +35,7 @@ struct sessions {
 	struct tally wrong_codes; /* by themselves: a sign-in elsewhere, which takes the password alone, does not make up for them */
 	struct tally places; /* where wrong passwords came from */
 	unsigned next_code;
+	uint64_t refusal; /* when a refused certificate was last written into the audit: who shows one without end must not fill it */
 };
 
 void sessions_fini(struct vault *v)
@@ -113,6 +117,8 @@ static json_t *describe(const struct session *s, const char *token)
 	char uri[VAULT_AOR + 5];
 	(void)snprintf(uri, sizeof uri, "sip:%s", s->aor);
 	json_t *o = json_pack("{s:s,s:i,s:o}", "User", uri, "IdleSeconds", IDLE_MS / 1000, "ExpiresAt", command_moment((s->begun + LIFE_MS) / 1000));
+	if (o != NULL && s->serial[0] != '\0')
+		(void)json_object_set_new(o, "Certificate", json_string(s->serial));
 	if (o != NULL && token != NULL)
 		(void)json_object_set_new(o, "Session", json_string(token));
 	return o;
@@ -164,7 +170,9 @@ static bool is_code(struct sessions *t, str aor, str secret, str given, uint64_t
 struct proof {
 	str sha256;
 	uint8_t kept[32];
-	bool exists, enabled;
+	size_t n_kept;
+	bool exists; /* with a password */
+	bool is_there, enabled;
 	uint8_t totp[64];
 	size_t n_totp;
 };
@@ -173,7 +181,9 @@ static void keep_user(void *arg, const struct store_user *u)
 {
 	struct proof *p = arg;
 	p->exists = u->ha1_sha256.n == 32;
+	p->is_there = true;
 	p->enabled = u->enabled;
+	p->n_kept = p->exists ? 32 : 0;
 	if (p->exists)
 		memcpy(p->kept, u->ha1_sha256.p, 32);
 }
@@ -185,13 +195,18 @@ static void keep_totp(void *arg, str value)
 	memcpy(p->totp, value.p, p->n_totp);
 }
 
+static void look_up(struct vault *v, str aor, struct proof *p)
+{
+	(void)failed(store_user_find(v->store, aor, keep_user, p));
+	(void)failed(store_credential_find(v->store, aor, STR("totp"), keep_totp, p));
+}
+
 /* The same work and the same answer whether the name exists or not. */
 static bool is_password(struct vault *v, str aor, str password, struct proof *p)
 {
 	uint8_t hash[CRYPT_HASH_MAX];
 	str domain, name = str_split(aor, '@', &domain);
-	(void)failed(store_user_find(v->store, aor, keep_user, p));
-	(void)failed(store_credential_find(v->store, aor, STR("totp"), keep_totp, p));
+	look_up(v, aor, p);
 	digest_ha1(v->crypt, CRYPT_SHA256, name, domain, password, hash);
 	bool same = crypt_equal(hash, p->kept, 32);
 	crypt_wipe(hash, sizeof hash);
@@ -213,13 +228,9 @@ static err check_lock(const struct tally *tally, str aor, struct diag *d)
 	return diag_fail(d, ERR(LOCKED), "sign-in", "wait, or ask for Unlock-CsUser", "too many wrong passwords: locked for %llu seconds more", (unsigned long long)((t->until_ms - now + 999) / 1000));
 }
 
-static err check_proof(struct vault *v, str aor, const json_t *given, const char *address, struct proof *p, struct diag *d)
+static err check_code(struct vault *v, str aor, const json_t *given, const char *address, const struct proof *p, struct diag *d)
 {
-	const json_t *password = json_object_get(given, "Password"), *code = json_object_get(given, "Code");
-	str text = { json_string_value(password), json_string_length(password) };
-	TRY(check_lock(&v->tally, aor, d));
-	if (!json_is_string(password) || !is_password(v, aor, text, p))
-		return refuse(v, aor, address, p->exists, d);
+	const json_t *code = json_object_get(given, "Code");
 	if (p->n_totp == 0)
 		return OK;
 	if (!json_is_string(code) || json_string_length(code) == 0)
@@ -233,6 +244,16 @@ static err check_proof(struct vault *v, str aor, const json_t *given, const char
 	bool locked;
 	(void)tally_add(&v->sessions->wrong_codes, aor, true, vault_unix_ms(), &v->config, &locked);
 	return refuse(v, aor, address, true, d);
+}
+
+static err check_proof(struct vault *v, str aor, const json_t *given, const char *address, struct proof *p, struct diag *d)
+{
+	const json_t *password = json_object_get(given, "Password");
+	str text = { json_string_value(password), json_string_length(password) };
+	TRY(check_lock(&v->tally, aor, d));
+	if (!json_is_string(password) || !is_password(v, aor, text, p))
+		return refuse(v, aor, address, p->exists, d);
+	return check_code(v, aor, given, address, p, d);
 }
 
 static err check_roles(struct vault *v, str aor, struct diag *d)
@@ -275,44 +296,126 @@ static void count_place(struct vault *v, str host)
 		LOG(&v->skel->log, AUTH_LOCKED, LOG_STR("address", host), LOG_INT("failures", PLACE_FAILURES));
 }
 
-static err sign_in(struct vault *v, const json_t *given, const char *address, json_t **object, struct diag *d)
+/* ---- with a password ---- */
+
+static err by_password(struct vault *v, const struct session_ask *ask, char room[VAULT_AOR], str *aor, struct proof *p, struct diag *d)
 {
 	struct call call = { .vault = v };
+	str user = str_of(json_string_value(json_object_get(ask->given, "User")));
+	if (failed(command_user_identity(&call, user, room, aor))) { /* what nobody is called is counted as a wrong password, too */
+		size_t n = user.n < VAULT_AOR ? user.n : VAULT_AOR - 1;
+		memcpy(room, user.p, n);
+		*aor = (str){ room, n };
+	}
+	str host = host_of(str_of(ask->address));
+	TRY(check_lock(&v->sessions->places, host, d));
+	err e = check_proof(v, *aor, ask->given, ask->address, p, d);
+	if (err_is(e, ERR_SIGN_IN))
+		count_place(v, host);
+	return e;
+}
+
+/* ---- with a certificate ---- */
+
+static err check_named(struct vault *v, const json_t *user, str aor, struct diag *d)
+{
+	struct call call = { .vault = v };
+	char room[VAULT_AOR];
+	str named = STR("");
+	if (user == NULL)
+		return OK;
+	if (!failed(command_user_identity(&call, (str){ json_string_value(user), json_string_length(user) }, room, &named)) && str_eq(named, aor))
+		return OK;
+	return diag_fail(d, ERR(SIGN_IN), "certificate", "leave the user out, or show his certificate", "the certificate is one of sip:%.*s", STR_FMT(aor));
+}
+
+static err check_user(str aor, const struct proof *p, struct diag *d)
+{
+	if (!p->is_there)
+		return diag_fail(d, ERR(SIGN_IN), "certificate", "ask an administrator", "the user of the certificate, sip:%.*s, is not there", STR_FMT(aor));
+	if (!p->enabled)
+		return diag_fail(d, ERR(SIGN_IN), "certificate", "ask for Enable-CsUser", "the user of the certificate, sip:%.*s, is disabled", STR_FMT(aor));
+	return OK;
+}
+
+/* What web says is believed in one point: that who asks has the certificate's key. A second factor stays one. */
+static err by_certificate(struct vault *v, struct session_ask *ask, char room[VAULT_AOR], str *aor, struct proof *p, struct diag *d)
+{
+	(void)vault_knows_revocations(v);
+	err e = cert_client_check(ask->certificate, buf_str(&v->ca), v->crl, (int64_t)(vault_unix_ms() / 1000), &ask->by, d);
+	if (failed(e))
+		return err_is(e, ERR_REFUSED) ? ERR(SIGN_IN) : e;
+	ENSURE(str_to_z(str_of(ask->by.address), room, VAULT_AOR), CEILING);
+	*aor = str_of(room);
+	look_up(v, *aor, p);
+	TRY(check_user(*aor, p, d));
+	TRY(check_named(v, json_object_get(ask->given, "User"), *aor, d));
+	TRY(check_lock(&v->tally, *aor, d));
+	return check_code(v, *aor, ask->given, ask->address, p, d);
+}
+
+/* Commands of his are in the audit; how he came to give them is, too. */
+static void audit_certificate(struct vault *v, const struct session_ask *ask, err e, const struct diag *d)
+{
+	char author[VAULT_AOR + 5], command[CERT_SERIAL + 32];
+	uint64_t now = vault_unix_ms();
+	if (ask->by.serial[0] == '\0' || (failed(e) && now - v->sessions->refusal < REFUSALS_MS))
+		return;
+	v->sessions->refusal = failed(e) ? now : v->sessions->refusal;
+	(void)snprintf(author, sizeof author, "sip:%s", ask->by.address);
+	(void)snprintf(command, sizeof command, "sign-in certificate %s", ask->by.serial);
+	(void)failed(command_audit_add(v, &(struct store_audit){ .time = now / 1000, .author = ask->by.address[0] != '\0' ? str_of(author) : STR("-"),
+		.address = str_of(ask->address), .command = str_of(command), .result = str_of(failed(e) ? e.def->name : "OK"),
+		.detail = failed(e) ? str_of(d->what) : STR("") }));
+}
+
+/* ---- both ---- */
+
+static json_t *begin(struct vault *v, str aor, const uint8_t password[CRYPT_HASH_MAX], const struct session_ask *ask)
+{
+	char token[TOKEN_TEXT];
+	uint8_t bytes[TOKEN];
+	crypt_random(bytes, sizeof bytes);
+	token[enc_base64url(bytes, sizeof bytes, token)] = '\0';
+	struct session *s = place(v, aor);
+	*s = (struct session){ .begun = vault_unix_ms(), .used = vault_unix_ms(), .ends = ask->by.expires };
+	(void)str_to_z(aor, s->aor, sizeof s->aor);
+	memcpy(s->serial, ask->by.serial, sizeof s->serial);
+	hash_token(v, str_of(token), s->hash);
+	memcpy(s->password, password, sizeof s->password);
+	json_t *object = describe(s, token);
+	crypt_wipe(token, sizeof token);
+	crypt_wipe(bytes, sizeof bytes);
+	return object;
+}
+
+static err prove(struct vault *v, struct session_ask *ask, char room[VAULT_AOR], str *aor, uint8_t password[CRYPT_HASH_MAX], struct diag *d)
+{
 	struct proof p = { 0 };
-	char room[VAULT_AOR], token[TOKEN_TEXT];
-	uint8_t bytes[TOKEN], password[CRYPT_HASH_MAX];
-	str aor, user = str_of(json_string_value(json_object_get(given, "User")));
+	bool has_password = json_object_get(ask->given, "Password") != NULL || ask->certificate.n == 0;
+	err e = has_password ? by_password(v, ask, room, aor, &p, d) : by_certificate(v, ask, room, aor, &p, d);
+	hash_password(v, (str){ (const char *)p.kept, p.n_kept }, password);
+	crypt_wipe(&p, sizeof p);
+	TRY(e);
+	TRY(check_roles(v, *aor, d));
+	if (has_password)
+		vault_count_success(v, *aor); /* a certificate says nothing of who guessed passwords meanwhile */
+	return OK;
+}
+
+static err sign_in(struct vault *v, struct session_ask *ask, json_t **object, struct diag *d)
+{
+	char room[VAULT_AOR];
+	uint8_t password[CRYPT_HASH_MAX];
+	str aor = STR("");
 	if (v->sessions == NULL && (v->sessions = calloc(1, sizeof *v->sessions)) != NULL)
 		init_tallies(v->sessions);
 	ENSURE(v->sessions != NULL, NO_MEMORY);
 	TRY(vault_store(v, d));
-	if (failed(command_user_identity(&call, user, room, &aor))) { /* what nobody is called is counted as a wrong password, too */
-		size_t n = user.n < sizeof room ? user.n : sizeof room - 1;
-		memcpy(room, user.p, n);
-		aor = (str){ room, n };
-	}
-	str host = host_of(str_of(address));
-	err e = check_lock(&v->sessions->places, host, d);
-	if (!failed(e))
-		e = check_proof(v, aor, given, address, &p, d);
-	if (err_is(e, ERR_SIGN_IN))
-		count_place(v, host);
-	hash_password(v, (str){ (const char *)p.kept, sizeof p.kept }, password);
-	crypt_wipe(&p, sizeof p);
-	if (!failed(e))
-		e = check_roles(v, aor, d);
+	err e = prove(v, ask, room, &aor, password, d);
+	audit_certificate(v, ask, e, d);
 	TRY(e);
-	vault_count_success(v, aor);
-	crypt_random(bytes, sizeof bytes);
-	token[enc_base64url(bytes, sizeof bytes, token)] = '\0';
-	struct session *s = place(v, aor);
-	*s = (struct session){ .begun = vault_unix_ms(), .used = vault_unix_ms() };
-	(void)str_to_z(aor, s->aor, sizeof s->aor);
-	hash_token(v, str_of(token), s->hash);
-	memcpy(s->password, password, sizeof password);
-	*object = describe(s, token);
-	crypt_wipe(token, sizeof token);
-	crypt_wipe(bytes, sizeof bytes);
+	*object = begin(v, aor, password, ask);
 	return *object != NULL ? OK : ERR(NO_MEMORY);
 }
 
@@ -321,16 +424,33 @@ static err no_session(struct diag *d)
 	return diag_fail(d, ERR(SIGN_IN), "session", "sign in", "there is no such session, or it has ended");
 }
 
-err session_command(struct vault *v, const char *name, const json_t *given, const char *session, const char *address, json_t **object, struct diag *d)
+/* A certificate that has ended or was revoked takes its sessions along. */
+static bool is_void(const struct vault *v, const struct session *s)
 {
-	if (strcmp(name, "sign-in") == 0)
-		return sign_in(v, given, address, object, d);
-	struct session *s = find(v, session);
+	if (s->serial[0] == '\0')
+		return false;
+	return s->ends <= (int64_t)(vault_unix_ms() / 1000) || (v->crl != NULL && cert_crl_has(v->crl, s->serial));
+}
+
+static struct session *find_valid(struct vault *v, const char *token)
+{
+	struct session *s = find(v, token);
+	if (s == NULL || !is_void(v, s))
+		return s;
+	*s = (struct session){ 0 };
+	return NULL;
+}
+
+err session_command(struct vault *v, struct session_ask *ask, json_t **object, struct diag *d)
+{
+	if (strcmp(ask->name, "sign-in") == 0)
+		return sign_in(v, ask, object, d);
+	struct session *s = find_valid(v, ask->session);
 	if (s == NULL)
 		return no_session(d);
 	*object = describe(s, NULL);
 	s->used = vault_unix_ms();
-	if (strcmp(name, "sign-out") == 0)
+	if (strcmp(ask->name, "sign-out") == 0)
 		*s = (struct session){ 0 };
 	return *object != NULL ? OK : ERR(NO_MEMORY);
 }
@@ -351,7 +471,7 @@ static void look_at_user(void *arg, const struct store_user *u)
 
 err session_author(struct vault *v, const char *session, const char *address, struct author *out, struct diag *d)
 {
-	struct session *s = find(v, session);
+	struct session *s = find_valid(v, session);
 	struct standing standing = { v, s, false };
 	if (s == NULL)
 		return no_session(d);

@@ -68,6 +68,7 @@ static err vault_open(struct skel *s, struct diag *d)
 	(void)umask(077);
 	(void)signal(SIGXFSZ, SIG_IGN); /* a file at its limit is an error to answer, not an end */
 	TRY(look_at_dir(v, d));
+	vault_read_revocations(v);
 	return vault_read_chain(v, d);
 }
 
@@ -216,6 +217,7 @@ static void on_rotate(void *arg)
 {
 	struct vault *v = arg;
 	vault_tell_certificate(v);
+	(void)vault_knows_revocations(v);
 	if (v->store != NULL && list_is_empty(&v->answers) && list_is_empty(&v->changes) && !failed(store_commit(v->store))) {
 		trim(v);
 		(void)failed(store_tidy(v->store));
@@ -249,6 +251,7 @@ static void vault_on_reload(struct skel *s)
 {
 	struct vault *v = s->state;
 	struct diag d = { 0 };
+	vault_read_revocations(v);
 	err e = vault_read_chain(v, &d);
 	if (failed(e)) {
 		LOG(&s->log, CERTIFICATE_FAILED, LOG_ERR(e), LOG_Z("where", d.where), LOG_Z("why", d.what), LOG_Z("remedy", d.remedy));
@@ -267,6 +270,8 @@ static void vault_drain(struct skel *s, uint32_t ms)
 	vault_close_admins(v);
 	vault_web_close(v);
 	sessions_fini(v);
+	cert_crl_free(v->crl);
+	v->crl = NULL;
 	store_close(v->store);
 	v->store = NULL;
 	skel_exit(s, 0);

@@ -14,6 +14,7 @@
 #include "model/store.h"
 #include "model/topo.h"
 #include "role/vault.h"
+#include "service/cert.h"
 
 #include <jansson.h>
 #include <sys/types.h>
@@ -86,6 +87,7 @@ struct vault {
 	struct vault_web *web; /* NULL: no channel to it */
 	int certificates; /* certs/, opened before the jail */
 	struct buf chain; /* of certs/default.pem */
+	struct cert_crl *crl; /* certs/witan.crl; NULL: none that can be used, so nobody signs in by a certificate */
 	struct buf ca;    /* ca.pem: who issues certificates for servers of the topology; read once, before the jail */
 	uid_t owner;      /* of the deployment directory */
 	int listener;
@@ -139,6 +141,10 @@ enum { VAULT_TICKET_SECONDS = 12 * 3600 };
 
 /* Reads the chain again; on error the one before stays. */
 err vault_read_chain(struct vault *v, struct diag *d);
+/* Reads the revocation list again; one that cannot be used is logged, and nobody signs in by a certificate any more. */
+void vault_read_revocations(struct vault *v);
+/* Whether it says something now; that it does not is logged. */
+bool vault_knows_revocations(struct vault *v);
 /* The same for every process and start of the vault within one start of the server and one period. */
 void vault_ticket_keys(struct vault *v, uint64_t period, char out[VAULT_TICKET_KEYS]);
 
@@ -182,6 +188,8 @@ struct call {
 
 /* Runs one command inside the group of this turn; objects, or an error with call->diag. Writes its history and its line of the audit. */
 err command_run(struct call *call, const char *what);
+/* A line of the audit for what is no cmdlet; number and hash are set here. In the group of this turn. */
+err command_audit_add(struct vault *v, const struct store_audit *line);
 /* Takes given parameters and the piped object by the rows; call->parameters becomes a new object that the caller drops. */
 err command_parameters(struct call *call, const json_t *given);
 /* "New-CsUser -SipAddress sip:ann@example.test -Password ***" */
@@ -293,10 +301,19 @@ err rights_load(struct vault *v, str aor, struct rbac *out);
 /* Calls fn for each role with the groups by which it is held ("CsHelpDesk", "Support > CsHelpDesk"). */
 err rights_each(struct vault *v, str aor, void (*fn)(void *arg, str role, json_t *body, const char *by), void *arg);
 
-/* ---- session.c: administrators who signed in with a password ---- */
+/* ---- session.c: administrators who signed in with a password or a certificate ---- */
 
-/* "sign-in", "sign-out", "session"; *object is what is answered. SIGN_IN, CODE_NEEDED, LOCKED, REFUSED (no role). */
-err session_command(struct vault *v, const char *name, const json_t *given, const char *session, const char *address, json_t **object, struct diag *d);
+struct session_ask {
+	const char *name;     /* "sign-in", "sign-out", "session" */
+	const json_t *given;  /* NULL: no parameters */
+	const char *session;  /* NULL: none is presented */
+	const char *address;  /* where it comes from */
+	str certificate;      /* DER; whoever asks has its key. Empty: none was shown */
+	struct cert_client_view by; /* set: what the certificate says that was used instead of a password; without serial: none was */
+};
+
+/* *object is what is answered. SIGN_IN, CODE_NEEDED, LOCKED, REFUSED (no role). */
+err session_command(struct vault *v, struct session_ask *ask, json_t **object, struct diag *d);
 /* The author of a session, with the roles that he holds now. SIGN_IN: there is none, or it has ended. */
 err session_author(struct vault *v, const char *session, const char *address, struct author *out, struct diag *d);
 /* Wrong one-time codes of somebody count no more. */
@@ -329,8 +346,15 @@ struct line_door {
 	void *arg;
 };
 
-/* console: who stands at the machine, without a session; NULL: only a session counts. text: JSON. */
-void vault_line(struct vault *v, const struct author *console, const char *address, str text, const struct line_door *door, uint64_t id);
+/* Whose line it is. */
+struct line_from {
+	const struct author *console; /* who stands at the machine, without a session; NULL: only a session counts */
+	const char *address;
+	str certificate; /* shown over TLS, in DER; empty: none */
+};
+
+/* text: JSON. */
+void vault_line(struct vault *v, const struct line_from *from, str text, const struct line_door *door, uint64_t id);
 /* Nobody waits any more: for answer `id`, or with every = true for any answer of this door. Answers how many were awaited. */
 unsigned vault_line_forget(struct vault *v, const void *arg, uint64_t id, bool every);
 /* Gives the answers that waited for the commit; e is what it came to. */

@@ -103,7 +103,7 @@ static err on_ask(struct vault_web *w, str body)
 		return OK;
 	}
 	w->n_waiting++;
-	vault_line(w->vault, NULL, address, m.line, &(struct line_door){ on_done, w }, m.id);
+	vault_line(w->vault, &(struct line_from){ .address = address, .certificate = m.certificate }, m.line, &(struct line_door){ on_done, w }, m.id);
 	return OK;
 }
 

@@ -42,13 +42,13 @@ static err check_room(const struct web *w, struct diag *d)
 	return diag_fail(d, ERR(BUSY), "vault", "try again in a moment", "too many requests are being answered");
 }
 
-static err ask(struct web_conn *c, const char *line)
+static err ask(struct web_conn *c, const char *line, str certificate)
 {
 	struct web *w = c->web;
 	char text[ADDR_TEXT];
 	c->x.id = (uint64_t)c->slot << SLOT_SHIFT | (++w->last_ask & (((uint64_t)1 << SLOT_SHIFT) - 1));
 	err e = ipc_send_admin_ask(w->vault,
-		&(const struct ipc_admin_ask){ .id = c->x.id, .address = str_of(addr_print(&c->peer, text)), .line = str_of(line) }, -1);
+		&(const struct ipc_admin_ask){ .id = c->x.id, .address = str_of(addr_print(&c->peer, text)), .line = str_of(line), .certificate = certificate }, -1);
 	if (failed(e)) {
 		c->x.id = 0;
 		return e;
@@ -78,10 +78,14 @@ static void recall_user(struct web_conn *c, str session)
 
 static err pass_on(struct web_conn *c, const struct http_request *q, const struct web_route *r, struct diag *d)
 {
-	char *line;
+	char *line, certificate[WEB_CERTIFICATE_MAX];
+	size_t n = 0;
 	TRY(check_room(c->web, d));
-	TRY(web_line_make(r, q->body, &line, d));
-	err e = ask(c, line);
+	err e = r->task == WEB_SIGN_IN ? tls_peer_certificate(c->tls, certificate, sizeof certificate, &n) : ERR(ABSENT);
+	if (err_is(e, ERR_CEILING))
+		return diag_fail(d, e, "certificate", "use a smaller one", "the certificate is longer than %d bytes", WEB_CERTIFICATE_MAX);
+	TRY(web_line_make(r, q->body, n != 0, &line, d));
+	e = ask(c, line, (str){ certificate, n });
 	web_line_free(line);
 	return e;
 }
@@ -253,7 +257,7 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 	if (type == IPC_ADMIN_TELL)
 		return on_tell(w, body);
 	ENSURE(type == IPC_CERTIFICATE, MALFORMED);
-	TRY(identity_read(w->identity, body, false, &tls));
+	TRY(identity_read(w->identity, body, IDENTITY_ASKS_PEOPLE, &tls));
 	if (tls != NULL)
 		web_set_tls(w, tls);
 	return OK;

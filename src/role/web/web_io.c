@@ -22,6 +22,20 @@ static void tls_up(struct web_conn *c)
 }
 
 static void read_all(struct web_conn *c);
+static void linger(struct web_conn *c);
+
+/* The client's certificate was refused. By TLS 1.3 it may have sent its request already, and must see the alert all the same. */
+static void let_go(struct web_conn *c)
+{
+	struct web *w = c->web;
+	c->state = WEB_LINGER;
+	w->n_handshaking--;
+	list_remove(&c->node);
+	meter_add(w->skel->meter, METER_TLS_PENDING, -1);
+	meter_add(w->skel->meter, METER_TLS_CLIENT_REFUSED, 1);
+	linger(c);
+	web_watch(c);
+}
 
 void web_shake(struct web_conn *c)
 {
@@ -44,7 +58,10 @@ void web_shake(struct web_conn *c)
 	case TLS_FAILED:
 		meter_add(c->web->skel->meter, METER_TLS_FAILED, 1);
 		LOG(&c->web->skel->log, TLS_FAILED, LOG_Z("peer", addr_print(&c->peer, text)), LOG_Z("why", tls_error(c->tls)));
-		web_conn_close(c, "TLS handshake failed");
+		if (tls_refused_peer(c->tls))
+			let_go(c);
+		else
+			web_conn_close(c, "TLS handshake failed");
 		return;
 	}
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 /* What a channel's message holds besides the line. */
-#define LINE_MOST (IPC_BODY_MAX - 256)
+#define LINE_MOST (IPC_BODY_MAX - WEB_CERTIFICATE_MAX - 256)
 
 void web_line_free(char *line)
 {
@@ -64,25 +64,26 @@ static err add_cmdlet(json_t *line, const json_t *o, struct diag *d)
 	return rc == 0 ? OK : ERR(NO_MEMORY);
 }
 
-static err add_sign_in(json_t *line, json_t *o, struct diag *d)
+/* Who shows a certificate is known by it. */
+static err add_sign_in(json_t *line, json_t *o, bool has_certificate, struct diag *d)
 {
 	static const char *const words[] = { "User", "Password", "Code", NULL };
 	TRY(check_words(o, words, d));
 	for (size_t i = 0; words[i] != NULL; i++) {
 		const json_t *v = json_object_get(o, words[i]);
-		if (v == NULL ? i < 2 : !json_is_string(v))
-			return no_object(d, "\"User\" and \"Password\" are needed, as text; \"Code\" may be");
+		if (v == NULL ? i < 2 && !has_certificate : !json_is_string(v))
+			return no_object(d, "\"User\" and \"Password\" are needed, as text, without a client certificate; \"Code\" may be");
 	}
 	return json_object_set(line, "parameters", o) == 0 ? OK : ERR(NO_MEMORY);
 }
 
-static err add_body(json_t *line, const struct web_route *r, str body, struct diag *d)
+static err add_body(json_t *line, const struct web_route *r, str body, bool has_certificate, struct diag *d)
 {
 	json_t *o;
 	if (r->task != WEB_CMDLET && r->task != WEB_SIGN_IN)
 		return OK;
 	TRY(load(body, &o, d));
-	err e = r->task == WEB_SIGN_IN ? add_sign_in(line, o, d) : add_cmdlet(line, o, d);
+	err e = r->task == WEB_SIGN_IN ? add_sign_in(line, o, has_certificate, d) : add_cmdlet(line, o, d);
 	json_decref(o);
 	return e;
 }
@@ -98,7 +99,7 @@ static err print_line(const json_t *line, char **out, struct diag *d)
 	return diag_fail(d, ERR(CEILING), "body", "send less", "the body is longer than %d bytes", LINE_MOST);
 }
 
-err web_line_make(const struct web_route *r, str body, char **out, struct diag *d)
+err web_line_make(const struct web_route *r, str body, bool has_certificate, char **out, struct diag *d)
 {
 	static const char *const names[] = { [WEB_SIGN_IN] = "sign-in", [WEB_SIGN_OUT] = "sign-out", [WEB_SESSION] = "session",
 		[WEB_CMDLETS] = "session", [WEB_CMDLET] = NULL };
@@ -107,7 +108,7 @@ err web_line_make(const struct web_route *r, str body, char **out, struct diag *
 	json_t *line = json_object();
 	ENSURE(line != NULL, NO_MEMORY);
 	int rc = json_object_set_new(line, "command", name != NULL ? json_string(name) : json_stringn(r->cmdlet.p, r->cmdlet.n));
-	err e = rc == 0 ? add_body(line, r, body, d) : ERR(NO_MEMORY);
+	err e = rc == 0 ? add_body(line, r, body, has_certificate, d) : ERR(NO_MEMORY);
 	if (!failed(e) && r->session.n != 0 && json_object_set_new(line, "session", json_stringn(r->session.p, r->session.n)) != 0)
 		e = ERR(NO_MEMORY);
 	if (!failed(e))

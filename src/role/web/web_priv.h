@@ -39,6 +39,7 @@ enum {
 	WEB_COLLECT_MAX = 64 << 10, /* an answer of vault that is looked into */
 	WEB_SESSION_MAX = 128, /* characters of a session or CSRF token */
 	WEB_CSRF = 43,
+	WEB_CERTIFICATE_MAX = 8192, /* bytes of a client's */
 };
 
 #define WEB_COOKIE "__Host-witan"
@@ -68,8 +69,9 @@ void web_csrf(struct crypt *mac, str session, char out[WEB_CSRF]);
 
 /* ---- the line for vault: web_line.c ---- */
 
-/* The body's object as a line. USAGE: no such object; CEILING: too long for the channel. The caller wipes and frees *out. */
-err web_line_make(const struct web_route *r, str body, char **out, struct diag *d);
+/* The body's object as a line. has_certificate: a sign-in needs neither user nor password. USAGE: no such object; CEILING: too long for
+ * the channel. The caller wipes and frees *out. */
+err web_line_make(const struct web_route *r, str body, bool has_certificate, char **out, struct diag *d);
 void web_line_free(char *line);
 /* {"ok":false,"error":...} as vault writes it */
 void web_error_print(struct buf *b, err e, const struct diag *d);

@@ -130,7 +130,7 @@ static const char *line(enum web_task task, const char *body, err *e)
 	char *text = NULL;
 	if (task == WEB_SIGN_IN)
 		r.session = STR("");
-	*e = web_line_make(&r, str_of(body), &text, &d);
+	*e = web_line_make(&r, str_of(body), false, &text, &d);
 	assert_true(failed(*e) ? text == NULL && d.what[0] != '\0' : text != NULL);
 	(void)snprintf(out, sizeof out, "%s", text != NULL ? text : "");
 	web_line_free(text);

@@ -12,9 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SKEW_SECONDS 3600 /* how far a client's clock may be behind ours */
-#define DAY_SECONDS  86400
-#define SERIAL_BITS  128
+#define DAY_SECONDS 86400
+#define SERIAL_BITS 128
 
 struct cert_ca {
 	EVP_PKEY *key;
@@ -24,6 +23,11 @@ struct cert_ca {
 EVP_PKEY *cert_ca_key(const struct cert_ca *ca)
 {
 	return ca->key;
+}
+
+X509 *cert_ca_cert(const struct cert_ca *ca)
+{
+	return ca->cert;
 }
 
 err cert_openssl(struct diag *d, const char *what)
@@ -71,7 +75,7 @@ static EVP_PKEY *key_new(enum topo_key_type type)
 	return EVP_RSA_gen((unsigned)key_types[type].rsa_bits);
 }
 
-static const EVP_MD *hash_of(EVP_PKEY *key)
+const EVP_MD *cert_hash_of(EVP_PKEY *key)
 {
 	return EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_bits(key) > 256 ? EVP_sha384() : EVP_sha256();
 }
@@ -85,7 +89,7 @@ static void put_bio(BIO *bio, struct buf *out)
 }
 
 /* Through secure memory, which OpenSSL wipes when it frees it. */
-static bool put_key(EVP_PKEY *key, struct buf *out)
+bool cert_put_key(EVP_PKEY *key, struct buf *out)
 {
 	BIO *bio = BIO_new(BIO_s_secmem());
 	bool ok = bio != NULL && PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1;
@@ -95,7 +99,7 @@ static bool put_key(EVP_PKEY *key, struct buf *out)
 	return ok && !out->failed;
 }
 
-static bool put_cert(X509 *x, struct buf *out)
+bool cert_put_cert(X509 *x, struct buf *out)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
 	bool ok = bio != NULL && PEM_write_bio_X509(bio, x) == 1;
@@ -150,7 +154,7 @@ static bool add_extensions(X509 *x, X509 *issuer, const struct extension *e, siz
 	return true;
 }
 
-static bool push_name(GENERAL_NAMES *names, int type, str s)
+bool cert_push_name(GENERAL_NAMES *names, int type, str s)
 {
 	GENERAL_NAME *gn = GENERAL_NAME_new();
 	ASN1_IA5STRING *ia5 = ASN1_IA5STRING_new();
@@ -166,17 +170,6 @@ static bool push_name(GENERAL_NAMES *names, int type, str s)
 	return false;
 }
 
-static bool add_san(X509 *x, const struct cert_plan *plan)
-{
-	GENERAL_NAMES *names = GENERAL_NAMES_new();
-	bool ok = names != NULL;
-	for (size_t i = 0; ok && i < plan->san.n; i++)
-		ok = push_name(names, GEN_DNS, plan->san.p[i].name);
-	ok = ok && X509_add1_ext_i2d(x, NID_subject_alt_name, names, 0, X509V3_ADD_DEFAULT) == 1;
-	GENERAL_NAMES_free(names);
-	return ok;
-}
-
 /* Built by hand: the URL of an administrator is never a text that OpenSSL's configuration language reads. */
 static bool add_crl_url(X509 *x, str url)
 {
@@ -187,7 +180,7 @@ static bool add_crl_url(X509 *x, str url)
 		point->distpoint->type = 0;
 		point->distpoint->name.fullname = GENERAL_NAMES_new();
 		ok = point->distpoint->name.fullname != NULL &&
-		     push_name(point->distpoint->name.fullname, GEN_URI, url);
+		     cert_push_name(point->distpoint->name.fullname, GEN_URI, url);
 	}
 	if (ok && sk_DIST_POINT_push(points, point) > 0)
 		point = NULL;
@@ -201,7 +194,7 @@ static bool add_crl_url(X509 *x, str url)
 /* ---- the CA ---- */
 
 /* The first octets of UTF-8 text, not cut inside a character. */
-static str cut_text(str s, size_t most)
+str cert_cut_text(str s, size_t most)
 {
 	if (s.n <= most)
 		return s;
@@ -218,14 +211,14 @@ static bool fill_root(X509 *x, EVP_PKEY *key, str organization, int64_t now)
 		{ NID_subject_key_identifier, "hash" },
 	};
 	char cn[65]; /* RFC 5280 A.1: at most 64 */
-	(void)snprintf(cn, sizeof cn, "%.*s root CA", STR_FMT(cut_text(organization, sizeof cn - sizeof " root CA")));
+	(void)snprintf(cn, sizeof cn, "%.*s root CA", STR_FMT(cert_cut_text(organization, sizeof cn - sizeof " root CA")));
 	X509_NAME *name = X509_get_subject_name(x);
 	return X509_set_version(x, X509_VERSION_3) == 1 && set_serial(x) && add_rdn(name, "O", organization) &&
 	       add_rdn(name, "CN", str_of(cn)) && X509_set_issuer_name(x, name) == 1 &&
-	       set_times(x, now - SKEW_SECONDS, now - SKEW_SECONDS + (int64_t)CERT_CA_DAYS * DAY_SECONDS) &&
+	       set_times(x, now - CERT_SKEW_SECONDS, now - CERT_SKEW_SECONDS + (int64_t)CERT_CA_DAYS * DAY_SECONDS) &&
 	       X509_set_pubkey(x, key) == 1 &&
 	       add_extensions(x, x, extensions, sizeof extensions / sizeof *extensions) &&
-	       X509_sign(x, key, hash_of(key)) > 0;
+	       X509_sign(x, key, cert_hash_of(key)) > 0;
 }
 
 err cert_ca_new(str organization, enum topo_key_type servers, int64_t now, struct cert_ca **out, struct diag *d)
@@ -282,95 +275,67 @@ void cert_ca_free(struct cert_ca *ca)
 
 void cert_ca_pem(const struct cert_ca *ca, struct buf *out)
 {
-	if (!put_cert(ca->cert, out))
+	if (!cert_put_cert(ca->cert, out))
 		out->failed = true;
 }
 
 void cert_ca_key_pem(const struct cert_ca *ca, struct buf *out)
 {
-	if (!put_key(ca->key, out))
+	if (!cert_put_key(ca->key, out))
 		out->failed = true;
-}
-
-static bool add_crl_extensions(const struct cert_ca *ca, X509_CRL *crl, int64_t now)
-{
-	X509V3_CTX ctx;
-	X509V3_set_ctx(&ctx, ca->cert, NULL, NULL, crl, 0);
-	X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, &ctx, NID_authority_key_identifier, "keyid:always");
-	bool ok = e != NULL && X509_CRL_add_ext(crl, e, -1) == 1;
-	X509_EXTENSION_free(e);
-	ASN1_INTEGER *number = ASN1_INTEGER_new();
-	ok = ok && number != NULL && ASN1_INTEGER_set_int64(number, now) == 1 &&
-	     X509_CRL_add1_ext_i2d(crl, NID_crl_number, number, 0, X509V3_ADD_DEFAULT) == 1;
-	ASN1_INTEGER_free(number);
-	return ok;
-}
-
-static bool fill_crl(const struct cert_ca *ca, X509_CRL *crl, int64_t now)
-{
-	ASN1_TIME *from = ASN1_TIME_adj(NULL, (time_t)(now - SKEW_SECONDS), 0, 0),
-		  *to = ASN1_TIME_adj(NULL, (time_t)now, CERT_CRL_DAYS, 0);
-	bool ok = from != NULL && to != NULL && X509_CRL_set_version(crl, X509_CRL_VERSION_2) == 1 &&
-		  X509_CRL_set_issuer_name(crl, X509_get_subject_name(ca->cert)) == 1 &&
-		  X509_CRL_set1_lastUpdate(crl, from) == 1 && X509_CRL_set1_nextUpdate(crl, to) == 1 &&
-		  add_crl_extensions(ca, crl, now) && X509_CRL_sign(crl, ca->key, hash_of(ca->key)) > 0;
-	ASN1_TIME_free(from);
-	ASN1_TIME_free(to);
-	return ok;
-}
-
-err cert_ca_crl(const struct cert_ca *ca, int64_t now, struct buf *out)
-{
-	X509_CRL *crl = X509_CRL_new();
-	unsigned char *der = NULL;
-	int n = crl != NULL && fill_crl(ca, crl, now) ? i2d_X509_CRL(crl, &der) : 0;
-	if (n > 0)
-		buf_add(out, (str){ (char *)der, (size_t)n });
-	OPENSSL_free(der);
-	X509_CRL_free(crl);
-	ERR_clear_error();
-	return n > 0 && !out->failed ? OK : ERR(INTERNAL);
 }
 
 /* ---- issuing ---- */
 
-static bool fill_server(const struct cert_ca *ca, const struct cert_plan *plan, str organization, int64_t from,
-	int64_t to, EVP_PKEY *key, X509 *x)
+static bool fill_leaf(const struct cert_ca *ca, const struct cert_leaf *l, int64_t from, int64_t to, EVP_PKEY *key, X509 *x)
 {
 	const bool rsa = EVP_PKEY_is_a(key, "RSA");
 	const struct extension extensions[] = {
 		{ NID_basic_constraints, "critical,CA:FALSE" },
-		{ NID_key_usage, rsa ? "critical,digitalSignature,keyEncipherment" : "critical,digitalSignature" },
-		{ NID_ext_key_usage, plan->client_auth ? "serverAuth,clientAuth" : "serverAuth" },
+		{ NID_key_usage, rsa && !l->signs_only ? "critical,digitalSignature,keyEncipherment" : "critical,digitalSignature" },
+		{ NID_ext_key_usage, l->usage },
 		{ NID_subject_key_identifier, "hash" },
 		{ NID_authority_key_identifier, "keyid:always" },
 	};
 	X509_NAME *name = X509_get_subject_name(x);
-	return X509_set_version(x, X509_VERSION_3) == 1 && set_serial(x) && add_rdn(name, "O", organization) &&
-	       add_rdn(name, "CN", plan->cn) && X509_set_issuer_name(x, X509_get_subject_name(ca->cert)) == 1 &&
+	return X509_set_version(x, X509_VERSION_3) == 1 && set_serial(x) && add_rdn(name, "O", l->organization) &&
+	       add_rdn(name, "CN", l->cn) && X509_set_issuer_name(x, X509_get_subject_name(ca->cert)) == 1 &&
 	       set_times(x, from, to) && X509_set_pubkey(x, key) == 1 &&
-	       add_extensions(x, ca->cert, extensions, sizeof extensions / sizeof *extensions) && add_san(x, plan) &&
-	       add_crl_url(x, plan->crl_url) && X509_sign(x, ca->key, hash_of(ca->key)) > 0;
+	       add_extensions(x, ca->cert, extensions, sizeof extensions / sizeof *extensions) &&
+	       X509_add1_ext_i2d(x, NID_subject_alt_name, l->names, 0, X509V3_ADD_DEFAULT) == 1 &&
+	       add_crl_url(x, l->crl_url) && X509_sign(x, ca->key, cert_hash_of(ca->key)) > 0;
 }
 
-/* Seconds since 1970. */
-static int64_t time_of(const ASN1_TIME *t)
+int64_t cert_time_of(const ASN1_TIME *t)
 {
 	struct tm tm;
 	return ASN1_TIME_to_tm(t, &tm) == 1 ? (int64_t)timegm(&tm) : 0;
 }
 
-static err issue(const struct cert_ca *ca, const struct cert_plan *plan, str organization, int64_t now, EVP_PKEY *key,
-	X509 *x, struct cert_pair *out, struct diag *d)
+err cert_leaf_issue(const struct cert_ca *ca, const struct cert_leaf *l, int64_t now, EVP_PKEY **key, X509 **x, struct diag *d)
 {
-	int64_t from = now - SKEW_SECONDS, to = from + (int64_t)CERT_SERVER_DAYS * DAY_SECONDS,
-		end = time_of(X509_get0_notAfter(ca->cert));
+	int64_t from = now - CERT_SKEW_SECONDS, to = from + (int64_t)l->days * DAY_SECONDS, end = cert_time_of(X509_get0_notAfter(ca->cert));
+	*key = NULL;
+	*x = NULL;
 	if (now >= end)
 		return diag_fail(d, ERR(REFUSED), "ca.pem", "make a new deployment", "the CA certificate has ended");
-	if (key == NULL || x == NULL || !fill_server(ca, plan, organization, from, to < end ? to : end, key, x) ||
-		!put_cert(x, &out->chain_pem) || !put_key(key, &out->key_pem) || !cert_spki(x, out->spki))
-		return cert_openssl(d, "server certificate");
-	return OK;
+	*key = key_new(l->key);
+	*x = X509_new();
+	if (*key != NULL && *x != NULL && l->names != NULL && fill_leaf(ca, l, from, to < end ? to : end, *key, *x))
+		return OK;
+	return cert_openssl(d, l->what);
+}
+
+static GENERAL_NAMES *names_of(const struct cert_plan *plan)
+{
+	GENERAL_NAMES *names = GENERAL_NAMES_new();
+	bool ok = names != NULL;
+	for (size_t i = 0; ok && i < plan->san.n; i++)
+		ok = cert_push_name(names, GEN_DNS, plan->san.p[i].name);
+	if (ok)
+		return names;
+	GENERAL_NAMES_free(names);
+	return NULL;
 }
 
 err cert_issue(const struct cert_ca *ca, const struct cert_plan *plan, str organization, int64_t now,
@@ -378,9 +343,15 @@ err cert_issue(const struct cert_ca *ca, const struct cert_plan *plan, str organ
 {
 	buf_init(&out->key_pem, CERT_PEM_MAX);
 	buf_init(&out->chain_pem, CERT_PEM_MAX);
-	EVP_PKEY *key = key_new(plan->key);
-	X509 *x = X509_new();
-	err e = issue(ca, plan, organization, now, key, x, out, d);
+	EVP_PKEY *key;
+	X509 *x;
+	struct cert_leaf leaf = { .what = "server certificate", .organization = organization, .cn = plan->cn,
+		.usage = plan->client_auth ? "serverAuth,clientAuth" : "serverAuth", .names = names_of(plan), .crl_url = plan->crl_url,
+		.key = plan->key, .days = CERT_SERVER_DAYS };
+	err e = cert_leaf_issue(ca, &leaf, now, &key, &x, d);
+	if (!failed(e) && (!cert_put_cert(x, &out->chain_pem) || !cert_put_key(key, &out->key_pem) || !cert_spki(x, out->spki)))
+		e = cert_openssl(d, leaf.what);
+	GENERAL_NAMES_free(leaf.names);
 	EVP_PKEY_free(key);
 	X509_free(x);
 	return e;

@@ -267,7 +267,7 @@ static void revocation_list_verifies(void **state)
 	struct issued r = issue(issue_topologies[0]);
 	struct buf der;
 	buf_init(&der, CERT_PEM_MAX);
-	assert_ok(cert_ca_crl(r.ca, NOW, &der));
+	assert_ok(cert_ca_crl(r.ca, NULL, 0, NOW, &der));
 	const unsigned char *p = (const unsigned char *)der.p;
 	X509_CRL *crl = d2i_X509_CRL(NULL, &p, (long)der.n);
 	assert_non_null(crl);

@@ -85,10 +85,10 @@ static str key_text(X509 *x, struct arena *a)
 	return arena_copy(a, str_of(z));
 }
 
-static bool read_serial(X509 *x, char out[41])
+bool cert_serial_text(const ASN1_INTEGER *serial, char out[CERT_SERIAL])
 {
 	unsigned char bytes[20];
-	BIGNUM *bn = ASN1_INTEGER_to_BN(X509_get0_serialNumber(x), NULL);
+	BIGNUM *bn = ASN1_INTEGER_to_BN(serial, NULL);
 	bool ok = bn != NULL && BN_num_bytes(bn) <= (int)sizeof bytes;
 	if (ok)
 		upper_hex(bytes, (size_t)BN_bn2bin(bn, bytes), out);
@@ -124,7 +124,7 @@ static err view(X509 *x, struct arena *a, struct cert_view *out)
 	ENSURE(out->subject.p != NULL && out->issuer.p != NULL && out->key.p != NULL, CEILING);
 	TRY(read_san(x, a, &out->san));
 	TRY(read_crl_url(x, a, &out->crl_url));
-	ENSURE(read_serial(x, out->serial) && read_digests(x, out) && read_times(x, out), MALFORMED);
+	ENSURE(cert_serial_text(X509_get0_serialNumber(x), out->serial) && read_digests(x, out) && read_times(x, out), MALFORMED);
 	return OK;
 }
 

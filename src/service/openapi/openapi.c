@@ -41,12 +41,12 @@ static const char components[] =
 	"\"Texts\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
 	"\"Answer\":{\"type\":\"object\",\"required\":[\"ok\",\"objects\"],\"properties\":{\"ok\":{\"const\":true},"
 	"\"objects\":{\"type\":\"array\",\"items\":{}},\"kind\":{\"type\":\"string\"},\"warnings\":" REF("Texts") ",\"verbose\":" REF("Texts") "}},"
-	"\"SignIn\":{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"User\",\"Password\"],\"properties\":{"
-	"\"User\":{\"type\":\"string\",\"description\":\"SIP address\"},\"Password\":{\"type\":\"string\",\"format\":\"password\"},"
+	"\"SignIn\":{\"type\":\"object\",\"additionalProperties\":false,\"description\":\"User and Password; neither is needed over a connection with a client "
+	"certificate\",\"properties\":{\"User\":{\"type\":\"string\",\"description\":\"SIP address\"},\"Password\":{\"type\":\"string\",\"format\":\"password\"},"
 	"\"Code\":{\"type\":\"string\",\"description\":\"one-time code; the error CODE_NEEDED asks for it\"}}},"
 	"\"SessionAnswer\":{\"type\":\"object\",\"required\":[\"ok\",\"objects\"],\"properties\":{\"ok\":{\"const\":true},\"objects\":{\"type\":"
 	"\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"Session\":{\"type\":\"string\"},\"CSRF\":{\"type\":\"string\"},"
-	"\"User\":{\"type\":\"string\"},\"IdleSeconds\":{\"type\":\"integer\"},\"ExpiresAt\":{\"type\":\"string\",\"format\":\"date-time\"}}}}}},"
+	"\"User\":{\"type\":\"string\"},\"Certificate\":{\"type\":\"string\"},\"IdleSeconds\":{\"type\":\"integer\"},\"ExpiresAt\":{\"type\":\"string\",\"format\":\"date-time\"}}}}}},"
 	"\"ListModifier\":{\"type\":\"object\",\"description\":\"changes a list instead of replacing it\",\"additionalProperties\":false,"
 	"\"properties\":{\"Add\":{\"type\":\"array\"},\"Remove\":{\"type\":\"array\"},\"Replace\":{\"type\":\"array\"}}}";
 

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Certificates by which people prove who they are: issued by the built-in CA, and looked at when one is shown. */
+#include "service/cert/cert_priv.h"
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/pkcs12.h>
+#include <stdio.h>
+
+enum { SEAL_ROUNDS = 200000, NAMES_MOST = 16, COMMON_MOST = 64 };
+
+/* ---- issuing ---- */
+
+static GENERAL_NAMES *names_of(str address)
+{
+	char uri[CERT_ADDRESS_MAX + 5];
+	GENERAL_NAMES *names = GENERAL_NAMES_new();
+	(void)snprintf(uri, sizeof uri, "sip:%.*s", STR_FMT(address));
+	if (names != NULL && cert_push_name(names, GEN_URI, str_of(uri)) && cert_push_name(names, GEN_EMAIL, address))
+		return names;
+	GENERAL_NAMES_free(names);
+	return NULL;
+}
+
+static bool put_sealed(const struct cert_ca *ca, str address, EVP_PKEY *key, X509 *x, const char *password, struct buf *out)
+{
+	char name[CERT_ADDRESS_MAX + 1];
+	unsigned char *der = NULL;
+	STACK_OF(X509) *issuers = sk_X509_new_null();
+	bool ok = issuers != NULL && str_to_z(address, name, sizeof name) && sk_X509_push(issuers, cert_ca_cert(ca)) > 0;
+	PKCS12 *sealed = ok ? PKCS12_create(password, name, key, x, issuers, NID_aes_256_cbc, NID_aes_256_cbc, SEAL_ROUNDS, SEAL_ROUNDS, 0) : NULL;
+	int n = sealed != NULL ? i2d_PKCS12(sealed, &der) : 0;
+	if (n > 0)
+		buf_add(out, (str){ (const char *)der, (size_t)n });
+	if (der != NULL)
+		OPENSSL_clear_free(der, (size_t)n);
+	PKCS12_free(sealed);
+	sk_X509_free(issuers);
+	return n > 0 && !out->failed;
+}
+
+static bool put_pair(const struct cert_ca *ca, str address, EVP_PKEY *key, X509 *x, const char *password, struct cert_client_pair *out)
+{
+	out->expires = cert_time_of(X509_get0_notAfter(x));
+	if (!cert_serial_text(X509_get0_serialNumber(x), out->serial))
+		return false;
+	if (password != NULL)
+		return put_sealed(ca, address, key, x, password, &out->bytes);
+	return cert_put_key(key, &out->bytes) && cert_put_cert(x, &out->bytes);
+}
+
+err cert_client_issue(const struct cert_ca *ca, const struct cert_client *who, const char *password, int64_t now,
+	struct cert_client_pair *out, struct diag *d)
+{
+	EVP_PKEY *key;
+	X509 *x;
+	buf_init(&out->bytes, CERT_PEM_MAX);
+	ENSURE(who->address.n <= CERT_ADDRESS_MAX && who->days <= CERT_CLIENT_DAYS_MAX, CEILING);
+	struct cert_leaf leaf = { .what = "client certificate", .organization = who->organization, .cn = cert_cut_text(who->address, COMMON_MOST),
+		.usage = "clientAuth", .names = names_of(who->address), .crl_url = who->crl_url, .key = who->key, .days = who->days, .signs_only = true };
+	err e = cert_leaf_issue(ca, &leaf, now, &key, &x, d);
+	if (!failed(e) && !put_pair(ca, who->address, key, x, password, out))
+		e = cert_openssl(d, leaf.what);
+	GENERAL_NAMES_free(leaf.names);
+	EVP_PKEY_free(key);
+	X509_free(x);
+	return e;
+}
+
+void cert_client_fini(struct cert_client_pair *pair)
+{
+	if (pair->bytes.p != NULL)
+		OPENSSL_cleanse(pair->bytes.p, pair->bytes.size);
+	buf_fini(&pair->bytes);
+}
+
+/* ---- looking at one ---- */
+
+static const char again[] = "ask for another one: witan issue-certificate --user sip:... on the machine with the authority's key";
+
+static const struct {
+	int error; /* X509_V_ERR_... */
+	const char *what, *remedy;
+} reasons[] = {
+	{ X509_V_ERR_CERT_HAS_EXPIRED, "the certificate has expired", again },
+	{ X509_V_ERR_CERT_NOT_YET_VALID, "the certificate is not valid yet", "look at the clocks of both machines" },
+	{ X509_V_ERR_CERT_REVOKED, "the certificate was revoked", again },
+	{ X509_V_ERR_CRL_HAS_EXPIRED, "the server's revocation list has ended", "`witan Request-CsCertificate -New` at the server writes a new one" },
+	{ X509_V_ERR_CRL_NOT_YET_VALID, "the server's revocation list is not valid yet", "look at the server's clock" },
+	{ X509_V_ERR_INVALID_PURPOSE, "the certificate is not one for people", again },
+	{ X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, "another authority has issued the certificate", again },
+	{ X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, "another authority has issued the certificate", again },
+	{ X509_V_ERR_CERT_SIGNATURE_FAILURE, "another authority has issued the certificate", again },
+};
+
+static err refuse_for(int error, struct diag *d)
+{
+	for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+		if (reasons[i].error == error)
+			return diag_fail(d, ERR(REFUSED), "certificate", reasons[i].remedy, "%s", reasons[i].what);
+	return diag_fail(d, ERR(REFUSED), "certificate", again, "%s", X509_verify_cert_error_string(error));
+}
+
+static int verify(X509 *x, X509 *ca, X509_CRL *crl, int64_t now)
+{
+	X509_STORE *store = X509_STORE_new();
+	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+	int error = X509_V_ERR_OUT_OF_MEM;
+	if (store != NULL && ctx != NULL && X509_STORE_add_cert(store, ca) == 1 && X509_STORE_add_crl(store, crl) == 1 &&
+		X509_STORE_CTX_init(ctx, store, x, NULL) == 1) {
+		X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
+		X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_X509_STRICT | X509_V_FLAG_CRL_CHECK);
+		X509_VERIFY_PARAM_set_purpose(param, X509_PURPOSE_SSL_CLIENT);
+		X509_VERIFY_PARAM_set_auth_level(param, 2);
+		X509_VERIFY_PARAM_set_time(param, (time_t)now);
+		bool is_fine = X509_verify_cert(ctx) == 1;
+		error = X509_STORE_CTX_get_error(ctx);
+		if (!is_fine && error == X509_V_OK)
+			error = X509_V_ERR_UNSPECIFIED;
+	}
+	X509_STORE_CTX_free(ctx);
+	X509_STORE_free(store);
+	return error;
+}
+
+/* A certificate without such an extension may be used for everything, which is not what was issued for a person. */
+static bool is_for_people(X509 *x)
+{
+	uint32_t usage = X509_get_extended_key_usage(x);
+	return usage != UINT32_MAX && (usage & XKU_SSL_CLIENT) != 0 && (usage & (XKU_SSL_SERVER | XKU_ANYEKU)) == 0;
+}
+
+/* One of the scheme sip, of user and host alone. */
+static bool take_address(str uri, char out[CERT_ADDRESS_MAX + 1])
+{
+	str address = str_cut(uri, 4, uri.n);
+	size_t at = str_find_char(address, '@');
+	if (!str_begins_case(uri, STR("sip:")) || address.n > CERT_ADDRESS_MAX || at == 0 || at + 1 >= address.n)
+		return false;
+	for (size_t i = 0; i < address.n; i++) {
+		char c = char_lower(address.p[i]);
+		bool is_fine = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c != '\0' && strchr("-_.+~", c) != NULL) || i == at;
+		if (!is_fine)
+			return false;
+		out[i] = c;
+	}
+	out[address.n] = '\0';
+	return true;
+}
+
+static err read_address(X509 *x, char out[CERT_ADDRESS_MAX + 1], struct diag *d)
+{
+	GENERAL_NAMES *names = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
+	int n = names != NULL ? sk_GENERAL_NAME_num(names) : 0;
+	unsigned found = 0;
+	bool is_fine = n <= NAMES_MOST;
+	for (int i = 0; is_fine && i < n; i++) {
+		int type;
+		const ASN1_STRING *v = GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, i), &type);
+		if (type != GEN_URI)
+			continue;
+		is_fine = take_address((str){ (const char *)ASN1_STRING_get0_data(v), (size_t)ASN1_STRING_length(v) }, out);
+		found++;
+	}
+	GENERAL_NAMES_free(names);
+	if (is_fine && found == 1)
+		return OK;
+	out[0] = '\0';
+	return diag_fail(d, ERR(REFUSED), "certificate", again, found == 0 ? "the certificate names no SIP address" : "the certificate does not name one SIP address and no other");
+}
+
+static err check(X509 *x, X509 *ca, const struct cert_crl *crl, int64_t now, struct cert_client_view *out, struct diag *d)
+{
+	if (!cert_serial_text(X509_get0_serialNumber(x), out->serial))
+		return diag_fail(d, ERR(REFUSED), "certificate", again, "its serial number is too long");
+	out->expires = cert_time_of(X509_get0_notAfter(x));
+	if (crl == NULL)
+		return diag_fail(d, ERR(REFUSED), "certs/witan.crl", "`witan Request-CsCertificate -New` at the server writes a new one",
+			"the server has no revocation list that it can use");
+	int error = verify(x, ca, crl->list, now);
+	if (error != X509_V_OK)
+		return refuse_for(error, d);
+	if (!is_for_people(x))
+		return refuse_for(X509_V_ERR_INVALID_PURPOSE, d);
+	return read_address(x, out->address, d);
+}
+
+err cert_client_check(str der, str ca_pem, const struct cert_crl *crl, int64_t now, struct cert_client_view *out, struct diag *d)
+{
+	*out = (struct cert_client_view){ .expires = 0 };
+	const unsigned char *p = (const unsigned char *)der.p;
+	BIO *bio = cert_bio(ca_pem);
+	X509 *ca = bio != NULL ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+	X509 *x = der.n != 0 && der.n <= CERT_CLIENT_DER_MAX ? d2i_X509(NULL, &p, (long)der.n) : NULL;
+	err e;
+	if (ca == NULL)
+		e = diag_fail(d, ERR(REFUSED), "ca.pem", "", "the server cannot read the certificate of its authority");
+	else if (x == NULL || p != (const unsigned char *)der.p + der.n)
+		e = diag_fail(d, ERR(REFUSED), "certificate", again, "it is not a certificate, or too long");
+	else
+		e = check(x, ca, crl, now, out, d);
+	X509_free(x);
+	X509_free(ca);
+	(void)BIO_free(bio);
+	ERR_clear_error();
+	return e;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The list of revoked certificates (RFC 5280 5). */
+#include "service/cert/cert_priv.h"
+
+#include <openssl/bn.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <stdlib.h>
+
+static const struct {
+	const char *word;
+	int code; /* of CRLReason */
+} reasons[CERT_REASON_N] = {
+	[CERT_UNSPECIFIED] = { "unspecified", 0 }, /* which is not written */
+	[CERT_KEY_COMPROMISE] = { "keyCompromise", 1 },
+	[CERT_AFFILIATION_CHANGED] = { "affiliationChanged", 3 },
+	[CERT_SUPERSEDED] = { "superseded", 4 },
+	[CERT_CESSATION] = { "cessationOfOperation", 5 },
+};
+
+const char *cert_reason_word(enum cert_reason reason)
+{
+	return reasons[reason].word;
+}
+
+bool cert_reason_find(str word, enum cert_reason *out)
+{
+	for (unsigned i = 0; i < CERT_REASON_N; i++)
+		if (str_eq_case(str_of(reasons[i].word), word)) {
+			*out = (enum cert_reason)i;
+			return true;
+		}
+	return false;
+}
+
+static ASN1_INTEGER *serial_of(const char *hex)
+{
+	BIGNUM *bn = NULL;
+	ASN1_INTEGER *out = NULL;
+	if (strlen(hex) < CERT_SERIAL && BN_hex2bn(&bn, hex) == (int)strlen(hex) && hex[0] != '\0')
+		out = BN_to_ASN1_INTEGER(bn, NULL);
+	BN_free(bn);
+	return out;
+}
+
+/* ---- writing ---- */
+
+static bool add_reason(X509_REVOKED *r, int code)
+{
+	ASN1_ENUMERATED *value = ASN1_ENUMERATED_new();
+	bool ok = value != NULL && ASN1_ENUMERATED_set(value, code) == 1 && X509_REVOKED_add1_ext_i2d(r, NID_crl_reason, value, 0, X509V3_ADD_DEFAULT) == 1;
+	ASN1_ENUMERATED_free(value);
+	return ok;
+}
+
+static bool add_revoked(X509_CRL *crl, const struct cert_revoked *one)
+{
+	X509_REVOKED *r = X509_REVOKED_new();
+	ASN1_INTEGER *serial = serial_of(one->serial);
+	ASN1_TIME *when = ASN1_TIME_adj(NULL, (time_t)one->when, 0, 0);
+	bool ok = r != NULL && serial != NULL && when != NULL && X509_REVOKED_set_serialNumber(r, serial) == 1 &&
+		  X509_REVOKED_set_revocationDate(r, when) == 1 &&
+		  (one->reason == CERT_UNSPECIFIED || add_reason(r, reasons[one->reason].code)) && X509_CRL_add0_revoked(crl, r) == 1;
+	if (!ok)
+		X509_REVOKED_free(r);
+	ASN1_INTEGER_free(serial);
+	ASN1_TIME_free(when);
+	return ok;
+}
+
+static bool add_extensions(const struct cert_ca *ca, X509_CRL *crl, int64_t now)
+{
+	X509V3_CTX ctx;
+	X509V3_set_ctx(&ctx, cert_ca_cert(ca), NULL, NULL, crl, 0);
+	X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, &ctx, NID_authority_key_identifier, "keyid:always");
+	bool ok = e != NULL && X509_CRL_add_ext(crl, e, -1) == 1;
+	X509_EXTENSION_free(e);
+	ASN1_INTEGER *number = ASN1_INTEGER_new();
+	ok = ok && number != NULL && ASN1_INTEGER_set_int64(number, now) == 1 &&
+	     X509_CRL_add1_ext_i2d(crl, NID_crl_number, number, 0, X509V3_ADD_DEFAULT) == 1;
+	ASN1_INTEGER_free(number);
+	return ok;
+}
+
+static bool fill(const struct cert_ca *ca, X509_CRL *crl, const struct cert_revoked *list, size_t n, int64_t now)
+{
+	ASN1_TIME *from = ASN1_TIME_adj(NULL, (time_t)(now - CERT_SKEW_SECONDS), 0, 0),
+		  *to = ASN1_TIME_adj(NULL, (time_t)now, CERT_CRL_DAYS, 0);
+	EVP_PKEY *key = cert_ca_key(ca);
+	bool ok = from != NULL && to != NULL && X509_CRL_set_version(crl, X509_CRL_VERSION_2) == 1 &&
+		  X509_CRL_set_issuer_name(crl, X509_get_subject_name(cert_ca_cert(ca))) == 1 &&
+		  X509_CRL_set1_lastUpdate(crl, from) == 1 && X509_CRL_set1_nextUpdate(crl, to) == 1 && add_extensions(ca, crl, now);
+	for (size_t i = 0; ok && i < n; i++)
+		ok = add_revoked(crl, &list[i]);
+	ok = ok && X509_CRL_sort(crl) == 1 && X509_CRL_sign(crl, key, cert_hash_of(key)) > 0;
+	ASN1_TIME_free(from);
+	ASN1_TIME_free(to);
+	return ok;
+}
+
+err cert_ca_crl(const struct cert_ca *ca, const struct cert_revoked *list, size_t n, int64_t now, struct buf *out)
+{
+	ENSURE(n <= CERT_REVOKED_MAX, CEILING);
+	X509_CRL *crl = X509_CRL_new();
+	unsigned char *der = NULL;
+	int length = crl != NULL && fill(ca, crl, list, n, now) ? i2d_X509_CRL(crl, &der) : 0;
+	if (length > 0)
+		buf_add(out, (str){ (char *)der, (size_t)length });
+	OPENSSL_free(der);
+	X509_CRL_free(crl);
+	ERR_clear_error();
+	return length > 0 && !out->failed ? OK : ERR(INTERNAL);
+}
+
+/* ---- reading ---- */
+
+static X509_CRL *parse(str der)
+{
+	const unsigned char *p = (const unsigned char *)der.p;
+	X509_CRL *list = der.n <= CERT_CRL_MAX ? d2i_X509_CRL(NULL, &p, (long)der.n) : NULL;
+	if (list != NULL && p == (const unsigned char *)der.p + der.n && X509_CRL_get0_nextUpdate(list) != NULL)
+		return list;
+	X509_CRL_free(list);
+	return NULL;
+}
+
+static bool is_signed_by(X509_CRL *list, str ca_pem)
+{
+	BIO *bio = cert_bio(ca_pem);
+	X509 *ca = bio != NULL ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+	bool ok = ca != NULL && X509_NAME_cmp(X509_CRL_get_issuer(list), X509_get_subject_name(ca)) == 0 &&
+		  X509_CRL_verify(list, X509_get0_pubkey(ca)) == 1;
+	X509_free(ca);
+	(void)BIO_free(bio);
+	return ok;
+}
+
+err cert_crl_read(str der, str ca_pem, struct cert_crl **out, struct diag *d)
+{
+	static const char where[] = "certs/witan.crl", remedy[] = "`witan Request-CsCertificate -New` writes a new one";
+	X509_CRL *list = parse(der);
+	struct cert_crl *crl = calloc(1, sizeof *crl);
+	err e = crl != NULL ? OK : ERR(NO_MEMORY);
+	if (!failed(e) && list == NULL)
+		e = diag_fail(d, ERR(MALFORMED), where, remedy, "it is not a revocation list in DER");
+	else if (!failed(e) && !is_signed_by(list, ca_pem))
+		e = diag_fail(d, ERR(REFUSED), where, remedy, "the authority of ca.pem has not signed it");
+	ERR_clear_error();
+	if (failed(e)) {
+		X509_CRL_free(list);
+		free(crl);
+		return e;
+	}
+	crl->list = list;
+	*out = crl;
+	return OK;
+}
+
+void cert_crl_free(struct cert_crl *crl)
+{
+	if (crl != NULL)
+		X509_CRL_free(crl->list);
+	free(crl);
+}
+
+int64_t cert_crl_ends(const struct cert_crl *crl)
+{
+	return cert_time_of(X509_CRL_get0_nextUpdate(crl->list));
+}
+
+bool cert_crl_has(const struct cert_crl *crl, const char *serial)
+{
+	X509_REVOKED *r = NULL;
+	ASN1_INTEGER *number = serial_of(serial);
+	bool has = number == NULL || X509_CRL_get0_by_serial(crl->list, &r, number) != 0;
+	ASN1_INTEGER_free(number);
+	return has;
+}
