@@ -833,6 +833,45 @@ static void stranger(void **state)
 	}
 }
 
+static void people(void **state)
+{
+	const struct {
+		const char *eku;  /* NULL: no certificate is shown */
+		bool is_foreign;
+		long to;
+		const char *error; /* NULL: let in */
+	} rows[] = { { NULL, false, 0, NULL }, { "clientAuth", false, 0, NULL }, { "clientAuth", true, 0, "unable to get local issuer certificate" },
+		{ "clientAuth", false, -60, "certificate has expired" }, { "serverAuth", false, 0, "unsuitable certificate purpose" } };
+	for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
+		struct world w;
+		struct end e;
+		struct peer p;
+		struct made ca, leaf = { 0 };
+		char der[2048];
+		size_t n;
+		open_world(&w, &LEAF(), true);
+		struct tls_config c = config_of(&w, &w.leaf, true);
+		c.peers = TLS_PEERS_PEOPLE;
+		tls_server_unref(w.server);
+		assert_false(failed(tls_server_new(&c, w.loop, &w.server, NULL)));
+		make(&ca, &CA(.cn = "Other CA"), NULL);
+		open_peer(&p, &w, i % 2 == 0 ? TLS1_3_VERSION : TLS1_2_VERSION);
+		if (rows[i / 2].eku != NULL) {
+			make(&leaf, &LEAF(.eku = rows[i / 2].eku, .to = rows[i / 2].to), rows[i / 2].is_foreign ? &ca : &w.ca);
+			SSL_CTX_use_certificate(p.ctx, leaf.cert);
+			SSL_CTX_use_PrivateKey(p.ctx, leaf.key);
+		}
+		shake(&w, &e, &p);
+		assert_int_equal(e.io, rows[i / 2].error != NULL ? TLS_FAILED : TLS_DONE);
+		assert_int_equal(tls_refused_peer(e.t), rows[i / 2].error != NULL);
+		if (rows[i / 2].error != NULL)
+			assert_string_equal(tls_error(e.t), rows[i / 2].error);
+		assert_int_equal(!failed(tls_peer_certificate(e.t, der, sizeof(der), &n)), i / 2 == 1);
+		assert_true(i / 2 != 1 || (n == (size_t)i2d_X509(leaf.cert, NULL) && err_is(tls_peer_certificate(e.t, der, n - 1, &n), ERR_CEILING)));
+		hang_up(&p), close_end(&e), close_peer(&p), unmake(&leaf), unmake(&ca), close_world(&w);
+	}
+}
+
 static void long_streams(void **state)
 {
 	struct world w;
@@ -948,6 +987,7 @@ int main(void)
 		cmocka_unit_test(starving),
 		cmocka_unit_test(servers_of_one_ca),
 		cmocka_unit_test(stranger),
+		cmocka_unit_test(people),
 		cmocka_unit_test(long_streams),
 		cmocka_unit_test(bad_certificates),
 	};

@@ -139,7 +139,8 @@ static err run_session(struct vault *v, struct answer *w, struct session_ask *as
 	(void)snprintf(w->what, sizeof w->what, "%s %.100s", ask->name, user != NULL ? user : "");
 	err e = session_command(v, ask, &object, &w->diag);
 	if (ask->by.serial[0] != '\0')
-		(void)snprintf(w->what, sizeof w->what, "sign-in sip:%s certificate %s", ask->by.address, ask->by.serial);
+		(void)snprintf(w->what, sizeof w->what, "sign-in %s%s%scertificate %s", ask->by.address[0] != '\0' ? "sip:" : "", ask->by.address,
+			ask->by.address[0] != '\0' ? " " : "", ask->by.serial);
 	TRY(e);
 	json_t *line = json_pack("{s:b,s:[o]}", "ok", 1, "objects", object);
 	add_json(&w->text, line);

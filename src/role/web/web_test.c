@@ -137,6 +137,23 @@ static const char *line(enum web_task task, const char *body, err *e)
 	return out;
 }
 
+/* Over a connection with a client certificate. */
+static void a_certificate_spares_the_password(void **state)
+{
+	static const char *const bodies[] = { "{}", "{\"User\":\"u\"}", "{\"Code\":\"1\"}", "{\"User\":\"u\",\"Password\":\"p\"}" };
+	const struct web_route r = { .task = WEB_SIGN_IN };
+	struct diag d = { 0 };
+	char *text, want[200];
+	for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
+		assert_false(failed(web_line_make(&r, str_of(bodies[i]), true, &text, &d)));
+		(void)snprintf(want, sizeof want, "{\"command\":\"sign-in\",\"parameters\":%s}", bodies[i]);
+		assert_string_equal(text, want);
+		web_line_free(text);
+	}
+	assert_true(err_is(web_line_make(&r, STR("{\"User\":1}"), true, &text, &d), ERR_USAGE));
+	assert_true(err_is(web_line_make(&r, STR("{\"certificate\":\"x\"}"), true, &text, &d), ERR_USAGE));
+}
+
 static void lines(void **state)
 {
 	static const struct {
@@ -189,6 +206,7 @@ int main(void)
 		cmocka_unit_test(what_a_header_decides),
 		cmocka_unit_test(parts_of_a_route),
 		cmocka_unit_test(csrf),
+		cmocka_unit_test(a_certificate_spares_the_password),
 		cmocka_unit_test(lines),
 		cmocka_unit_test(errors_as_vault_writes_them),
 	};
