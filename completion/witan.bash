@@ -15,7 +15,7 @@ _witan() {
 	local witan=${COMP_WORDS[0]} current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' words i
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--dir) ((i++)) ;;
+		--dir | --server | --user | --ca | --cert | --key | --password-file) ((i++)) ;;
 		-*) ;;
 		*) command=${COMP_WORDS[i]} && break ;;
 		esac
@@ -23,10 +23,14 @@ _witan() {
 	COMPREPLY=()
 	case $before in
 	--dir) mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
-	--topology | -PasswordFile | -FileName | --password-file | --ca) mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
+	--topology | -PasswordFile | -FileName | --password-file | --ca | --cert | --out) mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
 	-As) words="table list json csv" ;;
 	--format) words="table json" ;;
-	--key) words="rsa-2048 rsa-3072 rsa-4096 ec-p256 ec-p384" ;;
+	--reason) words="keyCompromise affiliationChanged superseded cessationOfOperation unspecified" ;;
+	--key)
+		[ "$command" = init ] || { mapfile -t COMPREPLY < <(compgen -f -- "$current") && return; }
+		words="rsa-2048 rsa-3072 rsa-4096 ec-p256 ec-p384"
+		;;
 	*)
 		words=
 		if [[ $command == *-* ]]; then
@@ -37,7 +41,7 @@ _witan() {
 		if [ -n "$words" ]; then
 			:
 		elif [ -z "$command" ]; then
-			words="--dir --server --user --ca -c --help --version $(_witan_commands "$witan") $("$witan" complete "$current" 2>/dev/null)"
+			words="--dir --server --user --ca --cert --key -c --help --version $(_witan_commands "$witan") $("$witan" complete "$current" 2>/dev/null)"
 		elif [ "$command" = help ] || [ "${command,,}" = get-help ]; then
 			words=$(_witan_commands "$witan")
 		elif [ "$command" = plan ] && [ "$before" = plan ]; then

@@ -8,7 +8,7 @@
  * A line of JSON {"command":"New-CsUser","parameters":{"SipAddress":"sip:ann@example.test",...},"input":OBJECT,"session":TOKEN} - input is what
  * was piped in, and both may be absent - is answered by a line {"ok":true,"objects":[...],"kind":...,"warnings":[...],"verbose":[...]} or
  * {"ok":false,"error":NAME,"what":...,"where":...,"remedy":...,"warnings":[...]}, in order, any number. Nothing is answered before it is on the
- * disk. "sign-in" (User, Password, Code) answers a Session; "session" tells whose it is, "sign-out" ends it.
+ * disk. "sign-in" (User, Password, Code; or a certificate that web sends along) answers a Session; "session" tells whose it is, "sign-out" ends it.
  * A line {"command":"trace","parameters":{"User":...}} (or "Address") is answered by {"ok":true,"objects":[]} and then by a line
  * {"trace":{"request":...,"outgoing":...,"peer":...,"message":...}} for each message, until the administrator goes.
  */

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Administrators who sign in by a client certificate: issued, shown, refused, revoked, with whole servers."""
+import base64
+import hmac
 import json
 import os
 import signal
 import ssl
 import stat
+import struct
 import subprocess
 import time
 
@@ -235,6 +238,19 @@ def test_who_is_disabled_locked_or_gone(server):
     server.cli("Remove-CsUser", "-Identity", ANN)
     answer = sign_in(server, file)
     assert answer.status == 401 and "is not there" in answer.json["what"] and use(server, fields) == 401
+
+
+def test_a_code_is_still_asked_for(server):
+    file = issue(server)
+    secret = json.loads(server.cli("Enable-CsAdminCode", "-Identity", ANN, "-As", "json"))
+    secret = (secret[0] if isinstance(secret, list) else secret)["Secret"]
+    answer = sign_in(server, file)
+    assert (answer.status, answer.error) == (401, "CODE_NEEDED")
+    assert sign_in(server, file, Code="000000").status == 401
+    key = base64.b32decode(secret + "=" * (-len(secret) % 8))
+    mac = hmac.digest(key, struct.pack(">Q", int(time.time()) // 30), "sha1")
+    code = (struct.unpack_from(">I", mac, mac[19] & 15)[0] & 0x7fffffff) % 1000000
+    assert sign_in(server, file, Code=f"{code:06}").status == 201
 
 
 def test_a_certificate_does_not_forgive_guesses(server):

@@ -237,7 +237,7 @@ static err write_one(int dir, const char *path, const json_t *content, const str
 	if (bytes == NULL)
 		return diag_fail(d, ERR(MALFORMED), "files", "", "%.100s does not belong into a deployment", path);
 	bool is_key = str_begins(str_of(path), STR("keys/"));
-	mode_t mode = is_key ? 0400 : strcmp(path, "ca/ca.key") == 0 ? 0600 : 0644;
+	mode_t mode = is_key ? 0400 : strncmp(path, "ca/", 3) == 0 ? 0600 : 0644;
 	err e = file_write(dir, path, (str){ (const char *)bytes, n }, mode, d);
 	if (!failed(e) && is_key && geteuid() == 0 && fchownat(dir, path, keys->st_uid, keys->st_gid, AT_SYMLINK_NOFOLLOW) != 0)
 		e = diag_fail(d, ERR(SYSTEM), path, "", "cannot give the key to the keeper: %s", strerror(errno));
