@@ -14,6 +14,7 @@ import time
 import pytest
 
 from deployment import BUILD, Refused, wait_for
+from test_web import SESSION, stage, stage_factory, vault  # noqa: F401 (fixtures)
 from test_web_client import Proxy
 from web_client import Closed, WebClient
 
@@ -260,6 +261,34 @@ def test_a_certificate_does_not_forgive_guesses(server):
         assert sign_in(server, file).status == 201
     sign_in(server, None, User=ANN, Password="wrong")
     assert sign_in(server, None, User=ANN, Password=server.passwords["ann"]).status == 429
+
+
+# ---- what web sends to vault ----
+
+def shown_to(stage, file):
+    tls = ssl.create_default_context(cafile=str(stage.deployment.dir / "ca.pem"))
+    tls.load_cert_chain(file)
+    return stage.client(tls=tls)
+
+
+def test_only_a_sign_in_takes_the_certificate_along(stage):  # noqa: F811
+    file = forge(stage.deployment)
+    with shown_to(stage, file) as c:
+        c.ask("POST", "/api/v1/session", {}, {})
+        c.ask("GET", "/api/v1/session", {"Authorization": f"Bearer {SESSION}"})
+        c.ask("POST", "/api/v1/cmdlets/Get-CsUser", {"Authorization": f"Bearer {SESSION}"}, {})
+    with stage.client() as c:
+        c.ask("POST", "/api/v1/session", {}, {"User": "u", "Password": "right"})
+    assert [ask.certificate for ask in stage.asks] == [openssl("x509", "-in", file, "-outform", "DER"), b"", b"", b""]
+    assert stage.asks[0].line == {"command": "sign-in", "parameters": {}}
+
+
+def test_a_certificate_that_is_too_long(stage):  # noqa: F811
+    names = ",".join(f"DNS:{n}.{'x' * 60}.example.test" for n in range(110))
+    with shown_to(stage, forge(stage.deployment, san="URI:sip:ann@example.test," + names)) as c:
+        answer = c.ask("POST", "/api/v1/session", {}, {})
+        assert answer.status == 413 and "certificate" in answer.json["what"] and not stage.asks
+        assert c.ask("GET", "/healthz").status == 204
 
 
 # ---- revocation ----

@@ -233,6 +233,7 @@ class WebStage:
 class Ask:
     def __init__(self, vault, values):
         self.vault, self.id, self.address, self.raw = vault, values["id"], values["address"].decode(), values["line"]
+        self.certificate = values["certificate"]
         self.line = json.loads(self.raw)
 
     def tell(self, answer, http=200, is_last=True):
