@@ -339,6 +339,9 @@ def test_without_a_list_that_holds(server):
         answer = wait_for(lambda: (a := sign_in(server, file)).status == 401 and says in a.json["what"] and a)
         server.wait_event("revocations.stale")
         assert use(server, fields) == 200 and sign_in(server, None, User=ANN, Password=server.passwords["ann"]).status == 201
+    path.unlink()
+    server.restart()
+    assert sign_in(server, file).status == 401 and sign_in(server, None, User=ANN, Password=server.passwords["ann"]).status == 201
     path.write_bytes(good)
     server.process.send_signal(signal.SIGHUP)
     wait_for(lambda: sign_in(server, file).status == 201)

@@ -104,9 +104,11 @@ static err show_certificate(struct link *l, const struct sign_in *s, json_t *par
 	TRY(remote_look_at(s->cert, NULL, &file_is_sealed, d));
 	if (s->key != NULL)
 		TRY(remote_look_at(s->key, NULL, &key_is_sealed, d));
+	err e = OK;
 	if (file_is_sealed || key_is_sealed)
-		TRY(sign_in_secret(s->password_file, "Password of the certificate's file", secret, d));
-	err e = link_present(l, &(const struct link_certificate){ .file = s->cert, .key = s->key, .secret = secret }, d);
+		e = sign_in_secret(s->password_file, "Password of the certificate's file", secret, d);
+	if (!failed(e))
+		e = link_present(l, &(const struct link_certificate){ .file = s->cert, .key = s->key, .secret = secret }, d);
 	explicit_bzero(secret, sizeof secret);
 	if (!failed(e) && s->user != NULL)
 		(void)json_object_set_new(parameters, "User", json_string(s->user));
