@@ -10,6 +10,7 @@ import stat
 import struct
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -134,6 +135,19 @@ def test_nothing_is_overwritten(server):
     with pytest.raises(Refused) as why:
         server.cli("issue-certificate", "--user", ANN, "--out", out, "--pem")
     assert why.value.status == 1 and out.read_bytes() == before
+
+
+def test_many_at_once(server_factory):
+    """Nobody's line gets lost, nor what was revoked meanwhile."""
+    server = server_factory(start=False)
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda n: issue(server, f"user{n}"), range(16)))
+        list(pool.map(lambda n: server.cli("revoke-certificate", "--user", f"sip:user{n}@example.test"), range(0, 16, 2)))
+    lines = [line.split() for line in (server.dir / "ca/issued").read_text().splitlines()]
+    assert {line[0] for line in lines} == {serial_of(file) for file in made}
+    revoked = {line[0] for line in lines if line[3] != "-"}
+    text = openssl("crl", "-inform", "DER", "-in", server.dir / "certs/witan.crl", "-noout", "-text").decode()
+    assert len(revoked) == 8 and all((line[0] in text) == (line[0] in revoked) for line in lines)
 
 
 @pytest.mark.parametrize("words, says", [
