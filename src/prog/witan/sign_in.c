@@ -154,9 +154,11 @@ err sign_in(struct link *l, const struct sign_in *s, struct diag *d)
 	json_decref(answer);
 	json_decref(parameters);
 	TRY(e);
+	e = session_keep(l, d);
+	if (!failed(e) || s->must_keep)
+		return e;
 	/* the session is good without that, too: only the next command asks again */
-	if (failed(session_keep(l, d)))
-		(void)fprintf(stderr, "note: the session ends with this command: %s\n", d->what);
+	(void)fprintf(stderr, "note: the session ends with this command: %s\n", d->what);
 	*d = (struct diag){ 0 };
 	return OK;
 }
@@ -207,6 +209,7 @@ int sign_in_main(int argc, char **argv, const struct console_where *where)
 	if (!witan_options(argc, argv, "[OPTION...]\n\nStarts a session as an administrator, which later commands use.", options, &status))
 		return status;
 	err e = open_link(&w, &l, &d);
+	w.who.must_keep = true;
 	if (!failed(e))
 		e = sign_in(l, &w.who, &d);
 	if (!failed(e))

@@ -10,6 +10,7 @@ struct sign_in {
 	const char *password_file; /* "-": standard input; NULL: asked. Of the user, or of the file in cert */
 	const char *cert;          /* a file with the certificate to sign in with; NULL: the password counts */
 	const char *key;           /* NULL: it is in the same file */
+	bool must_keep;            /* a session that cannot be kept for the next command is of no use */
 };
 
 /* A line that nobody else is to see: of the file ("-": standard input), or NULL: asked on the terminal without being shown. */
