@@ -288,6 +288,26 @@ def test_groups_in_groups(admin, server):
         friend.ask("New-CsAllowedDomain", Identity="fabrikam.test")
 
 
+def test_many_groups_hide_nothing(admin, server):
+    """However many groups there are, what somebody holds by the last of them counts; and groups that contain each other hold nobody up."""
+    admin.add_admin("boss", "CsAdministrator")
+    admin.add_admin("eve", "CsUserAdministrator")
+    names = [f"A{i:04}" for i in range(2100)]
+    with admin.sign_in("eve") as eve:
+        admin.all(("New-CsGroup", {"Identity": name, "Members": ["sip:ann@example.test"]}) for name in names)
+        with pytest.raises(Refusal, match="REFUSED"):
+            eve.ask("Set-CsUser", Identity="sip:boss@example.test", Password="known to eve")
+        with admin.sign_in("boss") as boss:
+            boss.ask("New-CsAllowedDomain", Identity="fabrikam.test")
+        circle = names[:40]
+        eve.all(("Set-CsGroup", {"Identity": name, "Members": [other for other in circle if other != name] + ["sip:eve@example.test"]}) for name in circle)
+        start = time.monotonic()
+        eve.ask("Get-CsUser")
+        assert time.monotonic() - start < 5
+        admin.ask("Set-CsGroup", Identity="CsHelpDesk", Members=[circle[-1]])
+        assert {o["Role"] for o in admin.ask("Get-CsAdminRoleAssignment", Identity="sip:eve@example.test")} == {"CsUserAdministrator", "CsHelpDesk"}
+
+
 def test_a_group_cannot_pass_for_a_user(admin, server):
     """A group called like somebody would give its members what he holds, today or later."""
     admin.add_admin("eve", "CsUserAdministrator")

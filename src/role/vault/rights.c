@@ -4,10 +4,10 @@
 
 #include <stdio.h>
 
-enum { GROUPS_DEEP = 8, GROUPS_MOST = 2000 };
-
+/* All of them: a group that is not looked at would hide what its members hold from those who must not touch them. */
 struct groups {
-	json_t *all; /* name: [members] */
+	json_t *all;  /* name: [members] */
+	json_t *seen; /* those that were climbed to: each once, however they contain each other */
 };
 
 static void add_group(void *arg, const struct store_object *o)
@@ -15,7 +15,7 @@ static void add_group(void *arg, const struct store_object *o)
 	struct groups *g = arg;
 	char name[SCHEMA_IDENTITY_MAX + 1];
 	json_t *body = json_loadb(o->body.p, o->body.n, 0, NULL), *members = json_object_get(body, "Members");
-	if (json_object_size(g->all) < GROUPS_MOST && members != NULL && str_to_z(o->identity, name, sizeof name))
+	if (members != NULL && str_to_z(o->identity, name, sizeof name))
 		(void)json_object_set(g->all, name, members);
 	json_decref(body);
 }
@@ -49,33 +49,32 @@ static void give_role(const struct walk *w, str group, const char *by)
 }
 
 /* Every group that has `member`, and the groups that have those. */
-static void climb(const struct walk *w, str member, const char *by, unsigned depth)
+static void climb(const struct walk *w, str member, const char *by)
 {
 	const char *name;
 	json_t *members, *one;
 	size_t i;
-	if (depth == GROUPS_DEEP)
-		return;
 	json_object_foreach(w->groups->all, name, members)
 		json_array_foreach(members, i, one) {
 			char path[400];
-			if (!str_eq_case(bare(str_of(json_string_value(one))), bare(member)))
+			if (!str_eq_case(bare(str_of(json_string_value(one))), bare(member)) || json_object_get(w->groups->seen, name) != NULL)
 				continue;
+			(void)json_object_set_new(w->groups->seen, name, json_true());
 			(void)snprintf(path, sizeof path, "%s%s%s", by, by[0] != '\0' ? " > " : "", name);
 			give_role(w, str_of(name), path);
-			climb(w, str_of(name), path, depth + 1);
+			climb(w, str_of(name), path);
 			break;
 		}
 }
 
 err rights_each(struct vault *v, str aor, void (*fn)(void *arg, str role, json_t *body, const char *by), void *arg)
 {
-	struct groups g = { json_object() };
-	ENSURE(g.all != NULL, NO_MEMORY);
-	err e = store_objects_each(v->store, STR("Group"), add_group, &g);
+	struct groups g = { json_object(), json_object() };
+	err e = g.all != NULL && g.seen != NULL ? store_objects_each(v->store, STR("Group"), add_group, &g) : ERR(NO_MEMORY);
 	if (!failed(e))
-		climb(&(struct walk){ v, &g, fn, arg }, aor, "", 0);
+		climb(&(struct walk){ v, &g, fn, arg }, aor, "");
 	json_decref(g.all);
+	json_decref(g.seen);
 	return e;
 }
 

@@ -100,15 +100,24 @@ err user_show(struct call *call, str aor)
 
 /* ---- rights ---- */
 
-/* Whoever could set an administrator's password would have his rights. */
+struct comparison {
+	struct call *call;
+	err e;
+};
+
+static void compare_role(void *arg, str role, json_t *body, const char *by)
+{
+	struct comparison *c = arg;
+	if (!failed(c->e))
+		c->e = rbac_check_role(&c->call->author->rights, role, body, &c->call->diag);
+}
+
+/* Whoever could set an administrator's password would have his rights: all of them, also those that one session has no room for. */
 static err check_not_above(struct call *call, str aor)
 {
-	struct rbac theirs = { 0 };
-	err e = rights_load(call->vault, aor, &theirs);
-	for (size_t i = 0; i < theirs.n && !failed(e); i++)
-		e = rbac_check_role(&call->author->rights, str_of(theirs.roles[i].name), theirs.roles[i].body, &call->diag);
-	rbac_fini(&theirs);
-	return e;
+	struct comparison c = { call, OK };
+	TRY(rights_each(call->vault, aor, compare_role, &c));
+	return c.e;
 }
 
 err command_reach_user(struct call *call, str aor, const json_t *body, bool writes)
