@@ -59,9 +59,10 @@ void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(print
 /* Removes the first n bytes. */
 void buf_drop(struct buf *b, size_t n);
 
+/* What is in it; lives until the next change. Never a null pointer, so that it can be cut. */
 static inline str buf_str(const struct buf *b)
 {
-	return (str){ b->p, b->n };
+	return (str){ b->p != NULL ? b->p : "", b->n };
 }
 
 #endif
