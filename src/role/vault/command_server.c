@@ -175,23 +175,18 @@ err command_replication_invoke(struct call *call)
 	return OK;
 }
 
+err command_computer_enable(struct call *call)
+{
+	TRY(command_replication_invoke(call));
+	return want(call, true);
+}
+
 /* ---- providers ---- */
 
 static err switch_provider(struct call *call, bool on)
 {
-	struct identity i;
-	str given = STR("");
-	json_t *now = NULL;
 	bool hosting = strstr(call->cmd->name, "Hosting") != NULL;
-	(void)command_text(call, "Identity", &given);
-	TRY(identity_parse(call, &schema_kinds[hosting ? SCHEMA_ID_HostingProvider : SCHEMA_ID_PublicProvider], given, &i));
-	TRY(command_reach(call, &(struct rbac_thing){ .writes = true, .name = i.text }));
-	TRY(object_load(call, &i, &now));
-	json_t *body = json_deep_copy(now);
-	err e = body != NULL && json_object_set_new(body, "Enabled", json_boolean(on)) == 0 ? change_object(call, i.kind, identity_str(&i), now, body) : ERR(NO_MEMORY);
-	json_decref(body);
-	json_decref(now);
-	return e;
+	return object_set_property(call, &schema_kinds[hosting ? SCHEMA_ID_HostingProvider : SCHEMA_ID_PublicProvider], "Enabled", json_boolean(on));
 }
 
 err command_provider_enable(struct call *call)

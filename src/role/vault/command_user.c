@@ -197,14 +197,9 @@ err command_user_disable(struct call *call)
 
 static err move(struct call *call, str aor, const json_t *before, json_t *after)
 {
-	str pool = STR("");
-	(void)command_text(call, "Target", &pool);
-	const struct topo_pool *p = topo_find_pool(&call->vault->topo, pool);
-	if (p == NULL || (p->role != TOPO_STANDARD_EDITION && p->role != TOPO_FRONT_END && p->role != TOPO_SURVIVABLE_BRANCH))
-		return diag_fail(&call->diag, ERR(ABSENT), "Target", "Get-CsPool lists the pools", "no pool %.*s signs users in", STR_FMT(str_cut(pool, 0, 100)));
-	if (!str_eq_case(p->pool, place_pool(call->vault)))
-		command_warn(call, "a user of another pool is served there; this server does not pass him on yet");
-	(void)json_object_set_new(after, "RegistrarPool", json_stringn(p->pool.p, p->pool.n));
+	str pool;
+	TRY(place_target(call, &pool));
+	(void)json_object_set_new(after, "RegistrarPool", json_stringn(pool.p, pool.n));
 	return user_write(call, aor, before, after);
 }
 

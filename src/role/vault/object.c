@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Get-, New-, Set-, Remove- and Grant- of every kind, by its rows. */
+/* Get-, New-, Set-, Remove-, Move- and Grant- of every kind, by its rows. */
 #include "role/vault/vault_priv.h"
 
 #include "service/shell.h"
@@ -490,6 +490,43 @@ err object_set(struct call *call)
 	err e = set_one(call, &i, now);
 	json_decref(now);
 	return e;
+}
+
+static err set_property(struct call *call, const struct identity *i, const char *property, json_t *value)
+{
+	json_t *now = NULL;
+	TRY(object_load(call, i, &now));
+	json_t *body = json_deep_copy(now);
+	err e = body != NULL && json_object_set(body, property, value) == 0 ? change_object(call, i->kind, identity_str(i), now, body) : ERR(NO_MEMORY);
+	if (!failed(e) && command_switch(call, "PassThru"))
+		e = command_add_object(call, show(call, i, body));
+	json_decref(body);
+	json_decref(now);
+	return e;
+}
+
+err object_set_property(struct call *call, const struct schema_kind *k, const char *property, json_t *value)
+{
+	struct identity i;
+	str given = STR("");
+	(void)command_text(call, "Identity", &given);
+	err e = value != NULL ? identity_parse(call, k, given, &i) : ERR(NO_MEMORY);
+	if (!failed(e))
+		e = reach(call, &i, true);
+	if (!failed(e))
+		e = set_property(call, &i, property, value);
+	json_decref(value);
+	return e;
+}
+
+/* ---- Move: what a pool serves gets another one ---- */
+
+err object_move(struct call *call)
+{
+	str pool;
+	const char *noun = strstr(call->cmd->name, "-Cs") + 3;
+	TRY(place_target(call, &pool));
+	return object_set_property(call, schema_find(str_of(noun)), "RegistrarPool", json_stringn(pool.p, pool.n));
 }
 
 /* ---- Remove ---- */

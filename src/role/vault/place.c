@@ -43,6 +43,8 @@ static const struct {
 	{ 1 << TOPO_STANDARD_EDITION | 1 << TOPO_FRONT_END, 0, "ConferencingServer" },
 	{ 1 << TOPO_STANDARD_EDITION | 1 << TOPO_FRONT_END | 1 << TOPO_DIRECTOR, 0, "WebServer" },
 	{ 1 << TOPO_STANDARD_EDITION | 1 << TOPO_FRONT_END, 0, "ManagementServer" },
+	{ 1 << TOPO_STANDARD_EDITION | 1 << TOPO_FRONT_END, 0, "ArchivingServer" },
+	{ 1 << TOPO_STANDARD_EDITION | 1 << TOPO_FRONT_END, 0, "MonitoringServer" },
 	{ 1 << TOPO_STANDARD_EDITION | 1 << TOPO_FRONT_END, TOPO_COLLOCATED_MEDIATION, "MediationServer" },
 	{ 1 << TOPO_MEDIATION | 1 << TOPO_SURVIVABLE_BRANCH, 0, "MediationServer" },
 	{ 1 << TOPO_DIRECTOR, 0, "Director" },
@@ -51,7 +53,7 @@ static const struct {
 	{ 1 << TOPO_TRUSTED_APPLICATION, 0, "TrustedApplicationPool" },
 };
 
-static const char *const more_roles[] = { "PstnGateway", "ArchivingServer", "MonitoringServer" };
+static const char gateway_role[] = "PstnGateway"; /* of a site, not of a pool */
 
 static void each_of_pool(const struct topo_site *site, const struct topo_pool *pool, void (*fn)(void *arg, const struct place *p), void *arg)
 {
@@ -66,7 +68,7 @@ void places_each(const struct vault *v, void (*fn)(void *arg, const struct place
 		TOPO_EACH (pool, site->pools)
 			each_of_pool(site, pool, fn, arg);
 		TOPO_EACH (gateway, site->pstn_gateways)
-			fn(arg, &(struct place){ .role = "PstnGateway", .fqdn = gateway->fqdn, .site = site->name, .gateway = gateway });
+			fn(arg, &(struct place){ .role = gateway_role, .fqdn = gateway->fqdn, .site = site->name, .gateway = gateway });
 	}
 }
 
@@ -110,14 +112,25 @@ const char *place_role(str word, str *near)
 			return rows[i].role;
 		near_offer(&best, str_of(rows[i].role));
 	}
-	for (size_t i = 0; i < sizeof more_roles / sizeof *more_roles; i++) {
-		if (str_eq_case(str_of(more_roles[i]), word))
-			return more_roles[i];
-		near_offer(&best, str_of(more_roles[i]));
-	}
+	if (str_eq_case(str_of(gateway_role), word))
+		return gateway_role;
+	near_offer(&best, str_of(gateway_role));
 	if (near != NULL)
 		*near = near_best(&best);
 	return NULL;
+}
+
+err place_target(struct call *call, str *pool)
+{
+	str name = STR("");
+	(void)command_text(call, "Target", &name);
+	const struct topo_pool *p = topo_find_pool(&call->vault->topo, name);
+	if (p == NULL || (p->role != TOPO_STANDARD_EDITION && p->role != TOPO_FRONT_END && p->role != TOPO_SURVIVABLE_BRANCH))
+		return diag_fail(&call->diag, ERR(ABSENT), "Target", "Get-CsPool lists the pools", "no pool %.*s signs users in", STR_FMT(str_cut(name, 0, 100)));
+	if (!str_eq_case(p->pool, place_pool(call->vault)))
+		command_warn(call, "who is of another pool is served there; this server does not pass him on yet");
+	*pool = p->pool;
+	return OK;
 }
 
 str place_pool(const struct vault *v)

@@ -232,6 +232,8 @@ bool place_find(const struct vault *v, str role, str fqdn, struct place *out);
 bool place_site(const struct vault *v, str name, str *out);
 /* The role in its own letters, NULL: there is no such role; *near (NULL allowed) may say which was meant. */
 const char *place_role(str word, str *near);
+/* The pool that -Target names, which must be one that signs users in; warns of one that this server does not serve. */
+err place_target(struct call *call, str *pool);
 /* The pool of this server. */
 str place_pool(const struct vault *v);
 
@@ -258,13 +260,16 @@ bool identity_is_implicit(const struct call *call, const struct identity *i);
 /* Whether every service of the topology has one instance of this kind from the beginning. */
 bool identity_is_of_services(const struct schema_kind *k);
 
-/* ---- object.c: Get-, New-, Set-, Remove-, Grant- of every kind ---- */
+/* ---- object.c: Get-, New-, Set-, Remove-, Move-, Grant- of every kind ---- */
 
 err object_get(struct call *call);
 err object_new(struct call *call);
 err object_set(struct call *call);
 err object_remove(struct call *call);
 err object_grant(struct call *call);
+err object_move(struct call *call);
+/* Gives the instance that -Identity names, of kind k, one value; for cmdlets with a verb for it. Owns value. */
+err object_set_property(struct call *call, const struct schema_kind *k, const char *property, json_t *value);
 /* The stored body, or an empty one of an implicit instance; *out is the caller's. ABSENT. */
 err object_load(struct call *call, const struct identity *i, json_t **out);
 bool object_exists(struct call *call, const struct identity *i);
@@ -422,6 +427,7 @@ COMMAND(service_get);
 COMMAND(version_get);
 COMMAND(trunk_get);
 COMMAND(process_get);
+COMMAND(computer_enable);
 COMMAND(process_stop);
 COMMAND(process_start);
 COMMAND(counter_get);
