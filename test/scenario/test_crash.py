@@ -13,18 +13,19 @@ from admin_client import AdminClient, Refusal
 from deployment import wait_for
 from test_faults import small_disk  # noqa: F401
 
-WRITERS, COMMANDS, KILLS = 20, 50, 10
+AT_A_TIME, WRITERS, KILLS = 20, 1000, 10
 POLICIES = [("ConferencingPolicy", f"P{i}") for i in range(6)] + [("VoicePolicy", f"V{i}") for i in range(6)]
 USERS = [f"u{i}" for i in range(8)]
 
 
-class Writer(threading.Thread):
-    """Says random commands, several under way at once, and remembers what became of each: "done", "refused", "unknown"."""
+class Place(threading.Thread):
+    """Random writers, one after the other, each with a connection of its own: say random commands, several under way at once, and leave.
+    Remembers what became of each command: "done", "refused", "unknown"."""
 
     def __init__(self, server, number, seed, over):
         super().__init__(daemon=True)
         self.server, self.number, self.over, self.dice = server, number, over, random.Random(seed * 1000 + number)
-        self.said, self.client, self.why = [], None, None  # said: [mark, line, outcome]
+        self.said, self.writers, self.client, self.why = [], 0, None, None  # said: [mark, line, outcome]
 
     def line(self, mark):
         dice = self.dice
@@ -37,8 +38,6 @@ class Writer(threading.Thread):
             ("Set-CsGroup", {"Identity": "CsHelpDesk", "Description": mark})], [4, 8, 2, 3, 1, 4, 8, 2, 1])[0]
 
     def speak(self):
-        if self.client is None:
-            self.client = AdminClient(self.server, timeout=30)
         batch = []
         for _ in range(self.dice.randrange(1, 6)):
             mark = f"w{self.number}-{len(self.said)}."
@@ -49,21 +48,22 @@ class Writer(threading.Thread):
             answer = self.client.read()
             one[2] = "done" if answer["ok"] else "refused" if answer["error"] in ("EXISTS", "ABSENT") else answer
 
+    def write(self):
+        """One writer."""
+        try:
+            with AdminClient(self.server, timeout=30) as self.client:
+                self.writers += 1
+                for _ in range(self.dice.randrange(1, 5)):
+                    self.speak()
+        except OSError:
+            time.sleep(0.02)
+
     def run(self):
         try:
-            while len(self.said) < COMMANDS or not self.over.is_set():
-                try:
-                    self.speak()
-                except OSError:
-                    if self.client is not None:
-                        self.client.close()
-                    self.client = None
-                    time.sleep(0.02)
+            while self.writers < WRITERS // AT_A_TIME or not self.over.is_set():
+                self.write()
         except Exception as why:  # shown by the test
             self.why = why
-        finally:
-            if self.client is not None:
-                self.client.close()
 
 
 def stored(server):
@@ -111,13 +111,13 @@ def check_history(server, said):
 
 
 def write_all(server, seed, over, results):
-    writers = [Writer(server, i, seed, over) for i in range(WRITERS)]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join(100)
-    trouble = [str(writer.why) for writer in writers if writer.why is not None or writer.is_alive()]
-    results.put(str(trouble) if trouble else [one for writer in writers for one in writer.said])
+    places = [Place(server, i, seed, over) for i in range(AT_A_TIME)]
+    for place in places:
+        place.start()
+    for place in places:
+        place.join(100)
+    trouble = [str(place.why) for place in places if place.why is not None or place.is_alive()]
+    results.put(str(trouble) if trouble else (sum(place.writers for place in places), [one for place in places for one in place.said]))
 
 
 def grown(server, version):
@@ -125,7 +125,7 @@ def grown(server, version):
     try:
         with AdminClient(server) as admin:
             now = admin.version()
-            return now if now > version + WRITERS else None
+            return now if now > version + AT_A_TIME else None
     except (OSError, Refusal):
         return None
 
@@ -149,11 +149,13 @@ def test_the_vault_dies_while_many_write(server_factory):
         server.wait_restarted("vault0", server.kill("vault0"), 30)
         version = wait_for(lambda: grown(server, version), 30, message="nobody is served any more")
     over.set()
-    said = results.get(timeout=60)
-    assert isinstance(said, list), said
+    result = results.get(timeout=100)
+    assert isinstance(result, tuple), result
+    n_writers, said = result
+    assert n_writers >= WRITERS
     writers.join(10)
     outcomes = {word: sum(one[2] == word for one in said) for word in ("done", "refused", "unknown")}
-    print(f"{KILLS} kills in {time.monotonic() - start:.1f} s: {outcomes}")
+    print(f"{n_writers} writers, {KILLS} kills in {time.monotonic() - start:.1f} s: {outcomes}")
     assert sum(outcomes.values()) == len(said), [one for one in said if one[2] not in outcomes][:5]
     assert outcomes["done"] > 300 and outcomes["unknown"] > 0
     with AdminClient(server) as admin:
