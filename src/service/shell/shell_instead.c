@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names that nobody answers to: what PowerShell has and this shell has not, and names that were misspelled. */
+/* Names that nobody answers to: what PowerShell or the field has and this shell has not, and names that were misspelled. */
 #include "base/near.h"
 #include "service/shell/shell_priv.h"
 
@@ -66,6 +66,18 @@ static const struct {
 	{ "Start-Transcript", "use script(1) of your own shell" },
 	{ "Stop-Transcript", "use script(1) of your own shell" },
 	{ "Update-Help", "the help is part of the program" },
+	/* cmdlets of the field whose work is done elsewhere */
+	{ "Get-CsCertificate", "run witan Get-CsCertificate on the server's machine" },
+	{ "Request-CsCertificate", "run witan Request-CsCertificate on the server's machine" },
+	{ "Set-CsCertificate", "run witan Request-CsCertificate on the server's machine" },
+	{ "Import-CsCertificate", "run witan Request-CsCertificate on the server's machine" },
+	{ "Publish-CsTopology", "edit topology.yaml, see witan plan, and restart the server" },
+	{ "Enable-CsTopology", "edit topology.yaml, see witan plan, and restart the server" },
+	{ "Test-CsTopology", "run witan plan: it checks topology.yaml" },
+	{ "Install-CsDatabase", "the server makes its store and brings it up to date itself" },
+	{ "Install-CsAdServerSchema", "no directory has to be prepared" },
+	{ "Enable-CsAdForest", "no directory has to be prepared" },
+	{ "Enable-CsAdDomain", "no directory has to be prepared" },
 };
 
 const char *shell_instead(str name)
