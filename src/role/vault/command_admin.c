@@ -39,11 +39,7 @@ static err add_role(void *arg, const struct identity *i, json_t *body)
 {
 	struct call *call = arg;
 	json_t *shown = role_object(i->text, body);
-	if (shown != NULL && !object_passes(call, identity_str(i), shown)) {
-		json_decref(shown);
-		return OK;
-	}
-	return command_add_object(call, shown);
+	return object_offer(call, identity_str(i), shown);
 }
 
 err command_role_get(struct call *call)

@@ -166,11 +166,7 @@ static void add_service(void *arg, const struct place *p)
 		return;
 	if ((w->identity.n != 0 && !str_eq_case(w->identity, str_of(identity))) || !is_in_reach(w->call, p->site))
 		return;
-	json_t *o = service_object(w->call, p, identity);
-	if (o != NULL && !object_passes(w->call, str_of(identity), o))
-		json_decref(o);
-	else
-		w->e = command_add_object(w->call, o);
+	w->e = object_offer(w->call, str_of(identity), service_object(w->call, p, identity));
 }
 
 static bool names_a_role(const struct call *call)

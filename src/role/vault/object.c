@@ -239,6 +239,14 @@ bool object_passes(const struct call *call, str identity, const json_t *shown)
 	return passes;
 }
 
+err object_offer(struct call *call, str identity, json_t *shown)
+{
+	if (shown == NULL || object_passes(call, identity, shown))
+		return command_add_object(call, shown);
+	json_decref(shown);
+	return OK;
+}
+
 static err check_filter(struct call *call)
 {
 	str text;
@@ -259,11 +267,7 @@ static err add_shown(void *arg, const struct identity *i, json_t *body)
 		return OK;
 	}
 	json_t *shown = show(call, i, body);
-	if (shown != NULL && !object_passes(call, identity_str(i), shown)) {
-		json_decref(shown);
-		return OK;
-	}
-	return command_add_object(call, shown);
+	return object_offer(call, identity_str(i), shown);
 }
 
 err object_get(struct call *call)

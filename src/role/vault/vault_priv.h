@@ -279,6 +279,8 @@ err object_apply(struct call *call, const struct schema_kind *k, const json_t *n
 err object_each(struct call *call, const struct schema_kind *k, err (*fn)(void *arg, const struct identity *i, json_t *body), void *arg);
 /* Whether an object passes -Filter and the like. */
 bool object_passes(const struct call *call, str identity, const json_t *shown);
+/* Answers an object that passes. Owns shown; NULL is NO_MEMORY. */
+err object_offer(struct call *call, str identity, json_t *shown);
 
 /* ---- change.c: what is changed, written with what it was before ---- */
 

@@ -358,15 +358,21 @@ static err (*const evals[])(struct shell *sh, const struct shell_node *n, json_t
 	[SHELL_ASSIGN] = shell_assign,
 };
 
-err shell_eval(struct shell *sh, const struct shell_node *n, json_t **out)
+err shell_begin(struct shell *sh, const struct shell_node *n)
 {
-	*out = NULL;
 	sh->here = n;
 	TRY(shell_step(sh));
 	if (sh->depth >= EVAL_DEPTH_MAX)
 		return shell_fail(sh, ERR(CEILING), "look for a function that calls itself without end",
 			"the evaluation is nested too deep");
 	sh->depth++;
+	return OK;
+}
+
+err shell_eval(struct shell *sh, const struct shell_node *n, json_t **out)
+{
+	*out = NULL;
+	TRY(shell_begin(sh, n));
 	bool is_value = n->kind < sizeof evals / sizeof *evals && evals[n->kind] != NULL;
 	err e = is_value ? evals[n->kind](sh, n, out) : eval_statement(sh, n, out);
 	sh->depth--;

@@ -250,6 +250,8 @@ void shell_frame_close(struct shell *sh, struct shell_frame *f);
 
 /* ---- evaluation (shell_eval.c, shell_statement.c, shell_assign.c) ---- */
 
+/* What every node begins with: its place, its step, its depth. The caller counts the depth down again. */
+err shell_begin(struct shell *sh, const struct shell_node *n);
 /* The value of an expression or statement: none is null, several are an array. */
 err shell_eval(struct shell *sh, const struct shell_node *n, json_t **out);
 err shell_eval_text(struct shell *sh, const struct shell_node *n, struct buf *out);

@@ -309,12 +309,7 @@ static err (*const execs[])(struct shell *sh, const struct shell_node *n, struct
 
 err shell_exec(struct shell *sh, const struct shell_node *n, struct shell_sink *out)
 {
-	sh->here = n;
-	TRY(shell_step(sh));
-	if (sh->depth >= EVAL_DEPTH_MAX)
-		return shell_fail(sh, ERR(CEILING), "look for a function that calls itself without end",
-			"the evaluation is nested too deep");
-	sh->depth++;
+	TRY(shell_begin(sh, n));
 	bool known = n->kind < sizeof execs / sizeof *execs && execs[n->kind] != NULL;
 	err e = known ? execs[n->kind](sh, n, out) : exec_value(sh, n, out);
 	sh->depth--;

@@ -8,43 +8,7 @@
 #define TRANSCRIPT "src/service/shell/shell_transcript.txt"
 
 static const char *const sources[] = {
-	"Get-Command * -Module Lync -CommandType cmdlet",
-	"Get-CsService -Registrar",
-	"Set-CsRegistrar \"registrar:pool01.domain.local\" -SipServerTcpPort 5060",
-	"Get-CsRegistrarConfiguration",
-	"Set-CsRegistrarConfiguration",
-	"Set-CsManagementServer",
-	"Set-CsEdgeServer",
-	"New-CsAdminRole -Identity CsUserModifier -Template CsViewOnlyAdministrator",
-	"New-CsAdminRole -Identity CsUserModifier -Template CsViewOnlyAdministrator \xe2\x80\x93"
-	"Cmdlets @{add=\"set-CsUser\"}",
-	"Get-CsAdminRole CSUserModifier | Select-Object \xe2\x80\x93"
-	"ExpandProperty cmdlets | fl",
-	"Set-CsAdminRole -Identity CsUserModifier -Cmdlets @{add=\"Set-CsUser\"}",
-	"Set-CsAdminRole -Identity CsUserModifier -Cmdlets "
-	"@{remove=\"Get-CSVoiceRoutingPolicy\",\"Get-CSVoiceTestConfiguration\"}",
-	"Get-CsMeetingConfiguration",
-	"Set-CsMeetingConfiguration -PstnCallersBypassLobby $false",
-	"Set-CsMeetingConfiguration -AssignedConferenceTypeByDefault $false -EnableAssignedConferenceType $true",
-	".\\New-CsClonedPolicy.ps1 -SourcePolicyName global -TargetPolicyName \"DefaultConferencing\" -PolicyType "
-	"ConferencingPolicy",
-	"Get-CsConferencingConfiguration | Set-CsConferencingConfiguration -ClientMediaPortRangeEnabled $True",
-	"$cert = New-CsWebTrustedCACertificate -Thumbprint \"7a06d92\" -CAStore TrustedRootCA",
-	"Set-CsWebServiceConfiguration -TrustedCACerts @{Add=$cert}",
-	"Get-CsWebServiceConfiguration | Select-Object -ExpandProperty TrustedCACerts",
-	"Get-CsServerApplication",
-	"New-CsServerApplication -Identity \"EdgeServe:cheshirecat.absoluteuc.corp/Simple\" -Uri "
-	"\"http://www.example.test/Simple\" -ScriptName \"C:\\Simple\\Simple.am\"-Enabled $true -Critical $false",
-	"Stop-CsWindowsService | Start-CsWindowsService",
-	"Set-CsFileTransferFilterConfiguration -Identity Global -Extensions @{Add=\".jpg\"}",
-	"Set-CsClientPolicy -Identity Global -DisableRTFIm $true",
-	"Get-CsFileTransferFilterConfiguration -Identity global | Select-Object -ExpandProperty Extensions",
-	"New-CsImFilterconfiguration -Identity EdgePoolIdentity -BlockFileExtension $True -Action Block -Enabled $True",
-	"New-CsFileTransferFilterConfiguration -Identity EdgePoolIdentity -BlockFileExtension $True -Action Block "
-	"-Enabled $True",
-	"Enable-CsComputer",
-	"Get-Help",
-	"Get-CsWindowsService",
+#include "wire/shell_published.def"
 };
 
 static void write_all(struct buf *out)
