@@ -26,6 +26,7 @@ struct admin {
 	int fd;
 	struct watch watch;
 	struct buf in, out;
+	size_t out_at; /* bytes of out that are sent */
 	struct timer idle;
 	struct author author;
 	uint32_t trace; /* id; 0: none */
@@ -76,18 +77,23 @@ static void stay_awake(struct admin *a)
 		admin_close(a);
 }
 
+static size_t unsent(const struct admin *a)
+{
+	return a->out.n - a->out_at;
+}
+
 static void watch_again(struct admin *a)
 {
-	unsigned events = a->out.n != 0 ? WATCH_WRITE : 0;
-	if (!a->at_end && a->out.n < OUT_HIGH)
+	unsigned events = unsent(a) != 0 ? WATCH_WRITE : 0;
+	if (!a->at_end && unsent(a) < OUT_HIGH)
 		events |= WATCH_READ;
 	watch_set(&a->watch, events);
 }
 
 static void flush(struct admin *a)
 {
-	while (a->out.n != 0) {
-		ssize_t n = send(a->fd, a->out.p, a->out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (unsent(a) != 0) {
+		ssize_t n = send(a->fd, a->out.p + a->out_at, unsent(a), MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno != EAGAIN) {
@@ -96,9 +102,13 @@ static void flush(struct admin *a)
 		}
 		if (n <= 0)
 			break;
-		buf_drop(&a->out, (size_t)n);
+		a->out_at += (size_t)n;
 	}
-	if (a->out.failed || (a->at_end && a->out.n == 0 && a->n_answers == 0)) {
+	if (unsent(a) <= a->out_at) { /* what moves is no more than what was sent: a long answer is not moved for each piece */
+		buf_drop(&a->out, a->out_at);
+		a->out_at = 0;
+	}
+	if (a->out.failed || (a->at_end && unsent(a) == 0 && a->n_answers == 0)) {
 		admin_close(a);
 		return;
 	}
@@ -188,7 +198,7 @@ static void on_line(struct admin *a, str text)
 static void take_lines(struct admin *a)
 {
 	size_t taken = 0;
-	while (!a->is_closing && a->out.n < OUT_HIGH) {
+	while (!a->is_closing && unsent(a) < OUT_HIGH) {
 		str rest = str_cut(buf_str(&a->in), taken, a->in.n);
 		size_t n = str_find_char(rest, '\n');
 		if (n == rest.n)
@@ -350,7 +360,7 @@ void vault_on_trace(struct vault *v, const struct ipc_trace *m)
 		struct admin *a = LIST_OF(it, struct admin, node);
 		if (a->trace != m->id || m->id == 0)
 			continue;
-		if (a->out.n >= OUT_HIGH) {
+		if (unsent(a) >= OUT_HIGH) {
 			a->lost++;
 			continue;
 		}

@@ -81,7 +81,9 @@ bool shell_has_told(const struct shell *sh)
 
 static err show(struct shell *sh, struct shell_sink *to, json_t *v)
 {
-	TRY(shell_charge(sh, 1 + (json_is_object(v) ? json_object_size(v) : 0)));
+	sh->shown_elements += 1 + (json_is_object(v) ? json_object_size(v) : 0);
+	if (sh->shown_elements > SHOWN_MAX)
+		return shell_fail(sh, ERR(CEILING), "ask for less, or pipe it into Export-Csv or Select-Object", "more than 1 GiB of values to be shown at once");
 	return shell_json(json_array_append(sh->shown, v));
 }
 
@@ -91,7 +93,7 @@ static void begin(struct shell *sh)
 	sh->told = OK;
 	sh->has_told = false;
 	sh->depth = sh->calls = 0;
-	sh->steps = sh->elements = 0;
+	sh->steps = sh->elements = sh->shown_elements = 0;
 	sh->here = NULL;
 	sh->stopper = NULL;
 	sh->d = (struct diag){ 0 };
@@ -126,7 +128,7 @@ static err run_statements(struct shell *sh, const struct shell_node *list)
 {
 	struct shell_sink sink = { show };
 	for (const struct shell_node *n = list->kids; n != NULL; n = n->next) {
-		sh->steps = sh->elements = 0;
+		sh->steps = sh->elements = sh->shown_elements = 0;
 		TRY(shell_exec(sh, n, &sink));
 		shell_flush_shown(sh);
 	}

@@ -10,6 +10,7 @@
 enum {
 	STEPS_MAX = 5000000,
 	ELEMENTS_MAX = 4 << 20, /* 256 MiB of values, 64 bytes each */
+	SHOWN_MAX = 16 << 20,   /* 1 GiB that is to be shown: 300,000 users with all they have */
 	CALLS_MAX = 100,
 	EVAL_DEPTH_MAX = 2500,
 	FLIGHT_MAX = 64,
@@ -97,7 +98,7 @@ struct shell {
 	err told;       /* the last error that was said */
 	bool ok;        /* $? */
 	bool has_told;
-	uint64_t steps, elements;
+	uint64_t steps, elements, shown_elements;
 	unsigned depth, calls;
 	void *stopper; /* the stage that wants no more */
 	struct shell_send *flight, **flight_end;
