@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cert - certificates: which ones the topology asks for and why each name is in them (the plan, from the rows of
- * cert/cert_plan.def), and their issuing by the built-in CA. Everything here works on bytes; who calls it keeps the
- * files.
+ * cert - certificates as bytes: the built-in CA, what it issues and revokes, and reading. Who calls it keeps the files.
  */
 #ifndef WITAN_SERVICE_CERT_H
 #define WITAN_SERVICE_CERT_H
@@ -11,49 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "model/topo.h"
-
-/* ---- the plan ---- */
-
-enum cert_usage { CERT_DEFAULT, CERT_USAGE_N };
-
-struct cert_name {
-	str name;
-	const char *rule; /* why it is there: the id of a rule, for example "G20" */
-};
-
-/* One certificate of one host. */
-struct cert_plan {
-	enum cert_usage usage;
-	str host, pool;
-	str cn;
-	struct {
-		struct cert_name *p;
-		size_t n;
-	} san; /* in the order they are written; the first is cn */
-	enum topo_key_type key;
-	bool client_auth; /* beside serverAuth */
-	bool exportable;
-	bool public_ca;
-	str crl_url;
-	struct topo_names listeners; /* that present it: "5061/tcp" */
-};
-
-struct cert_plans {
-	struct cert_plan *p;
-	size_t n;
-};
-
-/* "Default" */
-const char *cert_usage_word(enum cert_usage usage);
-/* False if there is no such usage; compared without regard to case. */
-bool cert_usage_find(str word, enum cert_usage *out);
-
-/* The certificates of all hosts whose roles have rows, in the topology's order. Lives in `a`, borrows from t. REFUSED
- * with d when a name becomes too long; CEILING by the arena. */
-err cert_plan(const struct topo *t, struct arena *a, struct cert_plans *out, struct diag *d);
-/* One of them; ABSENT with d when the host has no such certificate. */
-err cert_plan_host(const struct topo *t, const struct topo_host *host, enum cert_usage usage, struct arena *a,
-	struct cert_plan *out, struct diag *d);
+#include "service/plan.h"
 
 /* ---- the built-in CA ---- */
 
@@ -124,7 +80,7 @@ struct cert_pair {
 /* A new key and a certificate for it by the plan, valid CERT_SERVER_DAYS from one hour before now but no longer than
  * the CA. out is to be ended by cert_pair_fini whatever the answer. REFUSED (the CA has ended), INTERNAL with OpenSSL's
  * reason in d. */
-err cert_issue(const struct cert_ca *ca, const struct cert_plan *plan, str organization, int64_t now,
+err cert_issue(const struct cert_ca *ca, const struct plan_certificate *plan, str organization, int64_t now,
 	struct cert_pair *out, struct diag *d);
 void cert_pair_fini(struct cert_pair *pair);
 

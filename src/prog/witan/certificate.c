@@ -18,7 +18,7 @@ struct certificate {
 	const char *command, *dir;
 	int dirfd;
 	struct arena arena;
-	enum cert_usage usage;
+	enum plan_usage usage;
 	err (*show)(struct certificate *c, const struct cert_view *v);
 	struct diag diag;
 };
@@ -48,7 +48,7 @@ static err show_list(struct certificate *c, const struct cert_view *v)
 	char from[WITAN_TIME], to[WITAN_TIME];
 	witan_time(v->not_before, from);
 	witan_time(v->not_after, to);
-	(void)printf("Use              : %s\nSubject          : %.*s\nAlternativeNames : ", cert_usage_word(c->usage),
+	(void)printf("Use              : %s\nSubject          : %.*s\nAlternativeNames : ", plan_usage_word(c->usage),
 		STR_FMT(v->subject));
 	for (size_t i = 0; i < v->san.n; i++)
 		(void)printf("%s%.*s", i > 0 ? ", " : "", STR_FMT(v->san.p[i]));
@@ -64,7 +64,7 @@ static err show_table(struct certificate *c, const struct cert_view *v)
 	char to[WITAN_TIME];
 	witan_time(v->not_after, to);
 	(void)printf("%-8s %-20s  %-40s  %s\n", "Use", "NotAfter", "Thumbprint", "Subject");
-	(void)printf("%-8s %-20s  %-40s  %.*s\n", cert_usage_word(c->usage), to, v->thumbprint, STR_FMT(v->subject));
+	(void)printf("%-8s %-20s  %-40s  %.*s\n", plan_usage_word(c->usage), to, v->thumbprint, STR_FMT(v->subject));
 	return OK;
 }
 
@@ -76,7 +76,7 @@ static err show_json(struct certificate *c, const struct cert_view *v)
 	json_t *names = json_array();
 	for (size_t i = 0; i < v->san.n; i++)
 		(void)json_array_append_new(names, json_stringn(v->san.p[i].p, v->san.p[i].n));
-	json_t *all = json_pack("[{s:s, s:s%, s:o, s:s%, s:s, s:s, s:s, s:s, s:s%}]", "Use", cert_usage_word(c->usage),
+	json_t *all = json_pack("[{s:s, s:s%, s:o, s:s%, s:s, s:s, s:s, s:s, s:s%}]", "Use", plan_usage_word(c->usage),
 		"Subject", v->subject.p, v->subject.n, "AlternativeNames", names, "Issuer", v->issuer.p, v->issuer.n,
 		"NotBefore", from, "NotAfter", to, "SerialNumber", v->serial, "Thumbprint", v->thumbprint, "Key",
 		v->key.p, v->key.n);
@@ -117,9 +117,9 @@ static err get(struct certificate *c)
 
 static err issue(struct certificate *c, const struct topo *t, const struct topo_host *host, struct cert_pair *pair)
 {
-	struct cert_plan plan;
+	struct plan_certificate plan;
 	struct cert_ca *ca = NULL;
-	TRY(cert_plan_host(t, host, c->usage, &c->arena, &plan, &c->diag));
+	TRY(plan_certificate_host(t, host, c->usage, &c->arena, &plan, &c->diag));
 	TRY(deploy_read_ca(c->dirfd, &ca, &c->diag));
 	err e = cert_issue(ca, &plan, t->organization, (int64_t)time(NULL), pair, &c->diag);
 	if (!failed(e))
@@ -167,7 +167,7 @@ static err request(struct certificate *c)
 
 static int run(struct certificate *c, const char *type, const char *as, err (*work)(struct certificate *c))
 {
-	if (type != NULL && !cert_usage_find(str_of(type), &c->usage))
+	if (type != NULL && !plan_usage_find(str_of(type), &c->usage))
 		return witan_usage(c->command, "there is no certificate of type \"%s\"; there is: Default", type);
 	if (!set_form(c, as))
 		return witan_usage(c->command, "-As cannot be \"%s\": table, list or json", as);

@@ -76,11 +76,11 @@ static err make(struct order *o, const struct cert_ca *ca, struct cert_client_pa
 {
 	struct topo topo;
 	struct topo_host host;
-	struct cert_plan plan;
+	struct plan_certificate plan;
 	char password[SIGN_IN_SECRET] = "";
 	TRY(deploy_read(o->dir, &o->arena, &topo, &host, &o->diag));
 	TRY(check_domain(o, &topo));
-	TRY(cert_plan_host(&topo, &host, CERT_DEFAULT, &o->arena, &plan, &o->diag));
+	TRY(plan_certificate_host(&topo, &host, PLAN_DEFAULT, &o->arena, &plan, &o->diag));
 	const struct cert_client who = { .address = str_of(o->address), .organization = topo.organization, .crl_url = plan.crl_url,
 		.key = plan.key, .days = o->days };
 	err e = o->pem ? OK : ask_twice(o, password);

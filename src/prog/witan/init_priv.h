@@ -22,7 +22,7 @@ struct init {
 	struct topo topo;
 	struct topo_host host;
 	struct buf text; /* of the topology, as it is written */
-	struct cert_plan plan;
+	struct plan_certificate plan;
 	struct cert_ca *ca;
 	struct diag diag;
 };

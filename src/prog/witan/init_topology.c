@@ -119,5 +119,5 @@ err init_topology(struct init *in)
 		TRY(parse(in, NULL)); /* the rules see what the options changed */
 	}
 	witan_warn(&in->topo);
-	return cert_plan_host(&in->topo, &in->host, CERT_DEFAULT, &in->arena, &in->plan, &in->diag);
+	return plan_certificate_host(&in->topo, &in->host, PLAN_DEFAULT, &in->arena, &in->plan, &in->diag);
 }

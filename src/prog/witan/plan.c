@@ -22,7 +22,7 @@ static json_t *json_str(str s)
 	return json_stringn(s.p, s.n);
 }
 
-static json_t *certificate_json(const struct cert_plan *p)
+static json_t *certificate_json(const struct plan_certificate *p)
 {
 	json_t *san = json_array(), *why = json_array(), *eku = json_array(), *listeners = json_array();
 	TOPO_EACH (listener, p->listeners)
@@ -36,15 +36,15 @@ static json_t *certificate_json(const struct cert_plan *p)
 	if (p->client_auth)
 		(void)json_array_append_new(eku, json_string("clientAuth"));
 	return json_pack("{s:s%, s:s%, s:[s], s:s%, s:o, s:o, s:s, s:b, s:s, s:[], s:o, s:o, s:s%}", "host", p->host.p,
-		p->host.n, "pool", p->pool.p, p->pool.n, "usage", cert_usage_word(p->usage), "cn", p->cn.p, p->cn.n,
+		p->host.n, "pool", p->pool.p, p->pool.n, "usage", plan_usage_word(p->usage), "cn", p->cn.p, p->cn.n,
 		"san", san, "eku", eku, "key", topo_key_type_word(p->key), "exportable", p->exportable, "ca",
 		p->public_ca ? "public" : "internal", "shared-with", "listeners", listeners, "why", why, "crl-url",
 		p->crl_url.p, p->crl_url.n);
 }
 
-static void show_certificate(const struct cert_plan *p)
+static void show_certificate(const struct plan_certificate *p)
 {
-	(void)printf("%.*s  %s\n  CN         %.*s\n", STR_FMT(p->host), cert_usage_word(p->usage), STR_FMT(p->cn));
+	(void)printf("%.*s  %s\n  CN         %.*s\n", STR_FMT(p->host), plan_usage_word(p->usage), STR_FMT(p->cn));
 	TOPO_EACH (name, p->san)
 		(void)printf("  SAN        %-40.*s %s\n", STR_FMT(name->name), name->rule);
 	(void)printf("  EKU        serverAuth%s\n  key        %s, %s\n  CA         %s\n  CRL        %.*s\n  listeners ",
@@ -58,8 +58,8 @@ static void show_certificate(const struct cert_plan *p)
 
 static err certificates(struct plan *p)
 {
-	struct cert_plans plans;
-	TRY(cert_plan(&p->topo, &p->arena, &plans, &p->diag));
+	struct plan_certificates plans;
+	TRY(plan_certificates(&p->topo, &p->arena, &plans, &p->diag));
 	if (!p->as_json) {
 		TOPO_EACH (plan, plans)
 			show_certificate(plan);

@@ -326,7 +326,7 @@ err cert_leaf_issue(const struct cert_ca *ca, const struct cert_leaf *l, int64_t
 	return cert_openssl(d, l->what);
 }
 
-static GENERAL_NAMES *names_of(const struct cert_plan *plan)
+static GENERAL_NAMES *names_of(const struct plan_certificate *plan)
 {
 	GENERAL_NAMES *names = GENERAL_NAMES_new();
 	bool ok = names != NULL;
@@ -338,7 +338,7 @@ static GENERAL_NAMES *names_of(const struct cert_plan *plan)
 	return NULL;
 }
 
-err cert_issue(const struct cert_ca *ca, const struct cert_plan *plan, str organization, int64_t now,
+err cert_issue(const struct cert_ca *ca, const struct plan_certificate *plan, str organization, int64_t now,
 	struct cert_pair *out, struct diag *d)
 {
 	buf_init(&out->key_pem, CERT_PEM_MAX);

@@ -34,13 +34,13 @@ static void assert_ok(err e)
 		fail_msg("%s: %s: %s", e.def->name, diag.where, diag.what);
 }
 
-static struct cert_plan plan_of(const char *text, const char *host_name)
+static struct plan_certificate plan_of(const char *text, const char *host_name)
 {
 	struct topo_host host;
-	struct cert_plan plan;
+	struct plan_certificate plan;
 	assert_ok(topo_parse(&topo, &arena, str_of(text), "t.yaml", &diag));
 	assert_ok(topo_find_host(&topo, str_of(host_name), &host, &diag));
-	assert_ok(cert_plan_host(&topo, &host, CERT_DEFAULT, &arena, &plan, &diag));
+	assert_ok(plan_certificate_host(&topo, &host, PLAN_DEFAULT, &arena, &plan, &diag));
 	return plan;
 }
 
@@ -69,7 +69,7 @@ static const struct {
 static void plans_names_by_rules(void **state)
 {
 	for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
-		struct cert_plan plan = plan_of(plans[i].topology, "");
+		struct plan_certificate plan = plan_of(plans[i].topology, "");
 		struct buf san, why;
 		buf_init(&san, 4096);
 		buf_init(&why, 4096);
@@ -89,16 +89,16 @@ static void plans_names_by_rules(void **state)
 
 static void plans_only_hosts_with_rows(void **state)
 {
-	struct cert_plans all;
+	struct plan_certificates all;
 	struct topo_host host;
-	struct cert_plan plan;
+	struct plan_certificate plan;
 	assert_ok(topo_read(&topo, &arena, "test/topology/whole.yaml", &diag));
-	assert_ok(cert_plan(&topo, &arena, &all, &diag));
+	assert_ok(plan_certificates(&topo, &arena, &all, &diag));
 	assert_int_equal(all.n, 1);
 	assert_true(str_eq(all.p[0].host, STR("se01.internal.ad")));
 	assert_true(err_is(topo_find_host(&topo, STR("gw01.internal.ad"), &host, &diag), ERR_ABSENT));
 	assert_ok(topo_find_host(&topo, STR("dir01.internal.ad"), &host, &diag));
-	assert_true(err_is(cert_plan_host(&topo, &host, CERT_DEFAULT, &arena, &plan, &diag), ERR_ABSENT));
+	assert_true(err_is(plan_certificate_host(&topo, &host, PLAN_DEFAULT, &arena, &plan, &diag), ERR_ABSENT));
 }
 
 static void refuses_names_that_become_too_long(void **state)
@@ -112,18 +112,18 @@ static void refuses_names_that_become_too_long(void **state)
 		"organization: E\nsip-domains: [%s]\ninternal-domain: b\nsites: [{name: M, pools: [{pool: a.b, role: "
 		"standard-edition}]}]\n",
 		domain);
-	struct cert_plans all;
+	struct plan_certificates all;
 	assert_ok(topo_parse(&topo, &arena, str_of(text), "t.yaml", &diag));
-	assert_true(err_is(cert_plan(&topo, &arena, &all, &diag), ERR_REFUSED));
+	assert_true(err_is(plan_certificates(&topo, &arena, &all, &diag), ERR_REFUSED));
 }
 
 static void names_usages(void **state)
 {
-	enum cert_usage usage;
-	assert_true(cert_usage_find(STR("default"), &usage));
-	assert_int_equal(usage, CERT_DEFAULT);
-	assert_string_equal(cert_usage_word(usage), "Default");
-	assert_false(cert_usage_find(STR("Internal"), &usage));
+	enum plan_usage usage;
+	assert_true(plan_usage_find(STR("default"), &usage));
+	assert_int_equal(usage, PLAN_DEFAULT);
+	assert_string_equal(plan_usage_word(usage), "Default");
+	assert_false(plan_usage_find(STR("Internal"), &usage));
 }
 
 /* ---- issuing ---- */
@@ -148,7 +148,7 @@ static X509 *x509_of(const struct buf *b)
 static struct issued issue(const char *topology)
 {
 	struct issued r;
-	struct cert_plan plan = plan_of(topology, "");
+	struct plan_certificate plan = plan_of(topology, "");
 	assert_ok(cert_ca_new(topo.organization, plan.key, NOW, &r.ca, &diag));
 	assert_ok(cert_issue(r.ca, &plan, topo.organization, NOW, &r.pair, &diag));
 	buf_init(&r.ca_pem, CERT_PEM_MAX);
@@ -285,7 +285,7 @@ static void ca_survives_its_files(void **state)
 	buf_init(&key, CERT_PEM_MAX);
 	cert_ca_key_pem(r.ca, &key);
 	assert_ok(cert_ca_read(buf_str(&r.ca_pem), buf_str(&key), &again, &diag));
-	struct cert_plan plan = plan_of(issue_topologies[1], "");
+	struct plan_certificate plan = plan_of(issue_topologies[1], "");
 	struct cert_pair pair;
 	assert_ok(cert_issue(again, &plan, topo.organization, NOW, &pair, &diag));
 	X509 *leaf = x509_of(&pair.chain_pem);
@@ -304,7 +304,7 @@ static void ca_survives_its_files(void **state)
 static void nothing_outlives_the_ca(void **state)
 {
 	struct issued r = issue(issue_topologies[1]);
-	struct cert_plan plan = plan_of(issue_topologies[1], "");
+	struct plan_certificate plan = plan_of(issue_topologies[1], "");
 	struct cert_pair pair;
 	struct cert_view v;
 	int64_t end = NOW - 3600 + (int64_t)CERT_CA_DAYS * DAY;

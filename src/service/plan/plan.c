@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "service/cert.h"
+#include "service/plan.h"
 
 #include <stdio.h>
 
@@ -13,7 +13,7 @@ struct planning {
 	struct topo_host host;
 	struct arena *arena;
 	struct diag *diag;
-	struct cert_plan *plan;
+	struct plan_certificate *plan;
 	const char *rule;
 };
 
@@ -23,7 +23,7 @@ static err add_name(struct planning *p, str name)
 		if (str_eq(p->plan->san.p[i].name, name))
 			return OK;
 	ENSURE(p->plan->san.n < NAMES_MAX, CEILING);
-	p->plan->san.p[p->plan->san.n++] = (struct cert_name){ name, p->rule };
+	p->plan->san.p[p->plan->san.n++] = (struct plan_name){ name, p->rule };
 	return OK;
 }
 
@@ -60,7 +60,7 @@ static err source_sip_each(struct planning *p)
 #define SIP_EACH source_sip_each
 
 static const struct row {
-	enum cert_usage usage;
+	enum plan_usage usage;
 	uint32_t roles; /* set of 1 << enum topo_role */
 	struct {
 		err (*add)(struct planning *p);
@@ -73,7 +73,7 @@ static const struct row {
 #define NAME(source, rule)      { source, rule },
 #define LISTENER(port)          offsetof(struct topo_ports, port) + 1,
 #define PLAN(usage, roles, ...) { usage, roles, __VA_ARGS__ },
-#include "service/cert/cert_plan.def"
+#include "service/plan/plan_certificate.def"
 #undef ROLE
 #undef NAME
 #undef LISTENER
@@ -82,18 +82,18 @@ static const struct row {
 
 #define ROWS (sizeof rows / sizeof *rows)
 
-static const char *const usage_words[CERT_USAGE_N] = { [CERT_DEFAULT] = "Default" };
+static const char *const usage_words[PLAN_USAGE_N] = { [PLAN_DEFAULT] = "Default" };
 
-const char *cert_usage_word(enum cert_usage usage)
+const char *plan_usage_word(enum plan_usage usage)
 {
 	return usage_words[usage];
 }
 
-bool cert_usage_find(str word, enum cert_usage *out)
+bool plan_usage_find(str word, enum plan_usage *out)
 {
-	for (unsigned i = 0; i < CERT_USAGE_N; i++) {
+	for (unsigned i = 0; i < PLAN_USAGE_N; i++) {
 		if (str_eq_case(word, str_of(usage_words[i]))) {
-			*out = (enum cert_usage)i;
+			*out = (enum plan_usage)i;
 			return true;
 		}
 	}
@@ -133,10 +133,10 @@ static err set_listeners(struct planning *p, const struct row *row)
 }
 
 static err plan_row(const struct row *row, const struct topo *t, const struct topo_host *host, struct arena *a,
-	struct cert_plan *out, struct diag *d)
+	struct plan_certificate *out, struct diag *d)
 {
 	struct planning p = { .topo = t, .host = *host, .arena = a, .diag = d, .plan = out };
-	*out = (struct cert_plan){ .usage = row->usage,
+	*out = (struct plan_certificate){ .usage = row->usage,
 		.host = host->server->fqdn,
 		.pool = host->pool->pool,
 		.key = (enum topo_key_type)t->certificates.key,
@@ -160,15 +160,15 @@ static bool row_fits(const struct row *row, const struct topo_pool *pool)
 	return (row->roles & 1u << pool->role) != 0;
 }
 
-err cert_plan_host(const struct topo *t, const struct topo_host *host, enum cert_usage usage, struct arena *a,
-	struct cert_plan *out, struct diag *d)
+err plan_certificate_host(const struct topo *t, const struct topo_host *host, enum plan_usage usage, struct arena *a,
+	struct plan_certificate *out, struct diag *d)
 {
 	for (size_t i = 0; i < ROWS; i++)
 		if (rows[i].usage == usage && row_fits(&rows[i], host->pool))
 			return plan_row(&rows[i], t, host, a, out, d);
 	return diag_fail(d, ERR(ABSENT), "topology.yaml", "use the role standard-edition",
 		"a server with the role %s has no %s certificate yet", topo_role_word((enum topo_role)host->pool->role),
-		cert_usage_word(usage));
+		plan_usage_word(usage));
 }
 
 static size_t count_servers(const struct topo *t)
@@ -181,7 +181,7 @@ static size_t count_servers(const struct topo *t)
 }
 
 static err plan_server(
-	const struct topo *t, const struct topo_host *host, struct arena *a, struct cert_plans *out, struct diag *d)
+	const struct topo *t, const struct topo_host *host, struct arena *a, struct plan_certificates *out, struct diag *d)
 {
 	for (size_t i = 0; i < ROWS; i++)
 		if (row_fits(&rows[i], host->pool))
@@ -189,9 +189,9 @@ static err plan_server(
 	return OK;
 }
 
-err cert_plan(const struct topo *t, struct arena *a, struct cert_plans *out, struct diag *d)
+err plan_certificates(const struct topo *t, struct arena *a, struct plan_certificates *out, struct diag *d)
 {
-	*out = (struct cert_plans){ arena_alloc(a, count_servers(t) * ROWS * sizeof *out->p), 0 };
+	*out = (struct plan_certificates){ arena_alloc(a, count_servers(t) * ROWS * sizeof *out->p), 0 };
 	ENSURE(out->p != NULL, CEILING);
 	TOPO_EACH (site, t->sites)
 		TOPO_EACH (pool, site->pools)
