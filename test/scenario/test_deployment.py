@@ -68,7 +68,7 @@ def mode(path):
 def test_init_makes_what_the_server_needs(made):
     assert (made / "topology.yaml").read_text() == (
         "organization: example.test\nsip-domains: [example.test, example.org]\ninternal-domain: corp.test\ncertificates: {key: ec-p256}\n"
-        "sites:\n  - name: Main\n    pools:\n      - pool: uc01.corp.test\n        role: standard-edition\n        ports: {web: 0}\n")
+        "sites:\n  - name: Main\n    pools:\n      - pool: uc01.corp.test\n        role: standard-edition\n        ports: {web: 0, http: 0, https: 0, external-http: 0, external-https: 0}\n")
     for name in ("uc01.corp.test", "sip.example.test", "sip.example.org"):
         assert verify(made, name).returncode == 0
     assert verify(made, "sip.example.net").returncode != 0
