@@ -16,7 +16,7 @@ from peers import Program, tone_share
 class Run(Program):
     def __init__(self, folder, port):
         self.dir, self.control = folder / "var", free_port()
-        super().__init__(["bash", str(ROOT / "run"), "--dir", str(self.dir), "--port", str(port), "--port-web", str(free_port())], folder,
+        super().__init__(["bash", str(ROOT / "run"), "--dir", str(self.dir), "--port", str(port), "--port-web", str(free_port()), "--port-http", str(free_port())], folder,
                          env={"HOME": os.environ.get("HOME", "/root"), "WITAN_BUILD": str(BUILD), "WITAN_BARESIP_CONTROL": str(self.control)})
 
     def stop(self):
