@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* witan plan - what the topology asks for. */
+#include "prog/witan/plan_trust.h"
 #include "prog/witan/witan_priv.h"
 
 #include "model/topo.h"
@@ -77,8 +78,10 @@ static err certificates(struct plan *p)
 static const struct {
 	const char *name;
 	err (*show)(struct plan *p);
+	int (*main)(int argc, char **argv, const char *dir); /* instead of show: it has options of its own */
 } subjects[] = {
-	{ "certificates", certificates },
+	{ "certificates", certificates, NULL },
+	{ "trust", NULL, plan_trust_main },
 };
 
 static err show(struct plan *p, size_t subject, const char *path)
@@ -118,16 +121,18 @@ int plan_main(int argc, char **argv, const char *dir)
 	int status;
 	char path[4096];
 	if (named && subject == sizeof subjects / sizeof *subjects)
-		return witan_usage("plan", "there is no plan of \"%s\"; there is: certificates", argv[1]);
+		return witan_usage("plan", "there is no plan of \"%s\"; there is: certificates, trust", argv[1]);
 	if (named)
 		argv[1] = argv[0];
+	if (subjects[subject].main != NULL)
+		return subjects[subject].main(argc - named, argv + named, dir);
 	if (!witan_options(argc - named, argv + named,
-		    "certificates [OPTION...]\n\nShows which certificates the topology asks for, and why each name is "
-		    "there.",
+		    "certificates|trust [OPTION...]\n\nShows which certificates the topology asks for, and why each name is "
+		    "there; or which names clients must trust (`witan plan trust --help`).",
 		    options, &status))
 		return status;
 	if (!named)
-		return witan_usage("plan", "what plan? there is: certificates");
+		return witan_usage("plan", "what plan? there is: certificates, trust");
 	bool as_json = format != NULL && strcmp(format, "json") == 0;
 	if (format != NULL && !as_json && strcmp(format, "table") != 0)
 		return witan_usage("plan", "--format cannot be \"%s\": table or json", format);
