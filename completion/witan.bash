@@ -23,9 +23,16 @@ _witan() {
 	COMPREPLY=()
 	case $before in
 	--dir) mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
-	--topology | -PasswordFile | -FileName | --password-file | --ca | --cert | --out) mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
+	--topology | -PasswordFile | -FileName | --password-file | --ca | --cert | --crl | --out) mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
 	-As) words="table list json csv" ;;
-	--format) words="table json" ;;
+	--format)
+		words="table json"
+		[ "$command" != verify-chain ] || words="text json"
+		[[ $command != plan || " ${COMP_WORDS[*]} " != *" trust "* ]] || words="table json reg gpo"
+		;;
+	--role) words="peer client server" ;;
+	--policy) words="soft hard" ;;
+	--office) words="15.0 16.0" ;;
 	--reason) words="keyCompromise affiliationChanged superseded cessationOfOperation unspecified" ;;
 	--key)
 		[ "$command" = init ] || { mapfile -t COMPREPLY < <(compgen -f -- "$current") && return; }
@@ -45,8 +52,8 @@ _witan() {
 		elif [ "$command" = help ] || [ "${command,,}" = get-help ]; then
 			words=$(_witan_commands "$witan")
 		elif [ "$command" = plan ] && [ "$before" = plan ]; then
-			words="certificates --help"
-		elif [ "$command" = parse-message ] && [[ $current != -* ]]; then
+			words="certificates trust --help"
+		elif [[ $command = parse-message || $command = verify-chain ]] && [[ $current != -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -f -- "$current") && return
 		else
 			words="--help $(_witan_options "$witan" "$command")"

@@ -93,7 +93,8 @@ struct trust_verdict {
 };
 
 /*
- * chain: certificates one after another in DER or PEM, the leaf first, the rest in any order; the root need not be there.
+ * chain: certificates one after another in DER or PEM, the leaf first, the rest in any order (of two certificates
+ * of one authority the first counts); the root need not be there.
  * REFUSED with the reason in *out and, for people, in d. Servers need serverAuth and one of the names asked for among their SIP
  * identities (RFC 5922 7.1): URIs of SIP domains, else dNSNames, and the common name only where there is no subjectAltName at all;
  * never by a wildcard. People need clientAuth alone.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* witan plan - what the topology asks for. */
 #include "prog/witan/plan_priv.h"
+#include "prog/witan/plan_trust.h"
 
 #include <stdio.h>
 
@@ -8,6 +9,7 @@ static const struct plan_subject_row subjects[] = {
 	{ "certificates", "which each host has, and why each name is in it", { "table", "json" }, true,
 		plan_show_certificates },
 	{ "rules", "what the rule ids of plans mean", { "table", "json" }, false, plan_show_rules },
+	{ "trust", "which servers' names clients must be told to trust; options of its own", .main = plan_trust_main },
 };
 
 #define SUBJECTS (sizeof subjects / sizeof *subjects)
@@ -138,6 +140,8 @@ int plan_main(int argc, char **argv, const char *dir)
 		return no_subject(argv[1]);
 	if (named)
 		argv[1] = argv[0];
+	if (named && subject->main != NULL)
+		return subject->main(argc - 1, argv + 1, dir);
 	if (!read_options(&p, argc - named, argv + named, &topology, &status))
 		return status;
 	if (!named)

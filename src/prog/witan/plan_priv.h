@@ -24,6 +24,7 @@ struct plan_subject_row {
 	const char *formats[5]; /* "table", "json"; the first is what it is without --format; NULL ends */
 	bool needs_topology;
 	err (*show)(struct plan *p);
+	int (*main)(int argc, char **argv, const char *dir); /* instead of show, for options of its own; argv[0] is "plan" */
 };
 
 bool plan_is_json(const struct plan *p);

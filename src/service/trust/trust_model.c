@@ -31,24 +31,33 @@ static void add(struct trust_model *m, str domain, str host, const char *where)
 	m->sights.p[m->sights.n++] = (struct trust_sight){ .domain = domain, .host = host, .where = where, .is_listed = !is_below(host, domain) };
 }
 
-static void add_pool(struct trust_model *m, str domain, const struct topo_pool *p)
+/* The zone of each SIP domain leads its clients to a name of their own: sip.DOMAIN, which is in the Edge's certificate. */
+static err add_edge(struct trust_model *m, struct arena *a, str domain, const struct topo_pool *p)
 {
-	if (p->role == TOPO_EDGE) {
-		add(m, domain, p->external.access, "sign-in from outside");
-		return;
-	}
+	str own = arena_join(a, (const str[]){ STR("sip."), domain }, 2);
+	ENSURE(own.p != NULL, CEILING);
+	add(m, domain, is_below(p->external.access, domain) ? p->external.access : own, "sign-in from outside");
+	return OK;
+}
+
+static err add_pool(struct trust_model *m, struct arena *a, str domain, const struct topo_pool *p)
+{
+	if (p->role == TOPO_EDGE)
+		return add_edge(m, a, domain, p);
 	if (!is_for_people(p))
-		return;
+		return OK;
 	add(m, domain, p->pool, "sign-in");
 	add(m, domain, p->web.internal, "web services inside");
 	add(m, domain, p->web.external, "web services outside");
+	return OK;
 }
 
-static void add_domain(struct trust_model *m, const struct topo *t, str domain)
+static err add_domain(struct trust_model *m, const struct topo *t, struct arena *a, str domain)
 {
 	TOPO_EACH (site, t->sites)
 		TOPO_EACH (pool, site->pools)
-			add_pool(m, domain, pool);
+			TRY(add_pool(m, a, domain, pool));
+	return OK;
 }
 
 static bool is_new(const struct trust_model *m, size_t i)
@@ -88,7 +97,7 @@ err trust_model(const struct topo *t, struct arena *a, struct trust_model *out)
 	out->sights.p = arena_alloc(a, (t->sip_domains.n * pools * PLACES + 1) * sizeof *out->sights.p);
 	ENSURE(out->sights.p != NULL, CEILING);
 	TOPO_EACH (domain, t->sip_domains)
-		add_domain(out, t, *domain);
+		TRY(add_domain(out, t, a, *domain));
 	return write_value(out, a);
 }
 

@@ -41,11 +41,18 @@ static void show(struct walk *w, str name)
 		(void)snprintf(w->shown + n, sizeof w->shown - n, "%s%.*s", n != 0 ? ", " : "", STR_FMT(name));
 }
 
+/* Would it fit, if a star stood for a label? Which names are known is not asked: there may be one. */
+static bool is_covered(const struct trust_case *c, str wild)
+{
+	size_t dot = str_find_char(c->name, '.');
+	return c->name.n == 0 || (str_begins(wild, STR("*.")) && str_eq_case(str_cut(wild, 1, wild.n), str_cut(c->name, dot, c->name.n)));
+}
+
 static void take(struct walk *w, str name)
 {
 	show(w, name);
 	if (name.n != 0 && memchr(name.p, '*', name.n) != NULL) {
-		w->has_wildcard = true;
+		w->has_wildcard = w->has_wildcard || is_covered(w->c, name);
 		return;
 	}
 	/* a NUL inside would be a trick (CVE-2009-2408); so is everything that no host is called */

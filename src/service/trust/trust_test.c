@@ -233,6 +233,8 @@ static void one_leaf_at_a_time(void **state)
 		{ { 0 }, TRUST_SERVER, "x.a.example.com", TRUST_WRONG_NAME },
 		{ { .san = "DNS:*.example.com" }, TRUST_SERVER, "a.example.com", TRUST_WILDCARD },
 		{ { .san = "DNS:*.example.com,DNS:a.example.com" }, TRUST_SERVER, "a.example.com", TRUST_FINE },
+		{ { .san = "DNS:*.example.com" }, TRUST_SERVER, "x.a.example.com", TRUST_WRONG_NAME },
+		{ { .san = "DNS:*.example.com" }, TRUST_SERVER, "a.example.net", TRUST_WRONG_NAME },
 		{ { .cn = "*.example.com" }, TRUST_SERVER, "a.example.com", TRUST_WILDCARD },
 		{ { .san = NONE }, TRUST_PEER, "a.example.com", TRUST_FINE },
 		{ { .san = NONE }, TRUST_SERVER, "a.example.com", TRUST_FINE },
@@ -564,6 +566,8 @@ static void clients_are_told_whole_names(void **state)
 		if (str_eq(s->host, STR("eepoolweb.domain.com")))
 			assert_int_equal(s->is_listed, !str_eq(s->domain, STR("domain.com")));
 		has_web = has_web || str_eq(s->host, STR("eepoolweb.domain.com"));
+		if (strcmp(s->where, "sign-in from outside") == 0)
+			assert_false(s->is_listed);
 		assert_false(str_eq(s->host, STR("gw01.internal.ad")) || str_eq(s->host, STR("edgepool.internal.ad")));
 	}
 	assert_true(has_web);
