@@ -48,6 +48,26 @@ bool cert_push_name(GENERAL_NAMES *names, int type, str s);
 /* The first octets of UTF-8 text, not cut inside a character. */
 str cert_cut_text(str s, size_t most);
 
+/* ---- parts that are looked at ---- */
+
+/* A certificate of at most CERT_DER_MAX bytes and nothing after it. NULL: it is none. */
+X509 *cert_x509(str der);
+/* Appended in PEM; false without memory or room. */
+bool cert_pem_add(const char *label, str der, struct buf *pem);
+bool cert_is_pem_certificate(const char *label);
+/* The value of an extension, freed by its own function; NULL if there is none. MALFORMED. */
+err cert_extension(X509 *x, int nid, void **out);
+/* What follows lives in `a`; CEILING. p of a text is NULL past the ceiling. */
+str cert_name_text(const X509_NAME *name, struct arena *a);
+err cert_name_parts(const X509_NAME *name, struct arena *a, struct cert_subject *out, str *last_cn);
+/* Those of one type (GEN_DNS, ...); names may be NULL. */
+err cert_names_of(const GENERAL_NAMES *names, int type, struct arena *a, struct topo_names *out);
+err cert_usage_words(const EXTENDED_KEY_USAGE *usages, struct arena *a, struct topo_names *out);
+str cert_key_text(EVP_PKEY *key, struct arena *a);
+err cert_view_names(X509 *x, struct arena *a, struct cert_view *out);
+err cert_view_urls(X509 *x, struct arena *a, struct cert_view *out);
+err cert_view_permitted(X509 *x, struct arena *a, struct topo_names *out);
+
 struct cert_crl {
 	X509_CRL *list;
 };
