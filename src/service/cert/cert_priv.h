@@ -45,8 +45,32 @@ struct cert_leaf {
 err cert_leaf_issue(const struct cert_ca *ca, const struct cert_leaf *l, int64_t now, EVP_PKEY **key, X509 **x, struct diag *d);
 /* A name of this type (GEN_DNS, GEN_URI, GEN_EMAIL) at the end of names. */
 bool cert_push_name(GENERAL_NAMES *names, int type, str s);
+/* "ann@example.test" in lower case; false: it is no address of a person. */
+bool cert_address_read(str address, char out[CERT_ADDRESS_MAX + 1]);
 /* The first octets of UTF-8 text, not cut inside a character. */
 str cert_cut_text(str s, size_t most);
+
+/* ---- keys and signatures ---- */
+
+#define CERT_ROUNDS_MOST 4000000 /* of stretching passwords that a foreign file may ask for, all together: a few seconds */
+
+struct cert_spki_view {
+	bool is_rsa; /* else EC on a curve that has a cert_alg */
+	unsigned bits;
+	enum cert_alg alg;
+	str key; /* the bits themselves */
+};
+/* False: no SubjectPublicKeyInfo in DER, or of a kind that nothing here takes. */
+bool cert_spki_look(str spki, struct cert_spki_view *out);
+bool cert_spki_is_fine(const struct cert_spki_view *v, bool is_weak_fine);
+/* A private key in OpenSSL's hands, freed by EVP_PKEY_free; NULL: it cannot be read. */
+EVP_PKEY *cert_key_open(str pkcs8);
+err cert_key_write(EVP_PKEY *key, struct buf *pkcs8);
+/* How often a password is stretched before it opens something; more than CERT_ROUNDS_MOST for what cannot be told. */
+uint64_t cert_pbe_rounds(const X509_ALGOR *how);
+/* AlgorithmIdentifier. */
+str cert_alg_id(enum cert_alg alg);
+bool cert_alg_read(str id, enum cert_alg *out);
 
 /* ---- parts that are looked at ---- */
 
