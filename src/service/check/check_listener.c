@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a listener said when it was asked, and what there is at all. */
+#include "service/check/check_priv.h"
+
+#include "wire/hello.h"
+
+#define CLOCK_SECONDS 60
+
+void rule_unreadable(struct check *c, struct subject *s, const struct plan_certificate *p)
+{
+	if (s->seen->failure.n > 0)
+		check_say(c, s, "%.*s", CHECK_TEXT(s->seen->failure));
+	else if (!s->is_readable)
+		check_say(c, s, s->seen->chain.n == 0 ? "there is no certificate" : "certificate %zu of %zu is not readable", s->chain.n + 1, s->seen->chain.n);
+}
+
+void rule_clock_host(struct check *c, struct subject *s, const struct plan_certificate *p)
+{
+	int64_t there = s->seen->probe != NULL ? s->seen->probe->clock : 0, ahead = there - c->policy->now;
+	if (there != 0 && (ahead > CLOCK_SECONDS || ahead < -CLOCK_SECONDS))
+		check_say(c, s, "it is %lld seconds %s", (long long)(ahead < 0 ? -ahead : ahead), ahead < 0 ? "behind" : "ahead");
+}
+
+void rule_versions(struct check *c, struct subject *s, const struct plan_certificate *p)
+{
+	for (size_t i = 0; s->seen->probe != NULL && i < s->seen->probe->versions_n; i++)
+		if (s->seen->probe->versions[i] < HELLO_TLS_1_2)
+			check_say(c, s, "it speaks %s", hello_version_word(s->seen->probe->versions[i]));
+}
+
+static void say_suites(struct check *c, struct subject *s, enum hello_grade grade)
+{
+	for (size_t i = 0; s->seen->probe != NULL && i < s->seen->probe->suites.n; i++) {
+		const struct hello_suite *suite = hello_suite_find(s->seen->probe->suites.p[i]);
+		if (suite != NULL && suite->grade == grade)
+			check_say(c, s, "it takes %s (%s)", suite->name, suite->why);
+	}
+}
+
+void rule_broken(struct check *c, struct subject *s, const struct plan_certificate *p)
+{
+	say_suites(c, s, HELLO_BROKEN);
+}
+
+void rule_dated(struct check *c, struct subject *s, const struct plan_certificate *p)
+{
+	say_suites(c, s, HELLO_DATED);
+}
+
+void rule_no_1_3(struct check *c, struct subject *s, const struct plan_certificate *p)
+{
+	const struct check_probe *probe = s->seen->probe;
+	bool found = probe == NULL || probe->versions_n == 0;
+	for (size_t i = 0; !found && i < probe->versions_n; i++)
+		found = probe->versions[i] == HELLO_TLS_1_3;
+	if (!found)
+		check_say(c, s, "it speaks no TLS 1.3");
+}
+
+void rule_resume_here(struct check *c, struct subject *s, const struct plan_certificate *p)
+{
+	if (s->seen->probe != NULL && s->seen->probe->versions_n > 0 && !s->seen->probe->resumes)
+		check_say(c, s, "a session is not resumed");
+}
+
+/* That some members resume and others do not is what makes connections slow now and then. */
+void rule_resume_pool(struct check *c, struct subject *s, const struct plan_certificate *p)
+{
+	const struct check_probe *probe = s->seen->probe;
+	for (size_t i = 0; probe != NULL && probe->resumes && i < probe->elsewhere.n; i++)
+		if (!probe->elsewhere.p[i].resumed)
+			check_say(c, s, "its sessions are not resumed at %.*s", CHECK_TEXT(probe->elsewhere.p[i].place));
+}
+
+/* ---- everything at once ---- */
+
+void rule_missing(struct check *c, struct subject *s, const struct plan_certificate *p)
+{
+	for (size_t i = 0; c->evidence->is_whole && i < c->out->unseen.n; i++) {
+		const struct plan_certificate *lost = c->out->unseen.p[i];
+		str usages = check_usages(lost, c->arena);
+		check_say(c, NULL, "%.*s has no certificate for %.*s", CHECK_TEXT(lost->host), CHECK_TEXT(usages));
+	}
+}
+
+void rule_unknown(struct check *c, struct subject *s, const struct plan_certificate *p)
+{
+	if (s->match->plans.n == 0 && !s->match->leaf.is_ca)
+		check_say(c, s, "\"%.*s\" fits nothing that is planned", CHECK_TEXT(s->match->leaf.subject));
+}
+
+typedef bool pair_fn(struct check *c, const struct subject *a, const struct subject *b);
+
+/* Each pair of certificates, said at the second. */
+static void each_pair(struct check *c, pair_fn *is_bad, const char *said)
+{
+	for (size_t i = 0; i < c->subjects.n; i++) {
+		for (size_t k = 0; k < i; k++) {
+			struct subject *a = &c->subjects.p[k], *b = &c->subjects.p[i];
+			if (!a->match->has_leaf || !b->match->has_leaf || !is_bad(c, a, b))
+				continue;
+			check_say(c, b, "%s %.*s", said, CHECK_TEXT(a->seen->place));
+			break;
+		}
+	}
+}
+
+static bool is_same(const struct subject *a, const struct subject *b)
+{
+	return strcmp(a->match->leaf.thumbprint, b->match->leaf.thumbprint) == 0;
+}
+
+static bool is_same_key(const struct subject *a, const struct subject *b)
+{
+	return memcmp(a->match->leaf.spki, b->match->leaf.spki, 32) == 0;
+}
+
+static bool is_serial_again(struct check *c, const struct subject *a, const struct subject *b)
+{
+	return !is_same(a, b) && str_eq(a->match->leaf.issuer, b->match->leaf.issuer) && strcmp(a->match->leaf.serial, b->match->leaf.serial) == 0;
+}
+
+void rule_serial(struct check *c, struct subject *s, const struct plan_certificate *p)
+{
+	each_pair(c, is_serial_again, "it has the serial number of");
+}
+
+/* For one and the same thing on different hosts of one pool. */
+static bool is_twin(const struct subject *a, const struct subject *b, uint32_t part)
+{
+	for (size_t i = 0; i < a->match->plans.n; i++) {
+		for (size_t k = 0; k < b->match->plans.n; k++) {
+			const struct plan_certificate *x = a->match->plans.p[i], *y = b->match->plans.p[k];
+			if (str_eq(x->pool, y->pool) && (check_parts(x) & check_parts(y) & part) != 0 && check_is_shared(x) &&
+				check_has_usage(x, check_usages(y, NULL)))
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool is_edge_apart(struct check *c, const struct subject *a, const struct subject *b)
+{
+	return !is_same(a, b) && is_twin(a, b, PART_EDGE);
+}
+
+void rule_same_key(struct check *c, struct subject *s, const struct plan_certificate *p)
+{
+	each_pair(c, is_edge_apart, "it is not the certificate of");
+}
+
+static bool is_for_one_host(const struct subject *s)
+{
+	bool is_one = s->match->plans.n > 0 && s->seen->host.n > 0;
+	for (size_t i = 0; is_one && i < s->match->plans.n; i++)
+		is_one = !check_is_shared(s->match->plans.p[i]);
+	return is_one;
+}
+
+static bool is_key_shared(struct check *c, const struct subject *a, const struct subject *b)
+{
+	return is_same_key(a, b) && is_for_one_host(a) && is_for_one_host(b) && !check_name_eq(a->seen->host, b->seen->host);
+}
+
+void rule_shared_key(struct check *c, struct subject *s, const struct plan_certificate *p)
+{
+	each_pair(c, is_key_shared, "it has the key of");
+}
+
+static bool is_oauth_apart(struct check *c, const struct subject *a, const struct subject *b)
+{
+	return !is_same(a, b) && (a->parts & b->parts & PART_OAUTH) != 0;
+}
+
+void rule_oauth(struct check *c, struct subject *s, const struct plan_certificate *p)
+{
+	each_pair(c, is_oauth_apart, "it is not the certificate of");
+}
