@@ -26,7 +26,7 @@ struct check_probe {
 		size_t n;
 	} suites;       /* that it takes */
 	int64_t clock;  /* of the host, by its own word; 0: it said none */
-	bool resumes;   /* a session goes on at the same place */
+	enum { CHECK_UNTRIED, CHECK_RESUMES, CHECK_ANEW } resumption; /* whether a session goes on at the same place */
 	struct {
 		struct check_resumption {
 			str place; /* another member of the pool */

@@ -59,7 +59,7 @@ void rule_no_1_3(struct check *c, struct subject *s, const struct plan_certifica
 
 void rule_resume_here(struct check *c, struct subject *s, const struct plan_certificate *p)
 {
-	if (s->seen->probe != NULL && s->seen->probe->versions_n > 0 && !s->seen->probe->resumes)
+	if (s->seen->probe != NULL && s->seen->probe->resumption == CHECK_ANEW)
 		check_say(c, s, "a session is not resumed");
 }
 
@@ -67,7 +67,7 @@ void rule_resume_here(struct check *c, struct subject *s, const struct plan_cert
 void rule_resume_pool(struct check *c, struct subject *s, const struct plan_certificate *p)
 {
 	const struct check_probe *probe = s->seen->probe;
-	for (size_t i = 0; probe != NULL && probe->resumes && i < probe->elsewhere.n; i++)
+	for (size_t i = 0; probe != NULL && probe->resumption == CHECK_RESUMES && i < probe->elsewhere.n; i++)
 		if (!probe->elsewhere.p[i].resumed)
 			check_say(c, s, "its sessions are not resumed at %.*s", CHECK_TEXT(probe->elsewhere.p[i].place));
 }
