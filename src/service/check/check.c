@@ -63,7 +63,7 @@ static bool make_room(struct check *c)
 
 void check_say(struct check *c, const struct subject *s, const char *fmt, ...)
 {
-	char text[480];
+	char text[900];
 	va_list ap;
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof text, fmt, ap);

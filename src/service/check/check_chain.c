@@ -121,7 +121,7 @@ void check_walk(struct check *c, struct subject *s)
 
 void rule_self_signed(struct check *c, struct subject *s, const struct plan_certificate *p)
 {
-	if (s->walk.n == 1 && s->walk.end == WALK_SELF && !s->match->leaf.is_ca)
+	if (s->walk.n == 1 && s->walk.end == WALK_SELF && !check_is_authority(s))
 		check_say(c, s, "it is signed by itself, as \"%.*s\"", CHECK_TEXT(s->match->leaf.subject));
 }
 

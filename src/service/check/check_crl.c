@@ -32,7 +32,7 @@ static err read_list(struct check *c, const struct subject *s, str url, struct c
 
 void rule_cdp_missing(struct check *c, struct subject *s, const struct plan_certificate *p)
 {
-	if (s->match->leaf.crl_urls.n == 0 && !s->match->leaf.is_ca)
+	if (s->match->leaf.crl_urls.n == 0 && !check_is_authority(s))
 		check_say(c, s, "there is no CRL distribution point");
 }
 

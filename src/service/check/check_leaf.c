@@ -9,22 +9,21 @@ static bool has_usage(const struct cert_view *v, str word)
 	return check_has_name(&v->usages, word);
 }
 
-/* Certificates of authorities may lie in a directory; nobody presents them. */
-static bool is_authority(const struct subject *s)
+bool check_is_authority(const struct subject *s)
 {
-	return s->match->leaf.is_ca && s->match->plans.n == 0;
+	return s->match->leaf.is_ca && s->match->leaf.san.n == 0 && s->seen->probe == NULL && s->match->plans.n == 0;
 }
 
 void rule_eku_missing(struct check *c, struct subject *s, const struct plan_certificate *p)
 {
-	if (!s->match->leaf.has_usages && !is_authority(s))
+	if (!s->match->leaf.has_usages && !check_is_authority(s))
 		check_say(c, s, "there is no extended key usage");
 }
 
 void rule_eku_server(struct check *c, struct subject *s, const struct plan_certificate *p)
 {
 	const struct cert_view *v = &s->match->leaf;
-	if (v->has_usages && !is_authority(s) && !has_usage(v, STR("serverAuth")))
+	if (v->has_usages && !check_is_authority(s) && !has_usage(v, STR("serverAuth")))
 		check_say(c, s, "it is for %.*s, not for servers", CHECK_TEXT(v->usages.n > 0 ? v->usages.p[0] : STR("nothing")));
 }
 
@@ -38,14 +37,14 @@ void rule_eku_client(struct check *c, struct subject *s, const struct plan_certi
 void rule_key_usage(struct check *c, struct subject *s, const struct plan_certificate *p)
 {
 	const struct cert_view *v = &s->match->leaf;
-	if (v->has_key_usage && !is_authority(s) && (v->key_usage & CERT_KU_SIGN) == 0)
+	if (v->has_key_usage && !check_is_authority(s) && (v->key_usage & CERT_KU_SIGN) == 0)
 		check_say(c, s, "its key usage is%s%s%s", (v->key_usage & CERT_KU_ENCIPHER) != 0 ? " keyEncipherment" : "",
 			(v->key_usage & CERT_KU_AGREE) != 0 ? " keyAgreement" : "", (v->key_usage & (CERT_KU_ENCIPHER | CERT_KU_AGREE)) == 0 ? " something else" : "");
 }
 
 void rule_leaf_is_ca(struct check *c, struct subject *s, const struct plan_certificate *p)
 {
-	if (s->match->leaf.is_ca && !is_authority(s))
+	if (s->match->leaf.is_ca && !check_is_authority(s))
 		check_say(c, s, "\"%.*s\" is an authority", CHECK_TEXT(s->match->leaf.subject));
 }
 

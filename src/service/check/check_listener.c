@@ -28,12 +28,28 @@ void rule_versions(struct check *c, struct subject *s, const struct plan_certifi
 			check_say(c, s, "it speaks %s", hello_version_word(s->seen->probe->versions[i]));
 }
 
+/* Appends the names of all suites that have the fault; false: none has. */
+static bool list_suites(const struct check_probe *probe, enum hello_grade grade, const char *why, struct buf *out)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < probe->suites.n; i++) {
+		const struct hello_suite *suite = hello_suite_find(probe->suites.p[i]);
+		if (suite != NULL && suite->grade == grade && strcmp(suite->why, why) == 0)
+			buf_printf(out, "%s%s", n++ > 0 ? ", " : "", suite->name);
+	}
+	return n > 0;
+}
+
+/* A finding for each fault, with all suites that have it. */
 static void say_suites(struct check *c, struct subject *s, enum hello_grade grade)
 {
-	for (size_t i = 0; s->seen->probe != NULL && i < s->seen->probe->suites.n; i++) {
-		const struct hello_suite *suite = hello_suite_find(s->seen->probe->suites.p[i]);
-		if (suite != NULL && suite->grade == grade)
-			check_say(c, s, "it takes %s (%s)", suite->name, suite->why);
+	for (size_t i = 0; s->seen->probe != NULL && hello_suite_at(i) != NULL; i++) {
+		const struct hello_suite *suite = hello_suite_at(i);
+		struct buf b;
+		buf_init(&b, 8192);
+		if (suite->grade == grade && list_suites(s->seen->probe, grade, suite->why, &b))
+			check_say(c, s, "%s: %.*s", suite->why, (int)b.n, b.p); /* the next suite with this fault says the same, once */
+		buf_fini(&b);
 	}
 }
 
@@ -85,7 +101,7 @@ void rule_missing(struct check *c, struct subject *s, const struct plan_certific
 
 void rule_unknown(struct check *c, struct subject *s, const struct plan_certificate *p)
 {
-	if (s->match->plans.n == 0 && !s->match->leaf.is_ca)
+	if (s->match->plans.n == 0 && !check_is_authority(s))
 		check_say(c, s, "\"%.*s\" fits nothing that is planned", CHECK_TEXT(s->match->leaf.subject));
 }
 

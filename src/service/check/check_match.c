@@ -123,7 +123,7 @@ err check_match(struct check *c, struct subject *s)
 	m->plans.p = arena_alloc(c->arena, (c->plans->n + 1) * sizeof *m->plans.p);
 	ENSURE(m->plans.p != NULL, CEILING);
 	m->is_guess = s->seen->host.n == 0 || s->seen->usage.n == 0;
-	if (m->leaf.is_ca && m->is_guess)
+	if (check_is_authority(s) && m->is_guess)
 		return OK;
 	TOPO_EACH (p, *c->plans) {
 		int n = score_at(c, s, p);

@@ -109,6 +109,8 @@ str check_usages(const struct plan_certificate *p, struct arena *a);
 bool check_has_usage(const struct plan_certificate *p, str word);
 /* Whether one and the same certificate, with its key, serves several hosts. */
 bool check_is_shared(const struct plan_certificate *p);
+/* Certificates of authorities may lie in a directory; nobody presents them, and they name no hosts. */
+bool check_is_authority(const struct subject *s);
 /* Fills the plans of the match: by what is said of the place, or by the names. CEILING. */
 err check_match(struct check *c, struct subject *s);
 

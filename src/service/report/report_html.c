@@ -12,6 +12,7 @@ static const char head[] =
 	"h1{font-size:1.7rem;margin:.5rem 0}h2{font-size:1.3rem;margin:2rem 0 .6rem;border-bottom:2px solid #444}h3{font-size:1.05rem;margin:1.4rem 0 .4rem;overflow-wrap:anywhere}\n"
 	"table{border-collapse:collapse;width:100%;margin:.5rem 0 1rem}caption{text-align:left;font-weight:600;padding:.3rem 0}\n"
 	"th,td{border:1px solid #777;padding:.35rem .55rem;text-align:left;vertical-align:top;overflow-wrap:anywhere}thead th{background:#e8e8e8}\n"
+	".findings th,.findings td:nth-child(2){white-space:nowrap}.findings td:nth-child(3){min-width:9rem}\n"
 	"code{font:.9em ui-monospace,monospace;overflow-wrap:anywhere}.error{font-weight:700;color:#8b0000}.warning{font-weight:700;color:#6b4200}.information{color:#1d3f72}\n"
 	"a{color:#0b3d91}nav ul{display:flex;flex-wrap:wrap;gap:.2rem 1.4rem;list-style:none;padding:0;margin:.3rem 0}.wide{overflow-x:auto}\n"
 	"svg{width:100%;min-width:60rem;height:auto;font-family:system-ui,sans-serif}svg .box{fill:#f4f6f8;stroke:#333;stroke-width:1.2}svg .name{font-size:14px;font-weight:600}\n"
@@ -109,10 +110,12 @@ static void add_findings(const struct report *r, struct buf *out)
 	if (r->result->findings.n == 0)
 		buf_add(out, STR("<p>None.</p>\n"));
 	else {
+		buf_add(out, STR("<div class=\"findings\">\n"));
 		open_table(out, "The worst first", STR("severity|rule|place|found|what should be|remedy"));
 		for (size_t i = 0; i < r->result->findings.n; i++)
 			add_finding(&r->result->findings.p[i], out);
 		close_table(out);
+		buf_add(out, STR("</div>\n"));
 	}
 	buf_add(out, STR("</section>\n"));
 }

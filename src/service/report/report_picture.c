@@ -60,7 +60,7 @@ static err add_nodes(struct drawing *d)
 {
 	const struct topo_site *site = d->out->site;
 	(void)add_node(d, (struct node){ .name = STR("Clients outside"), .kind = "people and partners", .column = COLUMN_OUTSIDE });
-	(void)add_node(d, (struct node){ .name = STR("Clients inside"), .kind = "people and phones", .column = COLUMN_OUTSIDE });
+	(void)add_node(d, (struct node){ .name = STR("Clients inside"), .kind = "people and phones", .column = COLUMN_BEHIND });
 	TOPO_EACH (pool, site->pools)
 		TRY(add_pool(d, pool));
 	TOPO_EACH (proxy, site->reverse_proxies)

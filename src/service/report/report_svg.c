@@ -2,21 +2,7 @@
 /* Boxes in four columns from outside to inside, and a numbered line for each who presents something to somebody. */
 #include "service/report/report_priv.h"
 
-enum { WIDTH = 250, GAP = 110, MARGIN = 16, TOP = 52, HEAD = 46, LINE = 17, SPACE = 26, LETTERS = 32 };
-
-static void place(struct picture *p, int bottoms[COLUMN_N])
-{
-	for (size_t i = 0; i < COLUMN_N; i++)
-		bottoms[i] = TOP;
-	for (size_t i = 0; i < p->nodes.n; i++) {
-		struct node *n = &p->nodes.p[i];
-		int lines = (int)(n->servers.n > NODE_LINES ? NODE_LINES + 1 : n->servers.n);
-		n->height = HEAD + lines * LINE;
-		n->x = MARGIN + (int)n->column * (WIDTH + GAP);
-		n->y = bottoms[n->column];
-		bottoms[n->column] += n->height + SPACE;
-	}
-}
+enum { WIDTH = 250, GAP = 110, MARGIN = 16, TOP = 52, HEAD = 46, LINE = 17, SPACE = 26, STEP = 22, LETTERS = 32 };
 
 static void add_cut(struct buf *out, str s)
 {
@@ -62,6 +48,22 @@ static size_t count(const struct picture *p, size_t node, size_t before, bool is
 	return n;
 }
 
+static void place(struct picture *p, int bottoms[COLUMN_N])
+{
+	for (size_t i = 0; i < COLUMN_N; i++)
+		bottoms[i] = TOP;
+	for (size_t i = 0; i < p->nodes.n; i++) {
+		struct node *n = &p->nodes.p[i];
+		int lines = (int)(n->servers.n > NODE_LINES ? NODE_LINES + 1 : n->servers.n);
+		size_t left = count(p, i, p->flows.n, true), right = count(p, i, p->flows.n, false);
+		int room = STEP * ((int)(left > right ? left : right) + 1); /* of the lines that end here */
+		n->height = HEAD + lines * LINE > room ? HEAD + lines * LINE : room;
+		n->x = MARGIN + (int)n->column * (WIDTH + GAP);
+		n->y = bottoms[n->column];
+		bottoms[n->column] += n->height + SPACE;
+	}
+}
+
 static int y_of(const struct picture *p, size_t flow, size_t node, bool is_left)
 {
 	return step(&p->nodes.p[node], count(p, node, flow, is_left), count(p, node, p->flows.n, is_left));
@@ -82,7 +84,7 @@ static void add_line(const struct picture *p, size_t i, struct buf *out)
 
 void report_svg(struct picture *p, size_t number, struct buf *out)
 {
-	static const char *const heads[COLUMN_N] = { "Outside and clients", "Perimeter", "Inside", "Behind" };
+	static const char *const heads[COLUMN_N] = { "Outside", "Perimeter", "Inside", "Behind them" };
 	int bottoms[COLUMN_N], height = 0, width = 2 * MARGIN + COLUMN_N * WIDTH + (COLUMN_N - 1) * GAP;
 	place(p, bottoms);
 	for (size_t i = 0; i < COLUMN_N; i++)
