@@ -106,6 +106,9 @@ struct check_name {
 	const char *rule;
 };
 
+/* "AccessEdgeExternal, DataEdgeExternal" */
+void check_print_usages(const struct plan_certificate *p, struct buf *out);
+
 /* What one of the places was taken for. */
 struct check_match {
 	const struct check_seen *seen;

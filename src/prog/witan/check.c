@@ -94,6 +94,14 @@ static const struct topo_server *find_server(const struct topo *t, str fqdn)
 	return NULL;
 }
 
+static const char *first_usage(const struct plan_certificate *p)
+{
+	unsigned i = 0;
+	while ((p->usages & 1u << i) == 0)
+		i++;
+	return plan_usage_word((enum plan_usage)i);
+}
+
 /* "5061/tcp", "access 443/tcp" */
 static bool read_listener(const struct checking *k, const struct plan_certificate *p, str host, str listener, struct look_target *out)
 {
@@ -107,30 +115,46 @@ static bool read_listener(const struct checking *k, const struct plan_certificat
 	if (!str_to_u32(digits, &port) || port == 0 || port > 65535 || !str_eq(protocol, STR("tcp")))
 		return false;
 	const struct topo_server *server = find_server(&k->topo, host);
-	*out = (struct look_target){ .host = host, .usage = str_of(plan_usage_word(p->usage)), .pool = p->pool, .name = p->cn, .port = (uint16_t)port };
-	out->dial = server != NULL ? address_of(server, side) : host;
-	out->is_web = str_begins(out->usage, STR("WebServices"));
+	*out = (struct look_target){ .host = host, .usage = str_of(first_usage(p)), .pool = p->pool, .name = p->cn, .port = (uint16_t)port };
+	bool is_inside = (p->usages & 1u << PLAN_INTERNAL) != 0;
+	out->dial = server != NULL ? address_of(server, is_inside ? STR("internal") : side) : host;
+	out->is_web = (p->usages & (1u << PLAN_WEB_SERVICES_INTERNAL | 1u << PLAN_WEB_SERVICES_EXTERNAL)) != 0;
 	return true;
+}
+
+struct targets {
+	struct look_target *p;
+	size_t n;
+};
+
+static void add_host(struct checking *k, const struct plan_certificate *p, str host, struct targets *out)
+{
+	if (k->ask->host != NULL && !str_eq_case(str_of(k->ask->host), host))
+		return;
+	TOPO_EACH (listener, p->listeners)
+		out->n += read_listener(k, p, host, *listener, &out->p[out->n]);
 }
 
 static err look_everywhere(struct checking *k)
 {
 	const struct request *ask = k->ask;
-	size_t n = 0, room = 0;
+	enum plan_usage usage;
+	bool has_usage = ask->usage != NULL && plan_usage_find(str_of(ask->usage), &usage);
+	size_t room = 0;
 	TOPO_EACH (p, k->plans)
-		room += p->listeners.n;
-	struct look_target *targets = arena_alloc(&k->arena, (room + 1) * sizeof *targets);
-	ENSURE(targets != NULL, CEILING);
-	TOPO_EACH (p, k->plans)
-		TOPO_EACH (listener, p->listeners) {
-			bool is_asked = ask->host == NULL || str_eq_case(str_of(ask->host), p->host);
-			if (is_asked && read_listener(k, p, p->host, *listener, &targets[n]))
-				n++;
-		}
-	k->evidence.is_whole = ask->host == NULL && ask->usage == NULL;
-	if (n == 0)
+		room += p->listeners.n * (p->shared_with.n + 1);
+	struct targets targets = { arena_alloc(&k->arena, (room + 1) * sizeof *targets.p), 0 };
+	ENSURE(targets.p != NULL, CEILING);
+	TOPO_EACH (p, k->plans) {
+		if (has_usage && (p->usages & 1u << usage) == 0)
+			continue;
+		add_host(k, p, p->host, &targets);
+		TOPO_EACH (host, p->shared_with)
+			add_host(k, p, *host, &targets);
+	}
+	if (targets.n == 0)
 		return diag_fail(&k->diag, ERR(ABSENT), ask->topology_path, "see `witan plan certificates`", "the topology plans no listener here");
-	return look_listeners(&k->look, targets, n, &k->diag);
+	return look_listeners(&k->look, targets.p, targets.n, &k->diag);
 }
 
 static err look_word(struct checking *k, const char *word)

@@ -160,6 +160,8 @@ static void add_hints(const struct look *l, struct check_seen *seen)
 		(void)str_split(name, '/', &name);
 	for (size_t i = 0; l->is_hinted && i < l->plans->n; i++) {
 		take_hint(name, l->plans->p[i].host, &seen->host);
+		TOPO_EACH (host, l->plans->p[i].shared_with)
+			take_hint(name, *host, &seen->host);
 	}
 	for (unsigned i = 0; l->is_hinted && i < PLAN_USAGE_N; i++)
 		take_hint(name, str_of(plan_usage_word((enum plan_usage)i)), &seen->usage);

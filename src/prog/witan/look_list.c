@@ -5,7 +5,7 @@
 #include <curl/curl.h>
 #include <stdlib.h>
 
-enum { ANSWER_MS = 10000, CONNECT_MS = 5000, REDIRECTS = 3, LISTS_MAX = 256 };
+enum { ANSWER_MS = 5000, CONNECT_MS = 5000, REDIRECTS = 3, LISTS_MAX = 256 };
 
 struct fetch {
 	struct look *look;

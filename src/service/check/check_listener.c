@@ -94,8 +94,11 @@ void rule_missing(struct check *c, struct subject *s, const struct plan_certific
 {
 	for (size_t i = 0; c->evidence->is_whole && i < c->out->unseen.n; i++) {
 		const struct plan_certificate *lost = c->out->unseen.p[i];
-		str usages = check_usages(lost, c->arena);
-		check_say(c, NULL, "%.*s has no certificate for %.*s", CHECK_TEXT(lost->host), CHECK_TEXT(usages));
+		struct buf usages;
+		buf_init(&usages, 1024);
+		check_print_usages(lost, &usages);
+		check_say(c, NULL, "%.*s has no certificate for %.*s", CHECK_TEXT(lost->host), STR_FMT(buf_str(&usages)));
+		buf_fini(&usages);
 	}
 }
 
@@ -141,17 +144,15 @@ void rule_serial(struct check *c, struct subject *s, const struct plan_certifica
 	each_pair(c, is_serial_again, "it has the serial number of");
 }
 
-/* For one and the same thing on different hosts of one pool. */
+/* Taken for the same certificate, which several hosts are to share. */
 static bool is_twin(const struct subject *a, const struct subject *b, uint32_t part)
 {
-	for (size_t i = 0; i < a->match->plans.n; i++) {
+	for (size_t i = 0; i < a->match->plans.n; i++)
 		for (size_t k = 0; k < b->match->plans.n; k++) {
-			const struct plan_certificate *x = a->match->plans.p[i], *y = b->match->plans.p[k];
-			if (str_eq(x->pool, y->pool) && (check_parts(x) & check_parts(y) & part) != 0 && check_is_shared(x) &&
-				check_has_usage(x, check_usages(y, NULL)))
+			const struct plan_certificate *p = a->match->plans.p[i];
+			if (p == b->match->plans.p[k] && (check_parts(p) & part) != 0 && p->shared_with.n > 0)
 				return true;
 		}
-	}
 	return false;
 }
 
@@ -169,7 +170,7 @@ static bool is_for_one_host(const struct subject *s)
 {
 	bool is_one = s->match->plans.n > 0 && s->seen->host.n > 0;
 	for (size_t i = 0; is_one && i < s->match->plans.n; i++)
-		is_one = !check_is_shared(s->match->plans.p[i]);
+		is_one = s->match->plans.p[i]->shared_with.n == 0;
 	return is_one;
 }
 

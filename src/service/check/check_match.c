@@ -2,43 +2,58 @@
 /* Which of the planned certificates one is. */
 #include "service/check/check_priv.h"
 
-static const struct {
-	const char *usage;
-	uint32_t part;
-} parts[] = {
-	{ "Default", PART_DEFAULT },
-	{ "WebServicesInternal", PART_WEB },
-	{ "WebServicesExternal", PART_WEB },
-	{ "OAuthTokenIssuer", PART_OAUTH },
-	{ "AccessEdgeExternal", PART_EDGE },
-	{ "DataEdgeExternal", PART_EDGE },
-	{ "AudioVideoAuthentication", PART_EDGE },
-	{ "Internal", PART_EDGE_INTERNAL },
-	{ "ReverseProxy", PART_PROXY },
+static const uint32_t parts[PLAN_USAGE_N] = {
+	[PLAN_DEFAULT] = PART_DEFAULT,
+	[PLAN_WEB_SERVICES_INTERNAL] = PART_WEB,
+	[PLAN_WEB_SERVICES_EXTERNAL] = PART_WEB,
+	[PLAN_OAUTH_TOKEN_ISSUER] = PART_OAUTH,
+	[PLAN_ACCESS_EDGE_EXTERNAL] = PART_EDGE,
+	[PLAN_DATA_EDGE_EXTERNAL] = PART_EDGE,
+	[PLAN_AUDIO_VIDEO_AUTHENTICATION] = PART_EDGE,
+	[PLAN_INTERNAL] = PART_EDGE_INTERNAL,
+	[PLAN_XMPP_SERVER] = PART_EDGE,
 };
 
 bool check_has_usage(const struct plan_certificate *p, str word)
 {
-	return str_eq_case(str_of(plan_usage_word(p->usage)), word);
+	enum plan_usage usage;
+	return plan_usage_find(word, &usage) && (p->usages & 1u << usage) != 0;
 }
 
-str check_usages(const struct plan_certificate *p, struct arena *a)
+void check_print_usages(const struct plan_certificate *p, struct buf *out)
 {
-	return str_of(plan_usage_word(p->usage));
+	const char *between = "";
+	for (unsigned i = 0; i < PLAN_USAGE_N; i++) {
+		if ((p->usages & 1u << i) == 0)
+			continue;
+		buf_printf(out, "%s%s", between, plan_usage_word((enum plan_usage)i));
+		between = ", ";
+	}
+}
+
+static bool is_what(const struct plan_certificate *p, const char *word)
+{
+	return strcmp(p->what, word) == 0;
+}
+
+bool check_is_farm(const struct plan_certificate *p)
+{
+	return is_what(p, "office-web-apps");
 }
 
 uint32_t check_parts(const struct plan_certificate *p)
 {
 	uint32_t set = 0;
-	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-		if (check_has_usage(p, str_of(parts[i].usage)))
-			set |= parts[i].part;
-	return set != 0 ? set : PART_OTHER;
-}
-
-bool check_is_shared(const struct plan_certificate *p)
-{
-	return p->exportable;
+	if (is_what(p, "reverse-proxy"))
+		return PART_PROXY;
+	if (check_is_farm(p) || is_what(p, "pstn-gateway"))
+		return PART_OTHER;
+	for (unsigned i = 0; i < PLAN_USAGE_N; i++)
+		if ((p->usages & 1u << i) != 0)
+			set |= parts[i];
+	if ((set & PART_EDGE) != 0 && (set & PART_WEB) != 0) /* hybrid: the proxy's part of it */
+		set = PART_EDGE | PART_PROXY;
+	return set;
 }
 
 /* ---- by names ---- */
@@ -91,7 +106,7 @@ static bool is_whole(const struct cert_view *v, const struct plan_certificate *p
 
 static bool is_said(const struct check_seen *seen, const struct plan_certificate *p)
 {
-	return (seen->host.n == 0 || check_name_eq(seen->host, p->host)) && (seen->usage.n == 0 || check_has_usage(p, seen->usage));
+	return (seen->host.n == 0 || plan_certificate_is_on(p, seen->host)) && (seen->usage.n == 0 || check_has_usage(p, seen->usage));
 }
 
 /* Signing certificates of tokens have the SIP domains as names, which others have too: only the common name tells them. */

@@ -53,12 +53,12 @@ static const char *why_in(const struct plan_certificate *p, str name)
 {
 	const char *covered = NULL;
 	if (check_name_eq(p->cn, name))
-		return p->san.n > 0 ? p->san.p[0].rule : "G05";
+		return plan_rules[p->cn_rule].id;
 	TOPO_EACH (n, p->san) {
 		if (check_name_eq(n->name, name))
-			return n->rule;
+			return plan_rules[n->rule].id;
 		if (check_covers(n->name, name))
-			covered = n->rule;
+			covered = plan_rules[n->rule].id;
 	}
 	return covered;
 }
@@ -72,7 +72,7 @@ const char *check_why(struct check *c, const struct subject *s, str name)
 			return why;
 		TOPO_EACH (p, *c->plans) {
 			/* one certificate may serve several usages of a host, and several hosts of a pool */
-			why = str_eq(p->pool, mine->pool) && p->public_ca == mine->public_ca ? why_in(p, name) : NULL;
+			why = mine->pool.n > 0 && str_eq(p->pool, mine->pool) && p->public_ca == mine->public_ca ? why_in(p, name) : NULL;
 			if (why != NULL)
 				return why;
 		}
@@ -110,7 +110,7 @@ void rule_wildcard(struct check *c, struct subject *s, const struct plan_certifi
 static bool has_web(const struct check *c, const struct plan_certificate *p)
 {
 	TOPO_EACH (o, *c->plans)
-		if (str_eq(o->host, p->host) && (check_parts(o) & PART_WEB) != 0)
+		if (str_eq(o->pool, p->pool) && (check_parts(o) & PART_WEB) != 0)
 			return true;
 	return false;
 }
@@ -123,7 +123,7 @@ void rule_wildcard_combined(struct check *c, struct subject *s, const struct pla
 
 void rule_wildcard_server(struct check *c, struct subject *s, const struct plan_certificate *p)
 {
-	bool is_server = (check_parts(p) & PART_DEFAULT) != 0 ? !has_web(c, p) : !check_has_usage(p, STR("OfficeWebApps"));
+	bool is_server = (check_parts(p) & PART_DEFAULT) != 0 ? !has_web(c, p) : !check_is_farm(p);
 	if (is_server && (check_parts(p) & PART_WEB) == 0)
 		say_wildcards(c, s);
 }
@@ -151,7 +151,7 @@ void rule_wildcard_labels(struct check *c, struct subject *s, const struct plan_
 /* Whether a plan may have its names by a wildcard of the certificate. */
 static bool may_cover(const struct check *c, const struct plan_certificate *p)
 {
-	return (check_parts(p) & (PART_PROXY | PART_WEB)) != 0 || check_has_usage(p, STR("OfficeWebApps"));
+	return (check_parts(p) & (PART_PROXY | PART_WEB)) != 0 || check_is_farm(p);
 }
 
 static bool is_there(const struct check *c, const struct subject *s, const struct plan_certificate *p, str name)
@@ -164,8 +164,11 @@ static bool is_there(const struct check *c, const struct subject *s, const struc
 
 static void say_name(struct check *c, struct subject *s, const struct plan_certificate *p, str name)
 {
-	str usages = check_usages(p, c->arena);
-	check_say(c, s, "\"%.*s\" is not in it (%.*s, %.*s)", CHECK_TEXT(name), CHECK_TEXT(p->host), CHECK_TEXT(usages));
+	struct buf usages;
+	buf_init(&usages, 1024);
+	check_print_usages(p, &usages);
+	check_say(c, s, "\"%.*s\" is not in it (%.*s: %.*s)", CHECK_TEXT(name), CHECK_TEXT(p->host), STR_FMT(buf_str(&usages)));
+	buf_fini(&usages);
 }
 
 static bool is_external_web(const struct check *c, str name)
@@ -182,7 +185,7 @@ static const char *word_of(const struct check *c, const struct plan_certificate 
 {
 	if (check_name_eq(name, p->cn))
 		return "cn";
-	if (check_name_eq(name, p->host))
+	if (plan_certificate_is_on(p, name))
 		return "member";
 	for (size_t i = 0; i < c->topo->sip_domains.n; i++) {
 		str rest, domain = c->topo->sip_domains.p[i], first = str_split(name, '.', &rest);
@@ -242,7 +245,7 @@ void rule_cn(struct check *c, struct subject *s, const struct plan_certificate *
 void rule_cn_web(struct check *c, struct subject *s, const struct plan_certificate *p)
 {
 	str cn = s->match->leaf.cn;
-	bool is_known = check_name_eq(cn, p->cn) || check_name_eq(cn, p->host) || check_name_eq(cn, p->pool);
+	bool is_known = check_name_eq(cn, p->cn) || plan_certificate_is_on(p, cn) || check_name_eq(cn, p->pool);
 	if (!is_known && !check_is_wildcard(cn))
 		check_say(c, s, "the common name is \"%.*s\"", CHECK_TEXT(cn));
 }

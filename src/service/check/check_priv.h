@@ -104,11 +104,9 @@ void check_say(struct check *c, const struct subject *s, const char *fmt, ...) _
 /* ---- plans ---- */
 
 uint32_t check_parts(const struct plan_certificate *p);
-/* "AccessEdgeExternal, DataEdgeExternal" */
-str check_usages(const struct plan_certificate *p, struct arena *a);
 bool check_has_usage(const struct plan_certificate *p, str word);
-/* Whether one and the same certificate, with its key, serves several hosts. */
-bool check_is_shared(const struct plan_certificate *p);
+/* Office Web Apps, whose names clients dial and no server compares. */
+bool check_is_farm(const struct plan_certificate *p);
 /* Certificates of authorities may lie in a directory; nobody presents them, and they name no hosts. */
 bool check_is_authority(const struct subject *s);
 /* Fills the plans of the match: by what is said of the place, or by the names. CEILING. */

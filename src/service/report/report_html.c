@@ -126,7 +126,9 @@ static const struct plan_certificate *plan_of(const struct check_match *m, str w
 {
 	for (size_t i = 0; i < m->plans.n; i++) {
 		const struct plan_certificate *p = m->plans.p[i];
-		if ((str_eq(p->pool, who) || str_eq(p->host, who)) && str_eq_case(str_of(plan_usage_word(p->usage)), usage))
+		enum plan_usage u;
+		bool is_his = str_eq(p->pool, who) || plan_certificate_is_on(p, who);
+		if (is_his && plan_usage_find(usage, &u) && (p->usages & 1u << u) != 0)
 			return p;
 	}
 	return NULL;
@@ -210,7 +212,12 @@ static void add_uses(const struct check_match *m, struct buf *out)
 	for (size_t i = 0; i < m->plans.n; i++) {
 		buf_add(out, i > 0 ? STR("<br>") : STR(""));
 		report_add_html(out, m->plans.p[i]->host);
-		buf_printf(out, ", %s", plan_usage_word(m->plans.p[i]->usage));
+		TOPO_EACH (host, m->plans.p[i]->shared_with) {
+			buf_add(out, STR(", "));
+			report_add_html(out, *host);
+		}
+		buf_add(out, STR(": "));
+		check_print_usages(m->plans.p[i], out);
 	}
 	buf_printf(out, "%s</td></tr>\n", m->plans.n == 0 ? "nothing that is planned" : m->is_guess ? "<br>(found by its names)" : "");
 }
@@ -270,7 +277,9 @@ static void add_unseen(const struct report *r, struct buf *out)
 		for (size_t i = 0; i < r->result->unseen.n; i++) {
 			const struct plan_certificate *p = r->result->unseen.p[i];
 			add_row_head(out, p->host);
-			add_cell(out, str_of(plan_usage_word(p->usage)));
+			buf_add(out, STR("<td>"));
+			check_print_usages(p, out);
+			buf_add(out, STR("</td>"));
 			add_cell(out, p->cn);
 			buf_add(out, STR("</tr>\n"));
 		}

@@ -117,17 +117,17 @@ static void add_flows(struct drawing *d)
 		add_pool_flows(d, pool);
 	TOPO_EACH (proxy, site->reverse_proxies) {
 		size_t self = find_node(d->out, proxy->fqdn);
-		add_flow(d, 0, self, "ReverseProxy");
+		add_flow(d, 0, self, "WebServicesExternal");
 		TOPO_EACH (name, proxy->publishes)
 			add_flow(d, self, find_or_add(d, *name), "WebServicesExternal");
 	}
 	TOPO_EACH (gateway, site->pstn_gateways)
 		if (gateway->transport == TOPO_TLS)
-			add_flow(d, find_or_add(d, gateway->mediation), find_node(d->out, gateway->fqdn), "Gateway");
+			add_flow(d, find_or_add(d, gateway->mediation), find_node(d->out, gateway->fqdn), "Default");
 	TOPO_EACH (farm, site->office_web_apps)
 		TOPO_EACH (pool, site->pools)
 			if (pool->role == TOPO_FRONT_END || pool->role == TOPO_STANDARD_EDITION)
-				add_flow(d, find_node(d->out, pool->pool), find_node(d->out, farm->internal), "OfficeWebApps");
+				add_flow(d, find_node(d->out, pool->pool), find_node(d->out, farm->internal), "Default");
 }
 
 err report_picture(const struct topo *t, const struct topo_site *site, struct arena *a, struct picture *out)

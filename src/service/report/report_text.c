@@ -11,9 +11,10 @@ static void add_match(const struct check_match *m, struct buf *out)
 	if (m->plans.n == 0)
 		buf_add(out, m->has_leaf && m->leaf.is_ca ? STR("  an authority") : STR("  for nothing that is planned"));
 	for (size_t i = 0; i < m->plans.n; i++) {
-		buf_add(out, i == 0 ? STR("  ") : STR(", "));
-		report_add_plain(out, m->plans.p[i]->host);
-		buf_printf(out, " %s", plan_usage_word(m->plans.p[i]->usage));
+		buf_add(out, i == 0 ? STR("  ") : STR("; "));
+		report_add_plain(out, m->seen->host.n > 0 ? m->seen->host : m->plans.p[i]->host);
+		buf_add(out, STR(": "));
+		check_print_usages(m->plans.p[i], out);
 	}
 	buf_add(out, m->plans.n > 0 && m->is_guess ? STR("  (by its names)\n") : STR("\n"));
 }
@@ -40,7 +41,9 @@ void report_text(const struct report *r, struct buf *out)
 	for (size_t i = 0; i < x->unseen.n; i++) {
 		buf_add(out, STR("  "));
 		report_add_plain(out, x->unseen.p[i]->host);
-		buf_printf(out, " %s\n", plan_usage_word(x->unseen.p[i]->usage));
+		buf_add(out, STR(": "));
+		check_print_usages(x->unseen.p[i], out);
+		buf_add(out, STR("\n"));
 	}
 	buf_printf(out, "\n%zu place%s: %zu error%s, %zu warning%s, %zu information\n", x->matches.n, x->matches.n == 1 ? "" : "s",
 		x->counts[CHECK_ERROR], x->counts[CHECK_ERROR] == 1 ? "" : "s", x->counts[CHECK_WARNING], x->counts[CHECK_WARNING] == 1 ? "" : "s",
@@ -71,7 +74,14 @@ static json_t *json_time(int64_t t)
 
 static json_t *json_plan(const struct plan_certificate *p)
 {
-	return json_pack("{s:o, s:s}", "host", json_plain(p->host), "usage", plan_usage_word(p->usage));
+	json_t *hosts = json_array(), *usages = json_array();
+	(void)json_array_append_new(hosts, json_plain(p->host));
+	TOPO_EACH (host, p->shared_with)
+		(void)json_array_append_new(hosts, json_plain(*host));
+	for (unsigned i = 0; i < PLAN_USAGE_N; i++)
+		if ((p->usages & 1u << i) != 0)
+			(void)json_array_append_new(usages, json_string(plan_usage_word((enum plan_usage)i)));
+	return json_pack("{s:o, s:o}", "hosts", hosts, "usage", usages);
 }
 
 static json_t *json_match(const struct check_match *m)
