@@ -45,8 +45,8 @@ def pem_of(*certificates):
 class Authority:
     """A certificate that signs others, with its key."""
 
-    def __init__(self, cn, above=None, path_length=None, days=3650, start=-10, hash="sha256", is_ca=True, sign=True):
-        self.key, self.cn, self.above = make_key(), cn, above
+    def __init__(self, cn, above=None, path_length=None, days=3650, start=-10, hash="sha256", is_ca=True, sign=True, key="ec-p256"):
+        self.key, self.cn, self.above = make_key(key), cn, above
         now = datetime.datetime.utcnow()
         signer = above or self
         builder = (x509.CertificateBuilder().subject_name(name_of(cn)).issuer_name(name_of(signer.cn)).public_key(self.key.public_key())
@@ -109,7 +109,8 @@ class Mint:
         self.issuers["expired"] = Authority("Expired issuing", root, 0, days=-1)
         self.issuers["toothless"] = Authority("Toothless issuing", root, None, is_ca=False, sign=False)
         self.issuers["sha1"] = Authority("Weak issuing", root, 0, hash="sha1")
-        for word in ("expired", "toothless", "sha1"):
+        self.issuers["rsa"] = Authority("RSA issuing", self.roots["internal"], 0, key="rsa-2048")
+        for word in ("expired", "toothless", "sha1", "rsa"):
             self.lists.at[f"/{word}.crl"] = self.issuers[word].crl()
         self.lists.at.update({"/stale.crl": public.crl(start=-9, days=-2), "/early.crl": public.crl(start=0.5), "/silent.crl": "silence", "/broken.crl": b"nothing",
                               "/revoked.crl": public.crl([4711]), "/namesake.crl": self.issuers["stranger"].crl(), "/gone.crl": 404, "/failed.crl": 503})

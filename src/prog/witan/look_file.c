@@ -4,6 +4,7 @@
 
 #include "os/file.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -138,18 +139,21 @@ static str stem_of(str path)
 	return dot > 0 && path.p[dot - 1] == '.' ? str_cut(path, 0, dot - 1) : path;
 }
 
-static bool has_text(str in, str what)
+/* A word of its own: "Internal" is none in "fe01.internal.ad". */
+static bool has_word(str in, str what)
 {
-	for (size_t i = 0; what.n > 0 && i + what.n <= in.n; i++)
-		if (str_eq_case(str_cut(in, i, i + what.n), what))
+	for (size_t i = 0; what.n > 0 && i + what.n <= in.n; i++) {
+		char before = i > 0 ? in.p[i - 1] : ' ', after = i + what.n < in.n ? in.p[i + what.n] : ' ';
+		if (str_eq_case(str_cut(in, i, i + what.n), what) && before != '.' && !isalnum((unsigned char)before) && !isalnum((unsigned char)after))
 			return true;
+	}
 	return false;
 }
 
 /* The longest name of a host or a usage that stands in the file's name. */
 static void take_hint(str path, str word, str *best)
 {
-	if (word.n > best->n && has_text(path, word))
+	if (word.n > best->n && has_word(path, word))
 		*best = word;
 }
 

@@ -94,6 +94,8 @@ void rule_missing(struct check *c, struct subject *s, const struct plan_certific
 {
 	for (size_t i = 0; c->evidence->is_whole && i < c->out->unseen.n; i++) {
 		const struct plan_certificate *lost = c->out->unseen.p[i];
+		if (lost->listeners.n == 0)
+			continue; /* what signs tokens is presented to nobody */
 		struct buf usages;
 		buf_init(&usages, 1024);
 		check_print_usages(lost, &usages);
