@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`witan check certificates`: every fixture of test/fixture/certificates.json is found fault with, and nothing else is."""
+import json
+import pathlib
+import subprocess
+
+import pytest
+
+from authority import Mint
+from deployment import BUILD, ROOT
+
+TABLE = json.loads((ROOT / "test/fixture/certificates.json").read_text())
+WHOLE = ROOT / "test/topology/whole.yaml"
+
+
+@pytest.fixture(scope="module")
+def mint():
+    mint = Mint()
+    yield mint
+    mint.close()
+
+
+def check(*words, status=None):
+    """The report as JSON."""
+    done = subprocess.run([str(BUILD / "witan"), "check", "certificates", "--format", "json", *map(str, words)], capture_output=True, text=True, timeout=120)
+    assert done.returncode in ((0, 1) if status is None else (status,)), done.stderr + done.stdout
+    report = json.loads(done.stdout)
+    assert done.returncode == (1 if report["errors"] else 0)
+    return report
+
+
+def found(report):
+    """Every rule that was broken with its severity, each once."""
+    return sorted({(f["rule"], f["severity"]) for f in report["findings"]})
+
+
+def row_of(file):
+    row = {**TABLE["bases"][file["base"]], **file}
+    row["san"] = [n for n in row["san"] if n not in file.get("drop", [])] + file.get("add", [])
+    return row
+
+
+def write_topology(path, changes):
+    text = WHOLE.read_text()
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new)
+    path.write_text(text)
+    return path
+
+
+def judge(mint, tmp_path, files, topology=(), options=()):
+    where = tmp_path / "certificates"
+    where.mkdir()
+    roots = mint.write_roots(tmp_path)
+    for name, row in files:
+        mint.write(where, name, row)
+    document = write_topology(tmp_path / "topology.yaml", topology)
+    return check(where, "--topology", document, "--ca", roots[0], "--public-ca", roots[1], *options)
+
+
+@pytest.mark.parametrize("fixture", TABLE["fixtures"], ids=lambda f: f["name"])
+def test_fixture(mint, tmp_path, fixture):
+    files = [(TABLE["names"][f.get("as", f["base"])], row_of(f)) for f in fixture["files"]]
+    report = judge(mint, tmp_path, files, fixture.get("topology", ()), fixture.get("options", ()))
+    assert found(report) == sorted(map(tuple, fixture["expect"])), json.dumps(report["findings"], indent=1)
+    for finding in report["findings"]:
+        assert finding["why"] and finding["remedy"] and finding["what"] and "certificates/" in finding["place"]
+    assert [len(c["for"]) > 0 for c in report["certificates"]] == [True] * len(files)
+
+
+def plan(topology):
+    done = subprocess.run([str(BUILD / "witan"), "plan", "certificates", "--topology", str(topology), "--format", "json"], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_what_the_plan_makes_is_clean(mint, tmp_path, strict):
+    plans = plan(WHOLE)
+    assert len(plans) > 10
+    files = []
+    for i, p in enumerate(plans):
+        row = {"cn": p["cn"], "san": p["san"], "eku": p["eku"], "ca": p["ca"], "key": "rsa-2048" if i == 0 else "ec-p256", "key_name": f"clean {i}", "serial": 1000 + i}
+        files += [(f"{host} {p['usage'][0]}", row) for host in [p["host"], *p["shared-with"]]]
+    mint_once = {}
+    write = mint.write
+
+    def write_same(directory, name, row):
+        """One certificate for all hosts that share it."""
+        if row["serial"] not in mint_once:
+            mint_once[row["serial"]] = write(directory, name, row) and (pathlib.Path(directory) / f"{name}.pem").read_bytes()
+        (pathlib.Path(directory) / f"{name}.pem").write_bytes(mint_once[row["serial"]])
+
+    mint.write = write_same
+    try:
+        report = judge(mint, tmp_path, files, options=["--strict"] if strict else [])
+    finally:
+        mint.write = write
+    assert report["findings"] == [] and report["unseen"] == []
+    assert all(n["rule"] for c in report["certificates"] for n in c["names"])
+
+
+def test_found_by_names_alone(mint, tmp_path):
+    """Files that say nothing are matched by what is in them, and the report says that it guessed."""
+    files = [(f"file{i}", row_of({"base": base})) for i, base in enumerate(TABLE["bases"])]
+    report = judge(mint, tmp_path, files)
+    usages = {base: (c["for"][0]["hosts"][0], c["for"][0]["usage"][0]) for base, c in zip(TABLE["bases"], report["certificates"])}
+    assert usages == {"edge": ("edge01.internal.ad", "AccessEdgeExternal"), "edge-internal": ("edge01.internal.ad", "Internal"),
+                      "proxy": ("rp01.internal.ad", "WebServicesExternal"), "fe01": ("fe01.internal.ad", "Default"), "fe02": ("fe02.internal.ad", "Default"),
+                      "se01": ("se01.internal.ad", "Default"), "dir01-outside": ("dir01.internal.ad", "WebServicesExternal"),
+                      "fe01-inside": ("fe01.internal.ad", "WebServicesInternal"), "oauth": (usages["oauth"][0], "OAuthTokenIssuer")}
+    assert all(c["by-names"] for c in report["certificates"])
+    assert found(report) == []
+
+
+ORACLES = json.loads((ROOT / "test/fixture/oracles.json").read_text())
+
+
+@pytest.mark.parametrize("oracle", ORACLES["oracles"], ids=lambda o: o["name"])
+def test_what_manuals_print_is_accepted(mint, tmp_path, oracle):
+    text = ORACLES["topology"]
+    for word, value in {**ORACLES["defaults"], **oracle.get("with", {})}.items():
+        text = text.replace(word, value)
+    for old, new in oracle.get("change", ()):
+        assert old in text
+        text = text.replace(old, new)
+    topology = tmp_path / "topology.yaml"
+    topology.write_text(text)
+    roots = mint.write_roots(tmp_path)
+    where = tmp_path / "certificates"
+    where.mkdir()
+    mint.write(where, oracle["for"], oracle["row"])
+    report = check(where, "--topology", topology, "--ca", roots[0], "--public-ca", roots[1], status=0)
+    assert report["errors"] == 0 and report["certificates"][0]["for"]
