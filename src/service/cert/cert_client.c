@@ -131,12 +131,10 @@ static bool is_for_people(X509 *x)
 	return usage != UINT32_MAX && (usage & XKU_SSL_CLIENT) != 0 && (usage & (XKU_SSL_SERVER | XKU_ANYEKU)) == 0;
 }
 
-/* One of the scheme sip, of user and host alone. */
-static bool take_address(str uri, char out[CERT_ADDRESS_MAX + 1])
+bool cert_address_read(str address, char out[CERT_ADDRESS_MAX + 1])
 {
-	str address = str_cut(uri, 4, uri.n);
 	size_t at = str_find_char(address, '@');
-	if (!str_begins_case(uri, STR("sip:")) || address.n > CERT_ADDRESS_MAX || at == 0 || at + 1 >= address.n)
+	if (address.n > CERT_ADDRESS_MAX || at == 0 || at + 1 >= address.n)
 		return false;
 	for (size_t i = 0; i < address.n; i++) {
 		char c = char_lower(address.p[i]);
@@ -147,6 +145,12 @@ static bool take_address(str uri, char out[CERT_ADDRESS_MAX + 1])
 	}
 	out[address.n] = '\0';
 	return true;
+}
+
+/* One of the scheme sip, of user and host alone. */
+static bool take_address(str uri, char out[CERT_ADDRESS_MAX + 1])
+{
+	return str_begins_case(uri, STR("sip:")) && cert_address_read(str_cut(uri, 4, uri.n), out);
 }
 
 static err read_address(X509 *x, char out[CERT_ADDRESS_MAX + 1], struct diag *d)
