@@ -281,6 +281,7 @@ static void report(const struct init *in)
 		(void)printf(", SIP over TCP on port %u", pool->ports.sip_tcp);
 	if (pool->ports.web != 0)
 		(void)printf("\nmanagement:       https://%.*s:%u", STR_FMT(in->host.server->fqdn), pool->ports.web);
+	(void)printf("\nrevocation list:  %.*s%s", STR_FMT(in->plan.crl_url), pool->ports.http != 0 ? "" : " (not served: no --port-http)");
 	(void)printf("\nSIP domains:     ");
 	TOPO_EACH (domain, in->topo.sip_domains)
 		(void)printf(" %.*s", STR_FMT(*domain));
@@ -339,6 +340,8 @@ int init_main(int argc, char **argv, const char *dir)
 			"SIP over TCP too (1 to 65535; default: not at all)", 65535 },
 		{ "--port-web", WITAN_NUMBER, &in.port_web, "PORT",
 			"HTTPS for administrators (1 to 65535; default: not at all)", 65535 },
+		{ "--port-http", WITAN_NUMBER, &in.port_http, "PORT",
+			"HTTP for revocation lists and issuers' certificates (1 to 65535; default: not at all)", 65535 },
 		{ "--front-processes", WITAN_NUMBER, &in.front_processes, "N",
 			"processes that handle SIP (1 to 64; default: 1)", 64 },
 		{ "--key", WITAN_TEXT, &in.key, "TYPE", "rsa-2048 (default), rsa-3072, rsa-4096, ec-p256 or ec-p384",

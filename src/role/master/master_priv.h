@@ -25,7 +25,7 @@ struct plan {
 	char fqdn[256];
 	char domains[2048];        /* comma-separated, the default first */
 	char peers[8192];          /* other servers of the topology, comma-separated */
-	uint16_t sip_tls, sip_tcp, web; /* 0: no such listener; without web no such process either */
+	uint16_t sip_tls, sip_tcp, web, http, external_http; /* 0: no such listener; without the last three no web process either */
 	unsigned n_fronts;
 };
 
@@ -42,7 +42,7 @@ pid_t lock_owner(void);
 
 /* ---- port.c: listening sockets, kept for the life of the server, so that no connection is lost with a process ---- */
 
-enum { PORT_TLS, PORT_TCP, PORT_WEB, PORT_N };
+enum { PORT_TLS, PORT_TCP, PORT_WEB, PORT_HTTP, PORT_EXTERNAL_HTTP, PORT_N };
 
 struct ports {
 	int fds[PORT_N][FRONTS_MAX]; /* -1: none */

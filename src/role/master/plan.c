@@ -34,6 +34,10 @@ static err fill(struct plan *p, const struct topo *t, struct arena *a, struct di
 	p->sip_tls = (uint16_t)host.pool->ports.sip_tls;
 	p->sip_tcp = (uint16_t)host.pool->ports.sip_tcp;
 	p->web = (uint16_t)host.pool->ports.web;
+	if (topo_has_web(host.pool)) {
+		p->http = (uint16_t)host.pool->ports.http;
+		p->external_http = (uint16_t)host.pool->ports.external_http;
+	}
 	p->n_fronts = host.pool->front_processes;
 	if (p->n_fronts > FRONTS_MAX)
 		return diag_fail(d, ERR(CEILING), "topology.yaml: front-processes",

@@ -20,11 +20,14 @@ const struct port_row port_rows[PORT_N] = {
 	[PORT_TLS] = { "tls", "front" },
 	[PORT_TCP] = { "tcp", "front" },
 	[PORT_WEB] = { "https", "web" },
+	[PORT_HTTP] = { "http", "web" },
+	[PORT_EXTERNAL_HTTP] = { "external-http", "web" },
 };
 
 uint16_t port_number(const struct plan *p, unsigned port)
 {
-	const uint16_t numbers[PORT_N] = { [PORT_TLS] = p->sip_tls, [PORT_TCP] = p->sip_tcp, [PORT_WEB] = p->web };
+	const uint16_t numbers[PORT_N] = { [PORT_TLS] = p->sip_tls, [PORT_TCP] = p->sip_tcp, [PORT_WEB] = p->web,
+		[PORT_HTTP] = p->http, [PORT_EXTERNAL_HTTP] = p->external_http };
 	return numbers[port];
 }
 
@@ -39,7 +42,7 @@ void ports_init(struct ports *p)
 static err open_port(struct ports *p, const struct plan *plan, unsigned port, struct diag *d)
 {
 	struct addr everywhere = { .port = port_number(plan, port) };
-	unsigned n = port == PORT_WEB ? 1 : plan->n_fronts;
+	unsigned n = strcmp(port_rows[port].role, "web") == 0 ? 1 : plan->n_fronts;
 	err e = OK;
 	for (int i = 0; i < TRIES; i++) {
 		e = net_listen_group(&everywhere, LISTEN_BACKLOG, p->fds[port], n, d);
