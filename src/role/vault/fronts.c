@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What fronts are told, and what they tell of people who sign in. */
-#include "role/vault/vault_priv.h"
+#include "role/vault/vault_cert.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -24,19 +24,21 @@ bool vault_front_is_there(const struct vault *v, unsigned index)
 
 /* ---- single messages ---- */
 
-err vault_send_certificate(struct vault *v, struct ipc *to)
+err vault_send_certificate(struct vault *v, struct ipc *to, bool web)
 {
 	char keys[VAULT_TICKET_KEYS];
+	const struct certstore_cert *c = vault_presented(v, web);
+	ENSURE(c != NULL, ABSENT);
 	vault_ticket_keys(v, vault_unix_ms() / 1000 / VAULT_TICKET_SECONDS, keys);
-	err e = ipc_send_certificate(to, &(struct ipc_certificate){ .usage = STR("Default"), .chain_pem = buf_str(&v->chain),
-		.ca_pem = buf_str(&v->ca), .ticket_keys = { keys, sizeof keys } }, -1);
+	err e = ipc_send_certificate(to, &(struct ipc_certificate){ .usage = STR("Default"), .chain_pem = buf_str(&c->chain),
+		.ca_pem = buf_str(&v->trust), .ticket_keys = { keys, sizeof keys } }, -1);
 	crypt_wipe(keys, sizeof keys);
 	return e;
 }
 
 static void send_certificate(struct vault_front *f)
 {
-	sent(f, vault_send_certificate(f->vault, f->channel));
+	sent(f, vault_send_certificate(f->vault, f->channel, false));
 }
 
 static void send_settings(struct vault_front *f)
@@ -428,6 +430,10 @@ void vault_on_channel(struct skel *s, str role, unsigned index, int fd)
 	struct vault_front *f = NULL;
 	if (str_eq(role, STR("web"))) {
 		vault_web_open(v, fd);
+		return;
+	}
+	if (str_eq(role, STR("keeper"))) {
+		vault_keeper_open(v, fd);
 		return;
 	}
 	if (str_eq(role, STR("front")) && index < VAULT_FRONTS_MAX)
