@@ -218,7 +218,7 @@ def test_sip_asks_nobody(server):
     assert b"Verify return code: 0" in done.stdout and b"Acceptable client certificate CA names" not in done.stdout
     done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{server.port_web}", "-CAfile", str(server.dir / "ca.pem")], input=b"",
                           capture_output=True, timeout=20)
-    assert b"Acceptable client certificate CA names\nO = Example, CN = Example root CA" in done.stdout
+    assert b"Acceptable client certificate CA names\nO = Example, CN = Example issuing CA\nO = Example, CN = Example root CA" in done.stdout
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])

@@ -81,7 +81,7 @@ def test_secrets_are_closed_to_others(made):
     assert len(keys) == 2 and {mode(key) for key in keys} == {0o400} and mode(made / "ca/root.key") == mode(made / "ca/root.passphrase") == 0o400
     assert [mode(made / p) for p in ("ca", "keys", "store")] == [0o700] * 3
     assert [mode(made / p) for p in (".", "certs", "run")] == [0o755] * 3
-    assert [mode(made / p) for p in ("topology.yaml", "ca.pem", "certs/issuing.pem", "certs/witan.crl", "certs/root.crl", "certs/assigned")] == [0o644] * 4
+    assert [mode(made / p) for p in ("topology.yaml", "ca.pem", "certs/issuing.pem", "certs/witan.crl", "certs/root.crl", "certs/assigned")] == [0o644] * 6
     if os.geteuid() == 0:
         assert {key.owner() for key in keys} == {(made / "keys").owner()} == {"witan-keeper"}
         assert (made / "store").owner() == (made / "certs").owner() == (made / "certs/issued").owner() == "witan-vault"

@@ -212,8 +212,8 @@ static void on_tick(void *arg)
 		drop_certificates(v);
 		if (!vault_is_working(v))
 			drop_keys(v);
-		renew_list(v);
 		renew_due(v);
+		renew_list(v);
 	}
 	if (failed(timer_set(loop_timers(v->skel->loop), &v->live, TICK_MS, on_tick, v)))
 		skel_exit(v->skel, 1);

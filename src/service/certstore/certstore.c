@@ -54,8 +54,7 @@ static err read_cert(struct certstore *s, const char *name, str text, struct dia
 		buf_fini(&c.chain);
 		return e;
 	}
-	if (c.friendly[0] == '\0' || certstore_has_friendly(s, str_of(c.friendly)))
-		certstore_friendly_make(s, str_of(c.friendly), c.friendly);
+	certstore_friendly_make(s, str_of(c.friendly), c.key, c.friendly);
 	s->certs[s->n++] = c;
 	return OK;
 }
@@ -72,8 +71,7 @@ static err read_request(struct certstore *s, const char *name, str text, struct 
 		buf_fini(&r.pem);
 		return e;
 	}
-	if (r.friendly[0] == '\0' || certstore_has_friendly(s, str_of(r.friendly)))
-		certstore_friendly_make(s, str_of(r.friendly), r.friendly);
+	certstore_friendly_make(s, str_of(r.friendly), NULL, r.friendly);
 	s->requests[s->n_requests++] = r;
 	return OK;
 }
@@ -201,7 +199,7 @@ err certstore_add(struct certstore *s, str chain_pem, str friendly, bool exporta
 	else if (!failed(e) && s->n == CERTSTORE_MAX)
 		e = too_many(d, "certificates", CERTSTORE_MAX);
 	c.exportable = exportable;
-	certstore_friendly_make(s, friendly, c.friendly);
+	certstore_friendly_make(s, friendly, c.key, c.friendly);
 	if (!failed(e))
 		e = write_cert(s, &c, d);
 	if (failed(e)) {
@@ -271,7 +269,7 @@ err certstore_request_add(struct certstore *s, const struct certstore_request *r
 	if (s->n_requests == CERTSTORE_REQUESTS_MAX)
 		return too_many(d, "requests", CERTSTORE_REQUESTS_MAX);
 	ENSURE(certstore_request_find(s, r->key) == NULL, EXISTS);
-	certstore_friendly_make(s, str_of(r->friendly), own.friendly);
+	certstore_friendly_make(s, str_of(r->friendly), NULL, own.friendly);
 	buf_init(&text, FILE_MOST);
 	certstore_request_print(&own, &text);
 	ENSURE(!text.failed, CEILING);

@@ -21,8 +21,8 @@ void certstore_cert_print(const struct certstore_cert *c, struct buf *out);
 err certstore_cert_parse(struct certstore_cert *c, str text, struct diag *d);
 void certstore_request_print(const struct certstore_request *r, struct buf *out);
 err certstore_request_parse(struct certstore_request *r, str text, struct diag *d);
-/* The name that becomes of what was given: printable, not too long, one of its kind. */
-void certstore_friendly_make(const struct certstore *s, str given, char out[CERTSTORE_FRIENDLY]);
+/* The name that becomes of what was given for the certificate of this key (NULL: none): printable, not too long, one of its kind. */
+void certstore_friendly_make(const struct certstore *s, str given, const uint8_t *key, char out[CERTSTORE_FRIENDLY]);
 
 /* certstore_assign.c */
 err certstore_assigned_read(struct certstore *s, struct diag *d);

@@ -93,15 +93,21 @@ err certstore_request_parse(struct certstore_request *r, str text, struct diag *
 
 /* ---- names ---- */
 
-bool certstore_has_friendly(const struct certstore *s, str friendly)
+/* The answer to a request takes over its name: the request of this key (NULL: none) does not count. */
+static bool is_taken(const struct certstore *s, str friendly, const uint8_t *key)
 {
 	for (size_t i = 0; i < s->n; i++)
 		if (str_eq_case(str_of(s->certs[i].friendly), friendly))
 			return true;
 	for (size_t i = 0; i < s->n_requests; i++)
-		if (str_eq_case(str_of(s->requests[i].friendly), friendly))
+		if (str_eq_case(str_of(s->requests[i].friendly), friendly) && (key == NULL || memcmp(key, s->requests[i].key, 32) != 0))
 			return true;
 	return false;
+}
+
+bool certstore_has_friendly(const struct certstore *s, str friendly)
+{
+	return is_taken(s, friendly, NULL);
 }
 
 /* What stands in a line of a file has no line feeds, and is no part of a character. */
@@ -119,14 +125,14 @@ static str clean(str given, char room[CERTSTORE_FRIENDLY])
 	return str_trim((str){ room, n });
 }
 
-void certstore_friendly_make(const struct certstore *s, str given, char out[CERTSTORE_FRIENDLY])
+void certstore_friendly_make(const struct certstore *s, str given, const uint8_t *key, char out[CERTSTORE_FRIENDLY])
 {
 	char room[CERTSTORE_FRIENDLY];
 	str base = clean(given, room);
 	if (base.n == 0)
 		base = STR("Witan");
 	(void)snprintf(out, CERTSTORE_FRIENDLY, "%.*s", STR_FMT(base));
-	for (unsigned i = 2; certstore_has_friendly(s, str_of(out)); i++)
+	for (unsigned i = 2; is_taken(s, str_of(out), key); i++)
 		(void)snprintf(out, CERTSTORE_FRIENDLY, "%.*s (%u)", STR_FMT(base), i);
 }
 
