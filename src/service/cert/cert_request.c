@@ -120,8 +120,10 @@ static err read_request(X509_REQ *r, bool is_weak_fine, struct arena *a, struct 
 	out->subject = cert_name_text(subject, a);
 	out->key = cert_key_text(X509_REQ_get0_pubkey(r), a);
 	ENSURE(out->subject.p != NULL && out->key.p != NULL, CEILING);
-	if (failed(cert_name_parts(subject, a, &out->parts, &out->cn)))
+	e = cert_name_parts(subject, a, &out->parts, &out->cn);
+	if (err_is(e, ERR_MALFORMED))
 		return say(d, ERR_MALFORMED, "its subject cannot be read");
+	TRY(e);
 	return read_wishes(r, a, out, d);
 }
 
