@@ -55,7 +55,7 @@ enum tls_fault { TLS_FAULT_UNTRUSTED, TLS_FAULT_EXPIRED, TLS_FAULT_REVOKED, TLS_
 struct tls_refusal {
 	enum tls_fault fault;
 	char word[24]; /* for counters and programs: "wrong-name" */
-	char why[360]; /* for people */
+	char why[408]; /* for people: a place and a reason */
 };
 
 /* Asked once in each handshake in which a certificate is shown, and by tls_judge_again. Must not call tls_ functions. */

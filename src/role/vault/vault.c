@@ -237,6 +237,7 @@ static err vault_start(struct skel *s, struct diag *d)
 {
 	struct vault *v = s->state;
 	rotate_later(v);
+	TRY(vault_watch_revocations(v));
 	err e = open_store(v, d);
 	if (!failed(e))
 		return OK;
@@ -251,7 +252,7 @@ static void vault_on_reload(struct skel *s)
 {
 	struct vault *v = s->state;
 	struct diag d = { 0 };
-	vault_read_revocations(v);
+	vault_look_at_revocations(v);
 	err e = vault_read_chain(v, &d);
 	if (failed(e)) {
 		LOG(&s->log, CERTIFICATE_FAILED, LOG_ERR(e), LOG_Z("where", d.where), LOG_Z("why", d.what), LOG_Z("remedy", d.remedy));
@@ -261,6 +262,7 @@ static void vault_on_reload(struct skel *s)
 	e = vault_read_topology(v, &d);
 	if (failed(e))
 		LOG(&s->log, SERVER_REFUSED, LOG_ERR(e), LOG_Z("where", d.where), LOG_Z("reason", d.what), LOG_Z("remedy", d.remedy));
+	vault_tell_revocations(v); /* the topology says how strict to be */
 }
 
 static void vault_drain(struct skel *s, uint32_t ms)

@@ -88,6 +88,7 @@ struct vault {
 	int certificates; /* certs/, opened before the jail */
 	struct buf chain; /* of certs/default.pem */
 	struct cert_crl *crl; /* certs/witan.crl; NULL: none that can be used, so nobody signs in by a certificate */
+	struct vault_revocations *revocations; /* what fronts and web are told of them; NULL: not looked yet */
 	struct buf ca;    /* ca.pem: who issues certificates for servers of the topology; read once, before the jail */
 	uid_t owner;      /* of the deployment directory */
 	int listener;
@@ -147,6 +148,16 @@ void vault_read_revocations(struct vault *v);
 bool vault_knows_revocations(struct vault *v);
 /* The same for every process and start of the vault within one start of the server and one period. */
 void vault_ticket_keys(struct vault *v, uint64_t period, char out[VAULT_TICKET_KEYS]);
+
+/* ---- what fronts and web know of revocations: revocation.c ---- */
+
+/* Reads the lists in certs/, and again whenever they change. */
+err vault_watch_revocations(struct vault *v);
+/* Now, instead of in a moment. */
+void vault_look_at_revocations(struct vault *v);
+err vault_send_revocations(struct vault *v, struct ipc *to);
+/* To all of them. fronts.c */
+void vault_tell_revocations(struct vault *v);
 
 /* ---- administrators: control.c ---- */
 
@@ -341,6 +352,7 @@ bool pin_is_common(str pin, str line);
 void vault_web_open(struct vault *v, int fd);
 void vault_web_close(struct vault *v);
 bool vault_web_is_there(const struct vault *v);
+void vault_web_revocations(struct vault *v);
 void vault_web_certificate(struct vault *v);
 /* To a front or web: what it presents. */
 err vault_send_certificate(struct vault *v, struct ipc *to);
