@@ -111,6 +111,8 @@ void conns_stop_listening(struct conns *s);
 void conns_stop_plain(struct conns *s);
 /* A connection of ours to a next hop; messages and its end come through the same door. What is sent before on_open waits for it. */
 err conns_connect(struct conns *s, const struct addr *to, bool secure, str name, struct flow *out);
+/* What is known of certificates has changed: each peer's is judged once more, and who has a revoked one is cut off. */
+void conns_judge_again(struct conns *s);
 size_t conns_count(const struct conns *s);
 void conns_each(struct conns *s, void (*fn)(void *arg, struct conn *c), void *arg);
 

@@ -31,6 +31,7 @@ enum topo_key_type { TOPO_RSA_2048, TOPO_RSA_3072, TOPO_RSA_4096, TOPO_EC_P256, 
 enum topo_store_kind { TOPO_SQLITE, TOPO_POSTGRESQL };
 enum topo_balancer { TOPO_BALANCE_DNS, TOPO_BALANCE_TCP, TOPO_BALANCE_TLS };
 enum topo_transport { TOPO_TLS, TOPO_TCP };
+enum topo_revocation { TOPO_REVOCATION_OWN, TOPO_REVOCATION_HARD, TOPO_REVOCATION_SOFT };
 enum topo_service { TOPO_COLLOCATED_MEDIATION = 1 << 0, TOPO_COLLOCATED_CONFERENCING = 1 << 1 };
 
 /* Where in the document a thing begins, 1-based; 0: the document does not say it. */
@@ -56,6 +57,7 @@ struct topo_certificates {
 	bool hybrid;
 	bool include_av_san; /* default: true */
 	bool separate_av;
+	uint32_t revocation; /* enum topo_revocation */
 	str crl_url; /* empty: http://SERVER:PORT/witan.crl */
 };
 
@@ -214,11 +216,26 @@ const struct topo_pool *topo_find_pool(const struct topo *t, str fqdn);
 /* Whether the pool's servers have web services: for other roles their ports mean nothing. */
 bool topo_has_web(const struct topo_pool *pool);
 
+/* A gateway to the telephone network that is attached to our pool, in a set of roles. */
+#define TOPO_GATEWAY_BIT (1u << TOPO_ROLE_N)
+
+/* A name by which another server proves itself, and what it is: set of 1 << enum topo_role, and the bit above. A gateway that is
+ * attached to another pool has none: it may be dialled, but has no business here. */
+struct topo_peer {
+	str name;
+	uint32_t roles;
+};
+
+struct topo_peers {
+	struct topo_peer *p;
+	size_t n;
+};
+
 /*
- * The names by which other servers of this topology prove themselves to `self`: every pool, server and TLS gateway but
- * self's own server, each once. Lives in `a`. NO_MEMORY or CEILING by the arena.
+ * The other servers of this topology, seen from `self`: every pool, server and TLS gateway but self's own server, each name once.
+ * Lives in `a`. CEILING by the arena.
  */
-err topo_trusted(const struct topo *t, str self, struct arena *a, struct topo_names *out);
+err topo_peers(const struct topo *t, str self, struct arena *a, struct topo_peers *out);
 
 /* The word of the document for a value: "standard-edition", "rsa-2048". */
 const char *topo_role_word(enum topo_role role);

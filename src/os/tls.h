@@ -40,12 +40,37 @@ enum tls_peers {
 	TLS_PEERS_PEOPLE,  /* it may prove that a person of ours connects (clientAuth); who shows anything else is refused by an alert */
 };
 
+/* ---- judging what a peer shows ---- */
+
+struct tls_shown {
+	str chain;            /* certificates one after another in DER, the leaf first; only during the call */
+	bool is_ours;         /* we have connected, to `name` */
+	str name;
+	enum tls_peers peers; /* else: what it is asked for */
+};
+
+/* Which alert it becomes where it becomes one (RFC 8446 6.2). */
+enum tls_fault { TLS_FAULT_UNTRUSTED, TLS_FAULT_EXPIRED, TLS_FAULT_REVOKED, TLS_FAULT_PURPOSE, TLS_FAULT_OTHER };
+
+struct tls_refusal {
+	enum tls_fault fault;
+	char word[24]; /* for counters and programs: "wrong-name" */
+	char why[408]; /* for people: a place and a reason */
+};
+
+/* Asked once in each handshake in which a certificate is shown, and by tls_judge_again. Must not call tls_ functions. */
+struct tls_judge {
+	err (*judge)(void *arg, const struct tls_shown *shown, struct tls_refusal *out);
+	void *arg;
+};
+
 struct tls_config {
 	str chain_pem;           /* leaf first, then intermediates; no key */
 	str ca_pem;              /* trusted issuers of the peers' certificates; empty: client certificates are not asked for */
 	enum tls_peers peers;    /* with ca_pem, for connections that are accepted */
 	const char *ticket_keys; /* 80 bytes shared by all processes of a server, so that sessions resume at each (RFC 5077, RFC 8446 2.2) */
 	struct tls_signer signer;
+	struct tls_judge judge; /* judge NULL: by path, purpose and name alone */
 };
 
 /* Reference-counted: connections keep the one they began with, so that a certificate is replaced without dropping any. */
@@ -93,6 +118,10 @@ const char *tls_error(const struct tls *t);
 bool tls_peer_names(const struct tls *t, void (*fn)(void *arg, str name), void *arg);
 /* The certificate that the peer presented and the CA set verified, in DER. ABSENT: there is none; CEILING: longer than room. */
 err tls_peer_certificate(const struct tls *t, char *out, size_t room, size_t *n);
+/* Why the certificate that the peer showed proves nothing; NULL: it does, or none was shown. */
+const struct tls_refusal *tls_peer_refusal(const struct tls *t);
+/* Asks the judge once more about the peer of a connection that stands; OK too where no certificate was shown or none was proven. */
+err tls_judge_again(struct tls *t);
 /* Was TLS_FAILED because of the certificate that the peer showed? It was told so by an alert. */
 bool tls_refused_peer(const struct tls *t);
 

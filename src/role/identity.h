@@ -15,6 +15,11 @@ struct identity; /* one per process, for its whole life */
 enum identity_asks { IDENTITY_ASKS_NOBODY, IDENTITY_ASKS_SERVERS, IDENTITY_ASKS_PEOPLE };
 
 err identity_new(struct skel *s, struct identity **out);
+/* Which servers may connect, by their names; without it none may. */
+void identity_set_peers(struct identity *i, bool (*may)(void *arg, str name), void *arg);
+/* A REVOCATION message of vault. *changed: it was the last of its kind, and what handshakes are judged by is new: who is connected
+ * should be judged again. MALFORMED: no such message. Until the first of them came, servers whose revocation cannot be looked at are refused. */
+err identity_read_revocation(struct identity *i, str body, bool *changed);
 /* Takes over a channel to keeper; it replaces an earlier one. */
 err identity_keeper_open(struct identity *i, int fd);
 /*

@@ -48,7 +48,7 @@ struct skel {
 	char room[4096];           /* what the path of a file in the jail's room begins with: room + "/witan.db" */
 	char fqdn[256];            /* this server's name */
 	char domains[2048];        /* SIP domains, comma-separated, the default first */
-	char peers[8192];          /* names of the other servers of the topology, comma-separated */
+	char peers[8192];          /* the other servers of the topology and their roles, as service/peer reads them */
 	uint8_t shared_key[32];    /* the same in all processes of this start of the server, of nobody else */
 	void *state;               /* the role's own */
 };

@@ -17,7 +17,7 @@
 #define TRUST_CHAIN_MAX   8           /* certificates that are shown, and of a path below its root */
 #define TRUST_CHAIN_BYTES (32 * 1024) /* in DER */
 #define TRUST_TEXT_MAX    (64 * 1024) /* of a chain in PEM */
-#define TRUST_LIST_MAX    (1 << 20)   /* bytes of a revocation list */
+#define TRUST_LIST_MAX    ((1 << 20) - 4096) /* bytes of a revocation list; it fits a message between processes */
 #define TRUST_LISTS_MAX   64
 #define TRUST_NAME        254         /* a name with its NUL */
 

@@ -13,9 +13,19 @@ static void tell_open(struct conn *c)
 		c->set->c.door.on_open(c->set->c.arg, c);
 }
 
+/* Who shows a certificate that proves nothing is served as anybody else; that he tried is told once. */
+static void note_refusal(struct conn *c)
+{
+	char text[ADDR_TEXT];
+	const struct tls_refusal *r = tls_peer_refusal(c->tls);
+	if (r != NULL)
+		LOG(c->set->c.log, PEER_REFUSED, LOG_Z("peer", addr_print(&c->peer, text)), LOG_INT("port", c->peer.port), LOG_Z("reason", r->word), LOG_Z("why", r->why));
+}
+
 static void tls_up(struct conn *c)
 {
 	struct conns *s = c->set;
+	note_refusal(c);
 	c->state = CONN_UP;
 	if (!c->is_ours)
 		conn_note_reached(c);
@@ -37,6 +47,7 @@ static void tls_refused(struct conn *c)
 {
 	char text[ADDR_TEXT];
 	meter_add(c->set->c.meter, METER_TLS_FAILED, 1);
+	note_refusal(c);
 	LOG(c->set->c.log, TLS_FAILED, LOG_Z("peer", addr_print(&c->peer, text)), LOG_Z("why", tls_error(c->tls)));
 	conn_close(c, "TLS handshake failed");
 }

@@ -99,6 +99,22 @@ void conns_each(struct conns *s, void (*fn)(void *arg, struct conn *c), void *ar
 			fn(arg, slots_find(&s->slots, i));
 }
 
+void conns_judge_again(struct conns *s)
+{
+	char text[ADDR_TEXT];
+	for (uint32_t i = 0; i < s->slots.n; i++) {
+		struct conn *c = slots_find(&s->slots, i);
+		if (c == NULL || c->tls == NULL || c->state == CONN_HANDSHAKE || !failed(tls_judge_again(c->tls)))
+			continue;
+		const struct tls_refusal *r = tls_peer_refusal(c->tls);
+		if (r == NULL || r->fault != TLS_FAULT_REVOKED)
+			continue;
+		meter_add(s->c.meter, METER_CONN_REVOKED, 1);
+		LOG(s->c.log, PEER_REVOKED, LOG_Z("peer", addr_print(&c->peer, text)), LOG_INT("port", c->peer.port), LOG_Z("why", r->why));
+		conn_close(c, "the peer's certificate was revoked");
+	}
+}
+
 /* The deadline has moved on since the timer was set, or it has passed. */
 static void look_at_deadline(void *arg)
 {

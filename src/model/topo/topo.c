@@ -121,39 +121,49 @@ err topo_find_host(const struct topo *t, str fqdn, struct topo_host *out, struct
 		"%u servers sign users in", found);
 }
 
-static bool names_has(const struct topo_names *names, str name)
+static void peers_add(struct topo_peers *peers, str name, str self, uint32_t roles)
 {
-	TOPO_EACH (n, *names)
-		if (str_eq(*n, name))
-			return true;
-	return false;
+	if (str_eq(name, self))
+		return;
+	for (size_t i = 0; i < peers->n; i++)
+		if (str_eq(peers->p[i].name, name)) {
+			peers->p[i].roles |= roles;
+			return;
+		}
+	peers->p[peers->n++] = (struct topo_peer){ name, roles };
 }
 
-static void names_add(struct topo_names *names, str name, str self)
+/* self's own pool, by which its gateways know it. */
+static str pool_of(const struct topo *t, str self)
 {
-	if (!str_eq(name, self) && !names_has(names, name))
-		names->p[names->n++] = name;
+	TOPO_EACH (site, t->sites)
+		TOPO_EACH (pool, site->pools)
+			TOPO_EACH (server, pool->servers)
+				if (str_eq(server->fqdn, self))
+					return pool->pool;
+	return STR("");
 }
 
-err topo_trusted(const struct topo *t, str self, struct arena *a, struct topo_names *out)
+err topo_peers(const struct topo *t, str self, struct arena *a, struct topo_peers *out)
 {
 	size_t most = 1;
+	str own = pool_of(t, self);
 	TOPO_EACH (site, t->sites) {
 		most += site->pstn_gateways.n;
 		TOPO_EACH (pool, site->pools)
 			most += 1 + pool->servers.n;
 	}
-	*out = (struct topo_names){ arena_alloc(a, most * sizeof(str)), 0 };
+	*out = (struct topo_peers){ arena_alloc(a, most * sizeof *out->p), 0 };
 	ENSURE(out->p != NULL, CEILING);
 	TOPO_EACH (site, t->sites) {
 		TOPO_EACH (pool, site->pools) {
-			names_add(out, pool->pool, self);
+			peers_add(out, pool->pool, self, 1u << pool->role);
 			TOPO_EACH (server, pool->servers)
-				names_add(out, server->fqdn, self);
+				peers_add(out, server->fqdn, self, 1u << pool->role);
 		}
 		TOPO_EACH (gateway, site->pstn_gateways)
 			if (gateway->transport == TOPO_TLS)
-				names_add(out, gateway->fqdn, self);
+				peers_add(out, gateway->fqdn, self, str_eq(gateway->mediation, own) ? TOPO_GATEWAY_BIT : 0);
 	}
 	return OK;
 }

@@ -5,6 +5,7 @@
 static const char *const words_simple_urls[] = { "per-function", "per-domain", "shared", NULL };
 static const char *const words_autodiscover[] = { "https", "http", NULL };
 static const char *const words_ca[] = { "built-in", "external", NULL };
+static const char *const words_revocation[] = { "own", "hard", "soft", NULL };
 static const char *const words_key_type[] = { "rsa-2048", "rsa-3072", "rsa-4096", "ec-p256", "ec-p384", NULL };
 static const char *const words_role[] = { "standard-edition", "front-end", "director", "mediation", "persistent-chat",
 	"survivable-branch", "trusted-application", "edge", NULL };

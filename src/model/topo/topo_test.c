@@ -97,12 +97,19 @@ static void names_other_servers_as_trusted(void **state)
 	static const char *const want[] = { "eepool.internal.ad", "fe01.internal.ad", "fe02.internal.ad",
 		"fe03.internal.ad", "dirpool.internal.ad", "dir01.internal.ad", "edgepool.internal.ad",
 		"edge01.internal.ad", "edge02.internal.ad", "gw01.internal.ad" };
-	struct topo_names names;
+	struct topo_peers peers;
 	assert_false(failed(topo_read(&topo, &arena, "test/topology/whole.yaml", &diag)));
-	assert_false(failed(topo_trusted(&topo, STR("se01.internal.ad"), &arena, &names)));
-	assert_int_equal(names.n, sizeof want / sizeof *want);
-	for (size_t i = 0; i < names.n; i++)
-		assert_str(names.p[i], want[i]);
+	assert_false(failed(topo_peers(&topo, STR("se01.internal.ad"), &arena, &peers)));
+	assert_int_equal(peers.n, sizeof want / sizeof *want);
+	for (size_t i = 0; i < peers.n; i++)
+		assert_str(peers.p[i].name, want[i]);
+	assert_int_equal(peers.p[0].roles, 1u << TOPO_FRONT_END);
+	assert_int_equal(peers.p[5].roles, 1u << TOPO_DIRECTOR);
+	assert_int_equal(peers.p[7].roles, 1u << TOPO_EDGE);
+	assert_int_equal(peers.p[9].roles, 0); /* the gateway is another pool's */
+	assert_false(failed(topo_peers(&topo, STR("fe01.internal.ad"), &arena, &peers)));
+	assert_str(peers.p[peers.n - 1].name, "gw01.internal.ad");
+	assert_int_equal(peers.p[peers.n - 1].roles, TOPO_GATEWAY_BIT);
 }
 
 static void finds_hosts(void **state)

@@ -25,6 +25,7 @@ static err new_tls(struct tls_server *s, SSL_CTX *ctx, int fd, void (*resume)(vo
 	SSL_set_mode(ssl, SSL_MODE_ASYNC);
 	*t = (struct tls){ .ssl = ssl, .server = tls_server_ref(s), .resume = resume, .arg = arg };
 	list_init(&t->node);
+	SSL_set_app_data(ssl, t);
 	*out = t;
 	return OK;
 }
@@ -264,6 +265,7 @@ void tls_free(struct tls *t)
 	SSL_free(t->ssl);
 	ERR_clear_error();
 	tls_server_unref(t->server);
+	free(t->refusal);
 	free(t);
 }
 
@@ -307,6 +309,8 @@ const char *tls_cipher(const struct tls *t)
 const char *tls_error(const struct tls *t)
 {
 	const char *reason = ERR_reason_error_string(t->error);
+	if (tls_refused_peer(t) && t->refusal != NULL)
+		return t->refusal->why;
 	if (tls_refused_peer(t))
 		return X509_verify_cert_error_string(SSL_get_verify_result(t->ssl));
 	return reason != NULL ? reason : "no reason known";
@@ -315,41 +319,4 @@ const char *tls_error(const struct tls *t)
 bool tls_refused_peer(const struct tls *t)
 {
 	return ERR_GET_LIB(t->error) == ERR_LIB_SSL && ERR_GET_REASON(t->error) == SSL_R_CERTIFICATE_VERIFY_FAILED;
-}
-
-/* What was shown, if it can be relied on; NULL: nothing. */
-static X509 *peer_of(const struct tls *t)
-{
-	X509 *leaf = SSL_get0_peer_certificate(t->ssl);
-	return t->is_done && leaf != NULL && SSL_get_verify_result(t->ssl) == X509_V_OK ? leaf : NULL;
-}
-
-err tls_peer_certificate(const struct tls *t, char *out, size_t room, size_t *n)
-{
-	X509 *leaf = peer_of(t);
-	*n = 0;
-	ENSURE(leaf != NULL, ABSENT);
-	int size = i2d_X509(leaf, NULL);
-	unsigned char *p = (unsigned char *)out;
-	ENSURE(size > 0 && (size_t)size <= room, CEILING);
-	*n = (size_t)i2d_X509(leaf, &p);
-	return OK;
-}
-
-bool tls_peer_names(const struct tls *t, void (*fn)(void *arg, str name), void *arg)
-{
-	X509 *leaf = peer_of(t);
-	if (leaf == NULL)
-		return false;
-	GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
-	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
-		int type;
-		const ASN1_STRING *v = GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, i), &type);
-		str name = { (const char *)ASN1_STRING_get0_data(v), type == GEN_DNS ? (size_t)ASN1_STRING_length(v) : 0 };
-		/* A NUL inside is a trick (CVE-2009-2408). */
-		if (type == GEN_DNS && memchr(name.p, '\0', name.n) == NULL)
-			fn(arg, name);
-	}
-	GENERAL_NAMES_free(names);
-	return true;
 }

@@ -2,6 +2,7 @@
 #ifndef WITAN_OS_TLS_PRIV_H
 #define WITAN_OS_TLS_PRIV_H
 
+#include "base/mem.h"
 #include "os/tls.h"
 
 #include <openssl/ssl.h>
@@ -51,6 +52,7 @@ struct tls_server {
 	unsigned refs;
 	struct loop *loop;
 	struct tls_signer signer;
+	struct tls_judge judge;
 	enum tls_peers peers;
 	struct tls_identity identities[TLS_IDENTITIES]; /* the first serves every name that no other does */
 	size_t n_identities;
@@ -67,13 +69,19 @@ struct tls {
 	struct loop_task task;    /* calls resume */
 	struct list node;         /* in starving */
 	struct tls_sign *sign;    /* the paused one */
+	struct tls_refusal *refusal; /* of the certificate that the peer showed; NULL: none */
 	unsigned long error;      /* of OpenSSL's queue; 0: none */
 	bool is_done;             /* the handshake */
 	bool is_broken;           /* a fatal error: nothing more may be said */
 	bool is_drained;          /* the last read found no whole record */
 };
 
+/* Asks the judge of t's server about these certificates; on REFUSED t->refusal says why. tls_peer.c */
+err tls_peer_judge(struct tls *t, const STACK_OF(X509) *certs);
+/* The callback of OpenSSL for a chain that was shown; arg: struct tls_server. */
+int tls_peer_on_chain(X509_STORE_CTX *x, void *arg);
+
 /* Signatures under way at once; each holds a job of 32 kB. */
-enum { TLS_SIGNING = 64 };
+enum { TLS_SIGNING = 64, TLS_PEER_CHAIN_BYTES = 32 * 1024 /* of a peer's certificate message */ };
 
 #endif

@@ -17,7 +17,6 @@
 enum {
 	RSA_BITS_MIN = 2048,
 	CHAIN_MAX = 8,                 /* certificates of ours, and depth of a peer's chain */
-	PEER_CHAIN_BYTES = 32 * 1024,  /* of a peer's certificate message */
 	TICKET_KEYS = 80,
 };
 
@@ -110,27 +109,6 @@ static int64_t seconds_of(const ASN1_TIME *at)
 
 /* ---- callbacks of a handshake ---- */
 
-/* Between servers a certificate proves which server it is, so it must be one for servers, whoever connected to whom. A client may
- * show another one (many telephones carry their maker's): then it has simply not proved to be a server of ours. Where people prove
- * themselves it must be one for clients, and who shows another one is told so. */
-static int on_peer_chain(X509_STORE_CTX *x, void *arg)
-{
-	const struct tls_server *s = arg;
-	SSL *ssl = X509_STORE_CTX_get_ex_data(x, SSL_get_ex_data_X509_STORE_CTX_idx());
-	X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(x);
-	bool is_person = SSL_is_server(ssl) && s->peers == TLS_PEERS_PEOPLE;
-	X509_VERIFY_PARAM_set_purpose(param, is_person ? X509_PURPOSE_SSL_CLIENT : X509_PURPOSE_SSL_SERVER);
-	X509_VERIFY_PARAM_set_trust(param, is_person ? X509_TRUST_SSL_CLIENT : X509_TRUST_SSL_SERVER);
-	int is_trusted = X509_verify_cert(x) == 1;
-	if (!is_trusted && X509_STORE_CTX_get_error(x) == X509_V_OK)
-		X509_STORE_CTX_set_error(x, X509_V_ERR_UNSPECIFIED);
-	if (!SSL_is_server(ssl))
-		return is_trusted;
-	/* The certificate would be written into each ticket, and would outlive its revocation there. */
-	SSL_set_num_tickets(ssl, 0);
-	return is_trusted || !is_person;
-}
-
 static int on_ticket_made(SSL *ssl, void *arg)
 {
 	return 1;
@@ -171,9 +149,9 @@ static SSL_CTX *new_ctx(const SSL_METHOD *method, struct tls_server *s)
 	SSL_CTX_set_read_ahead(c, 1);
 	SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_security_level(c, 2);
-	SSL_CTX_set_max_cert_list(c, PEER_CHAIN_BYTES);
+	SSL_CTX_set_max_cert_list(c, TLS_PEER_CHAIN_BYTES);
 	SSL_CTX_set_verify_depth(c, CHAIN_MAX);
-	SSL_CTX_set_cert_verify_callback(c, on_peer_chain, s);
+	SSL_CTX_set_cert_verify_callback(c, tls_peer_on_chain, s);
 	if (SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION) && SSL_CTX_set_ciphersuites(c, SUITES_13) &&
 	    SSL_CTX_set_cipher_list(c, SUITES_12) && SSL_CTX_set1_groups_list(c, (char[]){ "X25519:P-256:P-384" }))
 		return c;
@@ -260,6 +238,7 @@ err tls_server_new(const struct tls_config *config, struct loop *l, struct tls_s
 	s->refs = 1;
 	s->loop = l;
 	s->signer = config->signer;
+	s->judge = config->judge;
 	s->peers = config->peers;
 	list_init(&s->starving);
 	err e = build(s, config, d);

@@ -872,6 +872,120 @@ static void people(void **state)
 	}
 }
 
+/* ---- a judge of ours ---- */
+
+struct court {
+	unsigned n_asked;
+	bool refuses;
+	enum tls_fault fault;
+	size_t n;
+	bool is_ours;
+	enum tls_peers peers;
+	char name[64], first[2048];
+};
+
+static err on_judge(void *arg, const struct tls_shown *shown, struct tls_refusal *out)
+{
+	struct court *c = arg;
+	c->n_asked++;
+	c->n = shown->chain.n;
+	c->is_ours = shown->is_ours;
+	c->peers = shown->peers;
+	(void)str_to_z(shown->name, c->name, sizeof(c->name));
+	memcpy(c->first, shown->chain.p, shown->chain.n < sizeof(c->first) ? shown->chain.n : sizeof(c->first));
+	if (!c->refuses)
+		return OK;
+	*out = (struct tls_refusal){ .fault = c->fault, .word = "because", .why = "because of this" };
+	return ERR(REFUSED);
+}
+
+static void set_judge(struct world *w, struct court *c, enum tls_peers peers)
+{
+	struct tls_config config = config_of(w, &w->leaf, true);
+	config.judge = (struct tls_judge){ on_judge, c };
+	config.peers = peers;
+	tls_server_unref(w->server);
+	assert_false(failed(tls_server_new(&config, w->loop, &w->server, NULL)));
+}
+
+static void a_judge_is_asked_about_whom_we_dial(void **state)
+{
+	struct world w;
+	struct end s, c;
+	struct court court = { 0 };
+	static const char *const names[] = { "sip.example.com", "192.0.2.1", "anything.example" };
+	open_world(&w, &LEAF(), true);
+	set_judge(&w, &court, TLS_PEERS_SERVERS);
+	for (size_t i = 0; i < 3; i++) { /* the judge alone decides on names */
+		court.n_asked = 0;
+		mutual(&w, str_of(names[i]), &s, &c);
+		assert_int_equal(c.io, TLS_DONE);
+		assert_int_equal(court.n_asked, 2); /* first by who connects, then by the other end */
+		assert_int_equal(court.n, i2d_X509(w.leaf.cert, NULL));
+		assert_false(court.is_ours);
+		assert_string_equal(court.name, "");
+		assert_false(failed(tls_judge_again(c.t)));
+		assert_true(court.is_ours && court.n_asked == 3);
+		assert_string_equal(court.name, names[i]);
+		assert_int_equal(court.n, i2d_X509(w.leaf.cert, NULL));
+		close_end(&c);
+		close_end(&s);
+	}
+	court.refuses = true;
+	mutual(&w, STR("sip.example.com"), &s, &c);
+	assert_int_equal(c.io, TLS_FAILED);
+	assert_string_equal(tls_error(c.t), "because of this");
+	assert_string_equal(tls_peer_refusal(c.t)->word, "because");
+	close_end(&c);
+	close_end(&s);
+	close_world(&w);
+}
+
+/* At a port for servers whoever is refused is nobody; he is told so where people prove themselves. */
+static void a_judge_is_asked_about_who_connects(void **state)
+{
+	static const struct {
+		enum tls_peers peers;
+		bool refuses, is_in;
+	} rows[] = { { TLS_PEERS_SERVERS, false, true }, { TLS_PEERS_SERVERS, true, true }, { TLS_PEERS_PEOPLE, false, true }, { TLS_PEERS_PEOPLE, true, false } };
+	for (size_t i = 0; i < 4; i++) {
+		struct world w;
+		struct end e;
+		struct peer p;
+		struct made ca, leaf;
+		struct court court = { .refuses = rows[i].refuses, .fault = TLS_FAULT_REVOKED };
+		char der[2048];
+		size_t n = 0;
+		open_world(&w, &LEAF(), true);
+		set_judge(&w, &court, rows[i].peers);
+		make(&ca, &CA(.cn = "Other CA"), NULL);
+		make(&leaf, &LEAF(), &ca); /* whom tls itself would not trust */
+		open_peer(&p, &w, TLS1_3_VERSION);
+		SSL_CTX_use_certificate(p.ctx, leaf.cert);
+		SSL_CTX_use_PrivateKey(p.ctx, leaf.key);
+		SSL_CTX_add1_chain_cert(p.ctx, ca.cert);
+		shake(&w, &e, &p);
+		assert_int_equal(e.io, rows[i].is_in ? TLS_DONE : TLS_FAILED);
+		assert_int_equal(court.n_asked, 1);
+		assert_int_equal(court.peers, rows[i].peers);
+		assert_int_equal(court.n, i2d_X509(leaf.cert, NULL) + i2d_X509(ca.cert, NULL));
+		assert_int_equal(tls_peer_refusal(e.t) != NULL, rows[i].refuses);
+		assert_int_equal(!failed(tls_peer_certificate(e.t, der, sizeof(der), &n)), !rows[i].refuses);
+		assert_int_equal(tls_peer_names(e.t, on_name, &(struct buf){ .ceiling = 1000 }), !rows[i].refuses);
+		assert_memory_equal(court.first, rows[i].refuses ? court.first : der, n);
+		if (!rows[i].is_in)
+			assert_string_equal(tls_error(e.t), "because of this");
+		assert_null(p.session); /* no ticket that would carry the certificate */
+		/* later it is refused: from then on it proves nothing */
+		court.refuses = true;
+		court.n = 0;
+		assert_int_equal(failed(tls_judge_again(e.t)), !rows[i].refuses);
+		assert_int_equal(court.n, rows[i].refuses ? 0 : i2d_X509(leaf.cert, NULL) + i2d_X509(ca.cert, NULL));
+		assert_true(tls_peer_refusal(e.t) != NULL && !tls_peer_names(e.t, on_name, NULL));
+		hang_up(&p), close_end(&e), close_peer(&p), unmake(&leaf), unmake(&ca), close_world(&w);
+	}
+}
+
 static void long_streams(void **state)
 {
 	struct world w;
@@ -988,6 +1102,8 @@ int main(void)
 		cmocka_unit_test(servers_of_one_ca),
 		cmocka_unit_test(stranger),
 		cmocka_unit_test(people),
+		cmocka_unit_test(a_judge_is_asked_about_whom_we_dial),
+		cmocka_unit_test(a_judge_is_asked_about_who_connects),
 		cmocka_unit_test(long_streams),
 		cmocka_unit_test(bad_certificates),
 	};

@@ -168,12 +168,20 @@ static err make_engine(struct front *f)
 		&f->txns);
 }
 
+/* Which server's name is good at our port for SIP. */
+static bool may_connect(void *arg, str name)
+{
+	const struct front *f = arg;
+	return peers_may(f->peers_known, name, PEER_LISTENER_SIP);
+}
+
 static err make_services(struct front *f)
 {
 	struct skel *s = f->skel;
 	uint64_t home[2];
 	memcpy(home, s->shared_key, sizeof home);
 	TRY(peers_new(str_of(s->peers), &f->peers_known));
+	identity_set_peers(f->identity, may_connect, f);
 	TRY(users_new(&f->users));
 	TRY(policies_new(&f->policies));
 	f->permit = (struct permit){ f->users, f->policies };

@@ -87,6 +87,15 @@ static err on_certificate(struct front *f, str body)
 	return OK;
 }
 
+static err on_revocation(struct front *f, str body)
+{
+	bool changed;
+	TRY(identity_read_revocation(f->identity, body, &changed));
+	if (changed)
+		conns_judge_again(f->conns);
+	return OK;
+}
+
 static err on_trace_set(struct front *f, str body)
 {
 	struct ipc_trace_set m;
@@ -105,6 +114,7 @@ static err (*const readers[IPC_N])(struct front *f, str body) = {
 	[IPC_SNAPSHOT_END] = on_snapshot_end,
 	[IPC_CERTIFICATE] = on_certificate,
 	[IPC_TRACE_SET] = on_trace_set,
+	[IPC_REVOCATION] = on_revocation,
 };
 
 static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body, int fd)

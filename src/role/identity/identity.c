@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "role/identity.h"
 
-#include "base/list.h"
+#include "role/identity/identity_priv.h"
 
 #include <stdlib.h>
 
 #define INPUT_MAX   1024 /* bytes: a padded RSA block of 8192 bits */
 #define SIGNS_MAX   20000
-
-struct identity {
-	struct skel *skel;
-	struct ipc *keeper; /* NULL: it is not there now */
-	struct list signs;  /* asked and not answered */
-	uint64_t next_sign;
-	size_t n_signs;
-};
 
 struct sign {
 	struct list node;
@@ -124,9 +116,13 @@ err identity_read(struct identity *i, str body, enum identity_asks asks, struct 
 	*out = NULL;
 	TRY(ipc_certificate_parse(&m, body));
 	ENSURE(m.ticket_keys.n == 80, MALFORMED);
+	i->asks = asks;
 	const struct tls_config config = { .chain_pem = m.chain_pem, .ca_pem = asks != IDENTITY_ASKS_NOBODY ? m.ca_pem : STR(""),
-		.peers = asks == IDENTITY_ASKS_PEOPLE ? TLS_PEERS_PEOPLE : TLS_PEERS_SERVERS, .ticket_keys = m.ticket_keys.p, .signer = { .sign = sign, .forget = forget, .arg = i } };
-	err e = tls_server_new(&config, i->skel->loop, out, &d);
+		.peers = asks == IDENTITY_ASKS_PEOPLE ? TLS_PEERS_PEOPLE : TLS_PEERS_SERVERS, .ticket_keys = m.ticket_keys.p, .signer = { .sign = sign, .forget = forget, .arg = i },
+		.judge = { identity_judge, i } };
+	err e = identity_set_roots(i, m.ca_pem, &d);
+	if (!failed(e))
+		e = tls_server_new(&config, i->skel->loop, out, &d);
 	if (failed(e)) {
 		*out = NULL;
 		LOG(log, SERVER_REFUSED, LOG_Z("where", d.where), LOG_Z("what", d.what), LOG_Z("remedy", d.remedy));
@@ -142,6 +138,7 @@ err identity_new(struct skel *s, struct identity **out)
 	ENSURE(i != NULL, NO_MEMORY);
 	i->skel = s;
 	list_init(&i->signs);
+	identity_trust_init(i);
 	*out = i;
 	return OK;
 }

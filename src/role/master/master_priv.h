@@ -24,7 +24,7 @@ enum {
 struct plan {
 	char fqdn[256];
 	char domains[2048];        /* comma-separated, the default first */
-	char peers[8192];          /* other servers of the topology, comma-separated */
+	char peers[8192];          /* other servers of the topology and their roles, as service/peer reads them */
 	uint16_t sip_tls, sip_tcp, web, http, external_http; /* 0: no such listener; without the last three no web process either */
 	unsigned n_fronts;
 };

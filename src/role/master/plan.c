@@ -22,15 +22,27 @@ static err join(const struct topo_names *names, const char *where, char *out, si
 	return OK;
 }
 
+/* NAME=ROLES, the set of roles in hexadecimal (service/peer). */
+static err join_peers(const struct topo_peers *peers, char *out, size_t size, struct diag *d)
+{
+	struct buf b DEFER(buf_fini) = { 0 };
+	buf_init(&b, size);
+	for (size_t i = 0; i < peers->n; i++)
+		buf_printf(&b, "%s%.*s=%x", i != 0 ? "," : "", STR_FMT(peers->p[i].name), peers->p[i].roles);
+	if (b.failed || !str_to_z(buf_str(&b), out, size))
+		return diag_fail(d, ERR(CEILING), "topology.yaml: servers", "list fewer servers", "their names are longer than %zu bytes together", size - 1);
+	return OK;
+}
+
 static err fill(struct plan *p, const struct topo *t, struct arena *a, struct diag *d)
 {
 	struct topo_host host;
-	struct topo_names peers;
+	struct topo_peers peers;
 	TRY(topo_find_host(t, STR(""), &host, d));
 	ENSURE(str_to_z(host.server->fqdn, p->fqdn, sizeof p->fqdn), CEILING);
 	TRY(join(&t->sip_domains, "topology.yaml: sip-domains", p->domains, sizeof p->domains, d));
-	TRY(topo_trusted(t, host.server->fqdn, a, &peers));
-	TRY(join(&peers, "topology.yaml: servers", p->peers, sizeof p->peers, d));
+	TRY(topo_peers(t, host.server->fqdn, a, &peers));
+	TRY(join_peers(&peers, p->peers, sizeof p->peers, d));
 	p->sip_tls = (uint16_t)host.pool->ports.sip_tls;
 	p->sip_tcp = (uint16_t)host.pool->ports.sip_tcp;
 	p->web = (uint16_t)host.pool->ports.web;

@@ -143,6 +143,13 @@ void vault_tell_certificate(struct vault *v)
 	vault_web_certificate(v);
 }
 
+void vault_tell_revocations(struct vault *v)
+{
+	EACH_FRONT(v, f)
+		sent(f, vault_send_revocations(v, f->channel));
+	vault_web_revocations(v);
+}
+
 void vault_tell_lock(struct vault *v, str aor, uint32_t failures, uint64_t until_ms)
 {
 	EACH_FRONT(v, f)
@@ -291,6 +298,7 @@ static void give_lock(void *arg, const struct tally_entry *e)
 static err tell_all(struct vault *v, struct vault_front *f)
 {
 	send_settings(f);
+	sent(f, vault_send_revocations(v, f->channel)); /* before anybody can be judged */
 	send_certificate(f);
 	TRY(store_objects_each(v->store, STR(""), tell_policy, &(struct telling){ v, f }));
 	TRY(store_users_each(v->store, give_user, f));

@@ -242,6 +242,7 @@ static err vault_start(struct skel *s, struct diag *d)
 	struct vault *v = s->state;
 	rotate_later(v);
 	vault_live(v);
+	TRY(vault_watch_revocations(v));
 	err e = open_store(v, d);
 	if (!failed(e))
 		return OK;
@@ -258,6 +259,7 @@ static void vault_on_reload(struct skel *s)
 	struct diag d = { 0 };
 	err e = vault_read_authority(v, &d);
 	vault_read_revocations(v);
+	vault_look_at_revocations(v);
 	vault_publish(v);
 	if (!failed(e))
 		e = vault_read_certificates(v, &d);
@@ -269,6 +271,7 @@ static void vault_on_reload(struct skel *s)
 	e = vault_read_topology(v, &d);
 	if (failed(e))
 		LOG(&s->log, SERVER_REFUSED, LOG_ERR(e), LOG_Z("where", d.where), LOG_Z("reason", d.what), LOG_Z("remedy", d.remedy));
+	vault_tell_revocations(v); /* the topology says how strict to be */
 }
 
 static void vault_drain(struct skel *s, uint32_t ms)

@@ -98,6 +98,7 @@ struct vault {
 	struct issued_list issued;   /* what it has issued */
 	struct timer live;
 	unsigned warned; /* of the marks before the end of a certificate that were told */
+	struct vault_revocations *revocations; /* what fronts and web are told of them; NULL: not looked yet */
 	uid_t owner;      /* of the deployment directory */
 	int listener;
 	struct watch listener_watch;
@@ -168,6 +169,16 @@ struct vault_publish {
 /* A list in DER; the first certificate of a PEM text. MALFORMED with d. out->der is initialised by the caller. */
 err vault_publish_list(str file, struct vault_publish *out, struct diag *d);
 err vault_publish_certificate(str file, struct vault_publish *out, struct diag *d);
+
+/* ---- what fronts and web know of revocations: revocation.c ---- */
+
+/* Reads the lists in certs/, and again whenever they change. */
+err vault_watch_revocations(struct vault *v);
+/* Now, instead of in a moment. */
+void vault_look_at_revocations(struct vault *v);
+err vault_send_revocations(struct vault *v, struct ipc *to);
+/* To all of them. fronts.c */
+void vault_tell_revocations(struct vault *v);
 
 /* ---- administrators: control.c ---- */
 
@@ -367,6 +378,7 @@ void vault_web_open(struct vault *v, int fd);
 void vault_web_close(struct vault *v);
 bool vault_web_is_there(const struct vault *v);
 struct ipc *vault_web_channel(const struct vault *v); /* NULL: it is not there */
+void vault_web_revocations(struct vault *v);
 void vault_web_certificate(struct vault *v);
 /* To a front or web: what it presents. */
 err vault_send_certificate(struct vault *v, struct ipc *to, bool web);

@@ -143,6 +143,12 @@ void vault_web_certificate(struct vault *v)
 		(void)failed(vault_send_certificate(v, v->web->channel, true));
 }
 
+void vault_web_revocations(struct vault *v)
+{
+	if (v->web != NULL)
+		(void)failed(vault_send_revocations(v, v->web->channel));
+}
+
 void vault_web_open(struct vault *v, int fd)
 {
 	struct vault_web *w = calloc(1, sizeof *w);
@@ -158,6 +164,7 @@ void vault_web_open(struct vault *v, int fd)
 	}
 	vault_web_close(v);
 	v->web = w;
+	vault_web_revocations(v);
 	vault_web_certificate(v);
 	vault_publish(v);
 	(void)failed(ipc_send_snapshot_end(w->channel, &(struct ipc_snapshot_end){ .version = v->told }, -1));

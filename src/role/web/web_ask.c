@@ -267,6 +267,24 @@ static err on_snapshot_end(struct web *w, str body)
 	return OK;
 }
 
+/* Who is connected by a certificate that was revoked is cut off. */
+static err on_revocation(struct web *w, str body)
+{
+	bool changed;
+	TRY(identity_read_revocation(w->identity, body, &changed));
+	for (uint32_t i = 0; changed && i < w->slots.n; i++) {
+		struct web_conn *c = slots_find(&w->slots, i);
+		char text[ADDR_TEXT];
+		if (c == NULL || c->tls == NULL || c->state == WEB_HANDSHAKE || !failed(tls_judge_again(c->tls)) || tls_peer_refusal(c->tls) == NULL ||
+			tls_peer_refusal(c->tls)->fault != TLS_FAULT_REVOKED)
+			continue;
+		meter_add(w->skel->meter, METER_CONN_REVOKED, 1);
+		LOG(&w->skel->log, PEER_REVOKED, LOG_Z("peer", addr_print(&c->peer, text)), LOG_INT("port", c->peer.port), LOG_Z("why", tls_peer_refusal(c->tls)->why));
+		web_conn_close(c, "the client's certificate was revoked");
+	}
+	return OK;
+}
+
 static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body, int fd)
 {
 	struct web *w = arg;
@@ -279,6 +297,8 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 		return on_published(w, body);
 	if (type == IPC_SNAPSHOT_END)
 		return on_snapshot_end(w, body);
+	if (type == IPC_REVOCATION)
+		return on_revocation(w, body);
 	ENSURE(type == IPC_CERTIFICATE, MALFORMED);
 	TRY(identity_read(w->identity, body, IDENTITY_ASKS_PEOPLE, &tls));
 	if (tls != NULL)

@@ -1,23 +1,69 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/peer.h"
 
+#include "model/topo.h"
+
 #include <stdlib.h>
+
+#define BIT(role) (1u << TOPO_##role)
+
+/* Reverse proxies and farms of web applications speak HTTP alone, and gateways to the telephone network speak to the pool that they are
+ * attached to. */
+static const uint32_t allowed[PEER_LISTENER_N] = {
+	[PEER_LISTENER_SIP] = BIT(STANDARD_EDITION) | BIT(FRONT_END) | BIT(DIRECTOR) | BIT(EDGE) | BIT(MEDIATION) | BIT(PERSISTENT_CHAT) |
+			      BIT(SURVIVABLE_BRANCH) | BIT(TRUSTED_APPLICATION) | TOPO_GATEWAY_BIT,
+};
 
 struct peers {
 	size_t n;
-	str names; /* comma-separated, after the struct */
+	str text;
+	struct topo_peer peers[]; /* their names point into text, which stands behind them */
 };
 
-err peers_new(str names, struct peers **out)
+static bool read_roles(str hex, uint32_t *out)
 {
-	struct peers *s = malloc(sizeof *s + names.n);
+	*out = 0;
+	if (hex.n == 0 || hex.n > 8)
+		return false;
+	for (size_t i = 0; i < hex.n; i++) {
+		char c = hex.p[i];
+		bool is_digit = c >= '0' && c <= '9';
+		if (!is_digit && !(c >= 'a' && c <= 'f'))
+			return false;
+		*out = *out << 4 | (uint32_t)(is_digit ? c - '0' : c - 'a' + 10);
+	}
+	return true;
+}
+
+static err fill(struct peers *s)
+{
+	for (str one, rest = s->text; rest.n != 0;) {
+		struct topo_peer *p = &s->peers[s->n++];
+		str roles;
+		one = str_split(rest, ',', &rest);
+		p->name = str_split(one, '=', &roles);
+		ENSURE(p->name.n != 0 && read_roles(roles, &p->roles), MALFORMED);
+	}
+	return OK;
+}
+
+err peers_new(str text, struct peers **out)
+{
+	size_t most = 1;
+	for (size_t i = 0; i < text.n; i++)
+		most += text.p[i] == ',' ? 1 : 0;
+	size_t size = sizeof(struct peers) + most * sizeof(struct topo_peer);
+	struct peers *s = calloc(1, size + text.n);
 	ENSURE(s != NULL, NO_MEMORY);
-	char *copy = (char *)(s + 1);
-	if (names.n != 0)
-		memcpy(copy, names.p, names.n);
-	*s = (struct peers){ .names = { copy, names.n } };
-	for (str rest = s->names; rest.n != 0;)
-		s->n += str_split(rest, ',', &rest).n != 0 ? 1 : 0;
+	char *copy = (char *)s + size;
+	if (text.n != 0)
+		memcpy(copy, text.p, text.n);
+	s->text = (str){ copy, text.n };
+	err e = fill(s);
+	if (failed(e)) {
+		peers_free(s);
+		return e;
+	}
 	*out = s;
 	return OK;
 }
@@ -32,14 +78,28 @@ size_t peers_count(const struct peers *s)
 	return s->n;
 }
 
-bool peers_has(const struct peers *s, str name)
+static const struct topo_peer *find(const struct peers *s, str name)
 {
-	for (str rest = s->names; rest.n != 0;)
-		if (str_eq_case(str_split(rest, ',', &rest), name) && name.n != 0)
-			return true;
-	return false;
+	for (size_t i = 0; i < s->n; i++)
+		if (str_eq_case(s->peers[i].name, name))
+			return &s->peers[i];
+	return NULL;
 }
 
+bool peers_has(const struct peers *s, str name)
+{
+	return find(s, name) != NULL;
+}
+
+bool peers_may(const struct peers *s, str name, enum peer_listener listener)
+{
+	const struct topo_peer *p = find(s, name);
+	return p != NULL && (p->roles & allowed[listener]) != 0;
+}
+
+/* ---- the stage ---- */
+
+/* What was judged in the handshake: tls_peer_names calls nobody where it came to nothing. */
 struct search {
 	const struct peers *peers;
 	bool found;
@@ -48,7 +108,7 @@ struct search {
 static void look(void *arg, str name)
 {
 	struct search *s = arg;
-	s->found = s->found || peers_has(s->peers, name);
+	s->found = s->found || peers_may(s->peers, name, PEER_LISTENER_SIP);
 }
 
 /* Asked once a connection: what a certificate says does not change. */
