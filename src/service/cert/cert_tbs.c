@@ -168,11 +168,13 @@ static void add_subtree(struct buf *b, unsigned tag, str base)
 	der_wrap(b, from, DER_SEQUENCE);
 }
 
-/* RFC 5280 4.2.1.10. Addresses of hosts are excluded whole: a permitted DNS name would not keep them out. */
+/* RFC 5280 4.2.1.10, but not critical: Mbed TLS, on which Linphone and many devices build, refuses every chain with critical name
+ * constraints, and those that know them obey them all the same. Addresses of hosts are excluded whole: a permitted DNS name would
+ * not keep them out. */
 static void add_permitted(struct buf *b, const struct cert_authority *what)
 {
 	static const char zeros[32];
-	struct cert_open e = cert_open_extension(b, DER_TEXT("\x55\x1d\x1e"), true);
+	struct cert_open e = cert_open_extension(b, DER_TEXT("\x55\x1d\x1e"), false);
 	const size_t from = b->n;
 	for (size_t i = 0; i < what->dns.n; i++)
 		add_subtree(b, DER_CLASS + 2, what->dns.p[i]);
