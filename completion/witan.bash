@@ -33,6 +33,7 @@ _witan() {
 	--role) words="peer client server" ;;
 	--policy) words="soft hard" ;;
 	--office) words="15.0 16.0" ;;
+	--usage) words="Default WebServicesInternal WebServicesExternal OAuthTokenIssuer AccessEdgeExternal DataEdgeExternal AudioVideoAuthentication Internal XMPPServer" ;;
 	--reason) words="keyCompromise affiliationChanged superseded cessationOfOperation unspecified" ;;
 	--key)
 		[ "$command" = init ] || { mapfile -t COMPREPLY < <(compgen -f -- "$current") && return; }
@@ -52,7 +53,7 @@ _witan() {
 		elif [ "$command" = help ] || [ "${command,,}" = get-help ]; then
 			words=$(_witan_commands "$witan")
 		elif [ "$command" = plan ] && [ "$before" = plan ]; then
-			words="certificates trust --help"
+			words="certificates rules trust --help"
 		elif [[ $command = parse-message || $command = verify-chain ]] && [[ $current != -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -f -- "$current") && return
 		else

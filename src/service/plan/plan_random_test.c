@@ -97,7 +97,9 @@ static void put_front(struct making *m, const char *role, bool is_pool)
 	char pool[32];
 	(void)snprintf(pool, sizeof pool, "p%u.int.ad", m->number++);
 	PUT(m, "      - pool: %s\n        role: %s\n", pool, role);
-	if (is_pool)
+	if (is_pool && draw(m, 4) == 0)
+		PUT(m, "        servers: [%s]\n", pool);
+	else if (is_pool)
 		put_servers(m, 3);
 	put_web(m, pool);
 	if (is_pool)
@@ -311,8 +313,8 @@ static void dial_pool(struct judging *j, const struct topo_pool *pool)
 {
 	TOPO_EACH (server, pool->servers)
 		dial_server(j, pool, server->fqdn);
-	if (pool->balancer != TOPO_BALANCE_TLS || pool->role == TOPO_STANDARD_EDITION ||
-		pool->role == TOPO_SURVIVABLE_BRANCH)
+	if (pool->balancer != TOPO_BALANCE_TLS || pool->role == TOPO_SURVIVABLE_BRANCH ||
+		str_eq(pool->pool, pool->servers.p[0].fqdn))
 		return;
 	dial_server(j, pool, pool->pool);
 	TOPO_EACH (server, pool->servers) /* the balancer hands through what is meant for a member */

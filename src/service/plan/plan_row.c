@@ -51,9 +51,11 @@ static bool has_own_web_outside(const struct planning *p)
 	return is_own(p) && has_web_outside(p);
 }
 
+/* Where pool and server are one name there is nothing before the server. */
 static bool ends_tls(const struct planning *p)
 {
-	return p->at.pool->balancer == TOPO_BALANCE_TLS;
+	const struct topo_pool *pool = p->at.pool;
+	return pool->balancer == TOPO_BALANCE_TLS && !str_eq(pool->pool, pool->servers.p[0].fqdn);
 }
 
 static bool ends_tls_with_web(const struct planning *p)
@@ -163,7 +165,6 @@ const struct plan_row *plan_row_find(const struct plan_row *after, const struct 
 
 /* ---- one certificate ---- */
 
-/* A row's usages without those that this place has nothing for. */
 uint32_t plan_row_usages(const struct plan_row *row, const struct planning *p)
 {
 	const struct topo_pool *pool = p->at.pool;
