@@ -280,7 +280,7 @@ static err issue_all(struct making *m)
 	struct plan_certificates plans;
 	TRY(plan_certificates(&in->topo, &in->arena, &plans, &in->diag));
 	for (size_t i = 0; i < plans.n; i++)
-		if (str_eq(plans.p[i].host, in->host.server->fqdn) && !plans.p[i].public_ca)
+		if (plan_certificate_is_on(&plans.p[i], in->host.server->fqdn) && !plans.p[i].public_ca)
 			TRY(issue(m, &plans.p[i]));
 	return OK;
 }

@@ -76,21 +76,12 @@ void vault_certificates_changed(struct vault *v)
 	vault_tell_certificate(v);
 }
 
-static bool is_here(const struct vault *v, const struct plan_certificate *p)
-{
-	const str self = str_of(v->skel->fqdn);
-	bool is_shared = false;
-	TOPO_EACH (host, p->shared_with)
-		is_shared = is_shared || str_eq_case(*host, self);
-	return is_shared || str_eq_case(p->host, self);
-}
-
 err vault_plan(struct vault *v, struct arena *a, struct plan_certificates *out, struct diag *d)
 {
 	size_t n = 0;
 	TRY(plan_certificates(&v->topo, a, out, d));
 	for (size_t i = 0; i < out->n; i++)
-		if (is_here(v, &out->p[i]))
+		if (plan_certificate_is_on(&out->p[i], str_of(v->skel->fqdn)))
 			out->p[n++] = out->p[i];
 	out->n = n;
 	return OK;
