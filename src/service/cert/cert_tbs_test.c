@@ -36,6 +36,7 @@ static void root_signs_one_authority_below(void **state)
 	assert_str(authority.crl_url, "http://pki.example.test/root.crl");
 	assert_str(authority.issuer_urls.p[0], "http://pki.example.test/root.cer");
 	assert_int_equal(authority.permitted.n, 3);
+	assert_true(authority.usages.n == 2 && root.usages.n == 0);
 	assert_str(authority.permitted.p[0], "DNS:example.test");
 	assert_str(authority.permitted.p[2], "email:example.test");
 	assert_true(str_eq(authority.aki, root.ski) && authority.aki.n == 40);
