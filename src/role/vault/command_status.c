@@ -89,15 +89,20 @@ static err add_certificates(struct call *call)
 	return OK;
 }
 
+/* What is planned for this host, and nothing is assigned to. */
 static err add_missing(struct call *call)
 {
+	struct vault *v = call->vault;
 	struct arena a DEFER(arena_fini) = { 0 };
-	struct plan_certificates plans;
+	struct topo_host host;
 	arena_init(&a, 16 << 20);
-	TRY(vault_plan(call->vault, &a, &plans, &call->diag));
-	for (size_t i = 0; i < plans.n; i++)
-		if (certstore_assigned(call->vault->certstore, plans.p[i].usage) == NULL)
-			TRY(add(call, "Certificate", plan_usage_word(plans.p[i].usage), false, "none is assigned", 0));
+	TRY(topo_find_host(&v->topo, str_of(v->skel->fqdn), &host, &call->diag));
+	for (unsigned u = 0; u < PLAN_USAGE_N; u++) {
+		struct plan_certificate plan;
+		struct diag d;
+		if (certstore_assigned(v->certstore, (enum plan_usage)u) == NULL && !failed(plan_certificate_host(&v->topo, &host, (enum plan_usage)u, &a, &plan, &d)))
+			TRY(add(call, "Certificate", plan_usage_word((enum plan_usage)u), false, "none is assigned", 0));
+	}
 	return OK;
 }
 
