@@ -4,7 +4,9 @@ import datetime
 import json
 import os
 import pathlib
+import pty
 import random
+import select
 import signal
 import socket
 import ssl
@@ -159,6 +161,88 @@ def test_an_answer_to_nobodys_request(server_factory, elsewhere):
     with pytest.raises(Refused) as why:
         server.cli("Import-CsCertificate", elsewhere.sign(elsewhere.top / "own.req"))
     assert why.value.status == 1 and len(shown(server, "-All")) == 1
+
+
+# ---- the dialogue ----
+
+class Terminal:
+    """witan certificates at a terminal of its own."""
+
+    def __init__(self, server, cwd):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.chdir(cwd)
+            os.execv(str(server.build / "witan"), ["witan", "--dir", str(server.dir), "certificates"])
+        self.text = ""
+
+    def wait(self, words, timeout=20):
+        end = time.monotonic() + timeout
+        while words not in self.text:
+            assert select.select([self.fd], [], [], max(0, end - time.monotonic()))[0], f"{words!r} does not come: {self.text[-600:]!r}"
+            try:
+                self.text += os.read(self.fd, 4096).decode()
+            except OSError:
+                break
+        assert words in self.text, self.text[-600:]
+        seen, _, self.text = self.text.partition(words)
+        return seen
+
+    def answer(self, *pairs):
+        for question, line in pairs:
+            self.wait(question)
+            os.write(self.fd, line.encode() + b"\n")
+
+    def quit(self):
+        self.answer(("Which task", "q"))
+        return os.waitpid(self.pid, 0)[1]
+
+
+def test_the_dialogue(server_factory, elsewhere):
+    server = server_factory(users=(), key="ec-p256")
+    top = elsewhere.top
+    t = Terminal(server, top)
+    t.answer(("Which task", "1"), ("What is it for", ""), ("By the built-in authority", "n"), ("Friendly name", "It's ours"), ("Kind of key", "RSA"), ("Bits", ""),
+             ("May the private key", "y"), ("Organization", "Our Ltd"), ("Organizational unit", ""), ("Country", "DE"), ("State", ""), ("City", ""), ("Add sip.DOMAIN", ""),
+             ("Further names", "more.example.test"), ("File for the request", ""))
+    t.wait("The same without this dialogue:")
+    command = t.wait("Do it")
+    for part in ("Request-CsCertificate -New -Type Default", "-FriendlyName 'It'\\''s ours'", "-KeyAlg RSA -KeySize 2048", "-PrivateKeyExportable '$true'", "-DomainName more.example.test", "-Output request.pem"):
+        assert part in command
+    os.write(t.fd, b"\n")
+    t.wait("come back with its answer")
+    t.wait("1 request waits for an answer.")
+    assert t.quit() == 0
+    # some days later
+    leaf = elsewhere.sign(top / "request.pem")
+    answer = elsewhere.answer("p7b", leaf)
+    t = Terminal(server, top)
+    t.wait("1 request waits for an answer.")
+    t.answer(("Which task", "2"), ("File with the answer", answer.name), ("Does a password", ""), ("Do it", "y"), ("Use it now", "y"))
+    listed = t.wait("Which one")
+    number, = [line.split()[0] for line in listed.splitlines() if "unassigned" in line and "It's ours" in line]
+    os.write(t.fd, number.encode() + b"\n")
+    t.answer(("What is it for", ""), ("From when on", ""), ("Do it", ""))
+    t.answer(("Which task", "4"))
+    assert "It's ours" in t.wait("Which task")
+    os.write(t.fd, b"q\n")
+    assert os.waitpid(t.pid, 0)[1] == 0
+    wait_for(lambda: safe(lambda: presented(server, top / "root.pem")) == openssl("x509", "-in", leaf, "-outform", "DER"), message="it is not presented")
+
+
+# ---- status ----
+
+def test_status(server_factory):
+    server = server_factory(users=(), web=True)
+    rows = json.loads(server.cli("status", "--format", "json"))
+    assert {r["Kind"] for r in rows} == {"Process", "Listener", "Certificate", "RevocationList"} and all(r["Ok"] for r in rows)
+    assert "SIP over TLS" in server.cli("status")
+    server.cli("Stop-CsWindowsService", "-Name", "web", "-Confirm:$false")
+    with pytest.raises(Refused) as why:
+        server.cli("status")
+    assert why.value.status == 1 and "WRONG" in why.value.stdout and "stopped by an administrator" in why.value.stdout
+    with pytest.raises(Refused) as why:
+        server.cli("status", "--format", "xml")
+    assert why.value.status == 2
 
 
 # ---- assigning ----

@@ -8,7 +8,7 @@ from schema_rows import CMDS, ROLES
 from test_rights import lists
 from whole_site import WHOLE
 
-ORDER = ("New", "Enable", "Copy", "Set", "Grant", "Get", "Test", "Lock", "Unlock", "Move", "Invoke", "Update", "Export", "Backup", "Restore", "Start", "Disable", "Remove")
+ORDER = ("New", "Enable", "Copy", "Request", "Set", "Grant", "Get", "Test", "Lock", "Unlock", "Move", "Invoke", "Update", "Export", "Backup", "Restore", "Start", "Disable", "Remove")
 
 
 def explained():

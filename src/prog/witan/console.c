@@ -231,6 +231,27 @@ json_t *console_ask(struct console *c, const char *cmdlet)
 	return objects;
 }
 
+err console_call(struct console *c, const char *cmdlet, json_t *parameters, json_t **objects, struct diag *d)
+{
+	json_t *answer = NULL, *given = parameters != NULL ? parameters : json_object();
+	err e = reach_server(c, d);
+	if (!failed(e))
+		e = link_send(c->link, cmdlet, given, NULL, d);
+	if (!failed(e))
+		e = link_receive(c->link, &answer, d);
+	if (!failed(e))
+		e = control_result(answer, d);
+	*objects = !failed(e) ? json_incref(json_object_get(answer, "objects")) : NULL;
+	json_decref(given);
+	json_decref(answer);
+	return e;
+}
+
+err console_get(struct console *c, const char *cmdlet, json_t **objects, struct diag *d)
+{
+	return console_call(c, cmdlet, NULL, objects, d);
+}
+
 /* ---- the terminal ---- */
 
 static void on_show(void *arg, json_t *objects, const struct shell_format *how)

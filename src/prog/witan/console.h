@@ -39,6 +39,10 @@ err console_run_words(struct console *c, size_t n, const str *words);
 
 /* A command of the shell's own, outside of what is run: its objects, or NULL. For completion. */
 json_t *console_ask(struct console *c, const char *cmdlet);
+/* The objects of a cmdlet, with parameters (taken over; NULL: none); the caller drops them. Signs in where that is needed. */
+err console_call(struct console *c, const char *cmdlet, json_t *parameters, json_t **objects, struct diag *d);
+/* The same without parameters. */
+err console_get(struct console *c, const char *cmdlet, json_t **objects, struct diag *d);
 
 /* The columns of the terminal on standard output; 0: it is none. */
 unsigned console_columns(void);

@@ -28,6 +28,8 @@ int sign_in_main(int argc, char **argv, const struct console_where *where);
 int sign_out_main(int argc, char **argv, const struct console_where *where);
 int run_main(int argc, char **argv, const struct console_where *where);
 int get_certificate_main(int argc, char **argv, const struct console_where *where);
+int certificates_main(int argc, char **argv, const struct console_where *where);
+int status_main(int argc, char **argv, const struct console_where *where);
 int complete_main(int argc, char **argv, const struct console_where *where);
 /* witan -c TEXT */
 int run_text_main(const char *text, const struct console_where *where);

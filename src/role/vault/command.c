@@ -72,6 +72,7 @@ static const struct command_row rows[CMD_ID_N] = {
 	[CMD_HOSTING_DISABLE] = { command_provider_disable, false },
 	[CMD_PUBLIC_ENABLE] = { command_provider_enable, false },
 	[CMD_PUBLIC_DISABLE] = { command_provider_disable, false },
+	[CMD_STATUS_GET] = { command_status_get, false },
 	[CMD_CERTIFICATE_REQUEST] = { command_certificate_request, true },
 	[CMD_CERTIFICATE_IMPORT] = { command_certificate_import, true },
 	[CMD_CERTIFICATE_SET] = { command_certificate_set, true },

@@ -481,6 +481,7 @@ COMMAND(voice_user_test);
 COMMAND(voice_test_test);
 COMMAND(provider_enable);
 COMMAND(provider_disable);
+COMMAND(status_get);
 COMMAND(certificate_request);
 COMMAND(certificate_import);
 COMMAND(certificate_set);
