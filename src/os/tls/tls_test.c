@@ -884,7 +884,7 @@ struct court {
 	char name[64], first[2048];
 };
 
-static err on_judge(void *arg, const struct tls_shown *shown, struct tls_refusal *out)
+static err on_judge(void *arg, const struct tls_shown *shown, char name[TLS_NAME], struct tls_refusal *out)
 {
 	struct court *c = arg;
 	c->n_asked++;
@@ -893,6 +893,7 @@ static err on_judge(void *arg, const struct tls_shown *shown, struct tls_refusal
 	c->peers = shown->peers;
 	(void)str_to_z(shown->name, c->name, sizeof(c->name));
 	memcpy(c->first, shown->chain.p, shown->chain.n < sizeof(c->first) ? shown->chain.n : sizeof(c->first));
+	(void)snprintf(name, TLS_NAME, "proven.example");
 	if (!c->refuses)
 		return OK;
 	*out = (struct tls_refusal){ .fault = c->fault, .word = "because", .why = "because of this" };
@@ -971,6 +972,7 @@ static void a_judge_is_asked_about_who_connects(void **state)
 		assert_int_equal(court.n, i2d_X509(leaf.cert, NULL) + i2d_X509(ca.cert, NULL));
 		assert_int_equal(tls_peer_refusal(e.t) != NULL, rows[i].refuses);
 		assert_int_equal(!failed(tls_peer_certificate(e.t, der, sizeof(der), &n)), !rows[i].refuses);
+		assert_true(str_eq(tls_peer_name(e.t), str_of(rows[i].refuses ? "" : "proven.example")));
 		assert_int_equal(tls_peer_names(e.t, on_name, &(struct buf){ .ceiling = 1000 }), !rows[i].refuses);
 		assert_memory_equal(court.first, rows[i].refuses ? court.first : der, n);
 		if (!rows[i].is_in)
@@ -981,7 +983,7 @@ static void a_judge_is_asked_about_who_connects(void **state)
 		court.n = 0;
 		assert_int_equal(failed(tls_judge_again(e.t)), !rows[i].refuses);
 		assert_int_equal(court.n, rows[i].refuses ? 0 : i2d_X509(leaf.cert, NULL) + i2d_X509(ca.cert, NULL));
-		assert_true(tls_peer_refusal(e.t) != NULL && !tls_peer_names(e.t, on_name, NULL));
+		assert_true(tls_peer_refusal(e.t) != NULL && !tls_peer_names(e.t, on_name, NULL) && tls_peer_name(e.t).n == 0);
 		hang_up(&p), close_end(&e), close_peer(&p), unmake(&leaf), unmake(&ca), close_world(&w);
 	}
 }
