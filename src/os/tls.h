@@ -58,9 +58,12 @@ struct tls_refusal {
 	char why[408]; /* for people: a place and a reason */
 };
 
-/* Asked once in each handshake in which a certificate is shown, and by tls_judge_again. Must not call tls_ functions. */
+#define TLS_NAME 256 /* a name with its NUL */
+
+/* Asked once in each handshake in which a certificate is shown, and by tls_judge_again. OK: the peer has proven that it is `name` (may
+ * stay empty); else why not, in *out. Must not call tls_ functions. */
 struct tls_judge {
-	err (*judge)(void *arg, const struct tls_shown *shown, struct tls_refusal *out);
+	err (*judge)(void *arg, const struct tls_shown *shown, char name[TLS_NAME], struct tls_refusal *out);
 	void *arg;
 };
 
@@ -118,6 +121,8 @@ const char *tls_error(const struct tls *t);
 bool tls_peer_names(const struct tls *t, void (*fn)(void *arg, str name), void *arg);
 /* The certificate that the peer presented and the CA set verified, in DER. ABSENT: there is none; CEILING: longer than room. */
 err tls_peer_certificate(const struct tls *t, char *out, size_t room, size_t *n);
+/* The name that the judge said the peer has proven; empty: none, or there is no judge. */
+str tls_peer_name(const struct tls *t);
 /* Why the certificate that the peer showed proves nothing; NULL: it does, or none was shown. */
 const struct tls_refusal *tls_peer_refusal(const struct tls *t);
 /* Asks the judge once more about the peer of a connection that stands; OK too where no certificate was shown or none was proven. */

@@ -12,6 +12,7 @@ import pytest
 
 from deployment import authority_files, free_port
 from sip_client import Message, Wire, token
+from test_peer_roles import write_list
 
 pytestmark = pytest.mark.root
 GATEWAY, PORT = "gw01.example.test", free_port()
@@ -156,3 +157,16 @@ def test_a_stranger_with_a_certificate_of_ours_must_prove_himself(deployment):
         ("Call-ID", token()), ("CSeq", "1 MESSAGE"), ("Max-Forwards", "70")]))
     assert wire.receive(5).status == 407
     wire.close()
+
+
+def test_a_gateway_that_was_revoked_is_left(deployment, client):
+    """Also where the connection is ours, and stands."""
+    files = certificate(deployment, GATEWAY)
+    gateway = Gateway(deployment, "127.0.0.66", files)
+    ann = client(deployment, "ann")
+    ann.sign_in()
+    assert ann.message(f"sip:+4930123@{GATEWAY}:{PORT};transport=tls", "hello").status == 200
+    write_list(deployment, "witan.crl", [files[0]])
+    assert "revoked" in deployment.wait_event("peer.revoked", 5)["why"]
+    assert ann.message(f"sip:+4930123@{GATEWAY}:{PORT};transport=tls", "again").status in (408, 430, 503)
+    assert len(gateway.heard) == 1

@@ -265,6 +265,7 @@ void tls_free(struct tls *t)
 	SSL_free(t->ssl);
 	ERR_clear_error();
 	tls_server_unref(t->server);
+	free(t->peer_name);
 	free(t->refusal);
 	free(t);
 }

@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- by the judge that was given ---- */
 
@@ -42,16 +43,19 @@ err tls_peer_judge(struct tls *t, const STACK_OF(X509) *certs)
 {
 	struct buf chain DEFER(buf_fini) = { 0 };
 	const struct tls_judge *j = &t->server->judge;
+	char proven[TLS_NAME] = "";
 	struct tls_refusal *r = t->refusal != NULL ? t->refusal : calloc(1, sizeof *r);
 	ENSURE(r != NULL, NO_MEMORY);
 	*r = (struct tls_refusal){ .fault = TLS_FAULT_OTHER, .word = "malformed", .why = "the chain cannot be read" };
 	buf_init(&chain, TLS_PEER_CHAIN_BYTES);
 	char *name = SSL_is_server(t->ssl) ? NULL : dialled(t->ssl);
-	const struct tls_shown shown = { .is_ours = !SSL_is_server(t->ssl), .name = str_of(name), .peers = t->server->peers };
 	err e = write_chain(certs, &chain) ? OK : ERR(CEILING);
+	const struct tls_shown shown = { .chain = buf_str(&chain), .is_ours = !SSL_is_server(t->ssl), .name = str_of(name), .peers = t->server->peers };
 	if (!failed(e))
-		e = j->judge(j->arg, &(const struct tls_shown){ buf_str(&chain), shown.is_ours, shown.name, shown.peers }, r);
+		e = j->judge(j->arg, &shown, proven, r);
 	OPENSSL_free(name);
+	free(t->peer_name);
+	t->peer_name = failed(e) || proven[0] == '\0' ? NULL : strdup(proven);
 	t->refusal = failed(e) ? r : NULL;
 	if (!failed(e))
 		free(r);
@@ -132,6 +136,11 @@ bool tls_peer_names(const struct tls *t, void (*fn)(void *arg, str name), void *
 	}
 	GENERAL_NAMES_free(names);
 	return true;
+}
+
+str tls_peer_name(const struct tls *t)
+{
+	return t->is_done ? str_of(t->peer_name) : STR("");
 }
 
 const struct tls_refusal *tls_peer_refusal(const struct tls *t)

@@ -69,6 +69,7 @@ struct tls {
 	struct loop_task task;    /* calls resume */
 	struct list node;         /* in starving */
 	struct tls_sign *sign;    /* the paused one */
+	char *peer_name;          /* that the judge found proven; NULL: none */
 	struct tls_refusal *refusal; /* of the certificate that the peer showed; NULL: none */
 	unsigned long error;      /* of OpenSSL's queue; 0: none */
 	bool is_done;             /* the handshake */

@@ -40,6 +40,6 @@ void identity_trust_init(struct identity *i);
 /* Takes ca_pem over as what is trusted from now on; on error what was before stays. */
 err identity_set_roots(struct identity *i, str ca_pem, struct diag *d);
 /* The judge of every handshake; arg: struct identity. */
-err identity_judge(void *arg, const struct tls_shown *shown, struct tls_refusal *out);
+err identity_judge(void *arg, const struct tls_shown *shown, char name[TLS_NAME], struct tls_refusal *out);
 
 #endif

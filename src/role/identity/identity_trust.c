@@ -153,7 +153,7 @@ static struct trust_case case_of(const struct identity *i, const struct tls_show
 	return c;
 }
 
-err identity_judge(void *arg, const struct tls_shown *shown, struct tls_refusal *out)
+err identity_judge(void *arg, const struct tls_shown *shown, char name[TLS_NAME], struct tls_refusal *out)
 {
 	struct identity *i = arg;
 	struct trust_verdict v;
@@ -166,6 +166,7 @@ err identity_judge(void *arg, const struct tls_shown *shown, struct tls_refusal 
 		meter_add(i->skel->meter, METER_CHAIN_DOUBTED, 1);
 		LOG(&i->skel->log, PEER_DOUBTED, LOG_Z("name", v.name), LOG_Z("reason", trust_word(v.doubt)));
 	}
+	(void)snprintf(name, TLS_NAME, "%s", v.name);
 	if (!failed(e))
 		return OK;
 	out->fault = rows[v.reason].fault;

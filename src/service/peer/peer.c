@@ -99,25 +99,10 @@ bool peers_may(const struct peers *s, str name, enum peer_listener listener)
 
 /* ---- the stage ---- */
 
-/* What was judged in the handshake: tls_peer_names calls nobody where it came to nothing. */
-struct search {
-	const struct peers *peers;
-	bool found;
-};
-
-static void look(void *arg, str name)
-{
-	struct search *s = arg;
-	s->found = s->found || peers_may(s->peers, name, PEER_LISTENER_SIP);
-}
-
-/* Asked once a connection: what a certificate says does not change. */
+/* The handshake has judged the certificate, and found this name in it. Asked once a connection: what a certificate says does not change. */
 static bool is_server(const struct peers *peers, struct conn *c)
 {
-	struct search s = { .peers = peers };
-	if (peers->n == 0 || conn_tls(c) == NULL)
-		return false;
-	return tls_peer_names(conn_tls(c), look, &s) && s.found;
+	return peers->n != 0 && conn_tls(c) != NULL && peers_may(peers, tls_peer_name(conn_tls(c)), PEER_LISTENER_SIP);
 }
 
 err peer_stage(void *state, struct request *r, enum stage_verdict *v)

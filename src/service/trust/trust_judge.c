@@ -108,14 +108,10 @@ static enum trust_reason look_at_path(const STACK_OF(X509) *path, enum trust_rol
 	int last = sk_X509_num(path) - 1;
 	for (int i = 0; i < last; i++) {
 		X509 *x = sk_X509_value(path, i);
-		enum trust_reason r = !is_strong(x) ? TRUST_WEAK_KEY : TRUST_FINE;
-		/* OpenSSL also takes authorities that only have a key usage (RFC 5280 4.2.1.9 says they must have more) */
-		if (r == TRUST_FINE && i > 0 && X509_check_ca(x) != 1)
-			r = TRUST_NOT_AUTHORITY;
-		if (r == TRUST_FINE)
+		if (is_strong(x))
 			continue;
-		(void)failed(trust_refuse(r, x, "", d));
-		return r;
+		(void)failed(trust_refuse(TRUST_WEAK_KEY, x, "", d));
+		return TRUST_WEAK_KEY;
 	}
 	X509 *leaf = sk_X509_value(path, 0);
 	const char *detail = wrong_purpose(leaf, role);
