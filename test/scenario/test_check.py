@@ -93,7 +93,7 @@ def test_what_the_plan_makes_is_clean(mint, tmp_path, strict):
 
     mint.write = write_same
     try:
-        report = judge(mint, tmp_path, files, options=["--strict"] if strict else [])
+        report = judge(mint, tmp_path, files, options=["--strict", "--whole"] if strict else ["--whole"])
     finally:
         mint.write = write
     assert report["findings"] == [] and report["unseen"] == []
@@ -132,3 +132,10 @@ def test_what_manuals_print_is_accepted(mint, tmp_path, oracle):
     mint.write(where, oracle["for"], oracle["row"])
     report = check(where, "--topology", topology, "--ca", roots[0], "--public-ca", roots[1], status=0)
     assert report["errors"] == 0 and report["certificates"][0]["for"]
+
+
+def test_what_lacks_altogether(mint, tmp_path):
+    report = judge(mint, tmp_path, [("fe01.internal.ad Default", row_of({"base": "fe01"}))], options=["--whole"])
+    said = " ".join(f["what"] for f in report["findings"])
+    assert found(report) == [("X-missing", "error")] and report["certificates"][0]["for"]
+    assert "fe02.internal.ad has no certificate for Default" in said and "AccessEdgeExternal" in said and "OAuthTokenIssuer" in said and "fe01.internal.ad has no certificate for Default" not in said

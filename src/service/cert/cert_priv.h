@@ -45,6 +45,10 @@ struct cert_leaf {
 err cert_leaf_issue(const struct cert_ca *ca, const struct cert_leaf *l, int64_t now, EVP_PKEY **key, X509 **x, struct diag *d);
 /* A name of this type (GEN_DNS, GEN_URI, GEN_EMAIL) at the end of names. */
 bool cert_push_name(GENERAL_NAMES *names, int type, str s);
+/* An INTEGER of hexadecimal digits in DER; false: it is no serial number. */
+bool cert_serial_add(struct buf *b, const char *hex);
+/* CRLReason (RFC 5280 5.3.1). */
+unsigned cert_reason_code(enum cert_reason reason);
 /* "ann@example.test" in lower case; false: it is no address of a person. */
 bool cert_address_read(str address, char out[CERT_ADDRESS_MAX + 1]);
 /* The first octets of UTF-8 text, not cut inside a character. */
