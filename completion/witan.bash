@@ -26,6 +26,7 @@ _witan() {
 	--topology | -PasswordFile | -FileName | --password-file | --ca | --cert | --out) mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
 	-As) words="table list json csv" ;;
 	--format) words="table json" ;;
+	--usage) words="Default WebServicesInternal WebServicesExternal OAuthTokenIssuer AccessEdgeExternal DataEdgeExternal AudioVideoAuthentication Internal XMPPServer" ;;
 	--reason) words="keyCompromise affiliationChanged superseded cessationOfOperation unspecified" ;;
 	--key)
 		[ "$command" = init ] || { mapfile -t COMPREPLY < <(compgen -f -- "$current") && return; }
@@ -45,7 +46,7 @@ _witan() {
 		elif [ "$command" = help ] || [ "${command,,}" = get-help ]; then
 			words=$(_witan_commands "$witan")
 		elif [ "$command" = plan ] && [ "$before" = plan ]; then
-			words="certificates --help"
+			words="certificates rules --help"
 		elif [ "$command" = parse-message ] && [[ $current != -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -f -- "$current") && return
 		else

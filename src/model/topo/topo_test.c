@@ -9,6 +9,11 @@
 
 #define ARENA (16u << 20)
 
+#define HEAD          "organization: E\nsip-domains: [e.com]\ninternal-domain: i.ad\n"
+#define SITE(pools)   HEAD "sites: [{name: M, pools: [" pools "]}]\n"
+#define SE            "{pool: se.i.ad, role: standard-edition, web: {external: se.e.com}}"
+#define EDGE_EXTERNAL "external: {access: sip.e.com, web-conferencing: w.e.com, av: av.e.com}"
+
 static struct arena arena;
 static struct topo topo;
 static struct diag diag;
@@ -105,6 +110,47 @@ static void finds_hosts(void **state)
 	assert_true(err_is(topo_find_host(&topo, STR(""), &host, &diag), ERR_ABSENT));
 	assert_string_equal(diag.what, "4 servers sign users in");
 	assert_true(err_is(topo_find_host(&topo, STR("fe09.internal.ad"), &host, &diag), ERR_ABSENT));
+}
+
+/* Names that two things may share, since they are one. */
+static const char *const shared_names[] = {
+	SITE("{pool: se.i.ad, role: standard-edition, web: {internal: se.i.ad, external: se.e.com}}"),
+	SITE("{pool: d.i.ad, role: director, servers: [d.i.ad], web: {internal: d.i.ad}}"),
+	SITE("{pool: d.i.ad, web: {internal: d1.i.ad}, role: director, servers: [d1.i.ad]}"),
+	SITE(SE ", {pool: x.i.ad, role: edge, servers: [x1.i.ad], next-hop: se.i.ad, single-address: true, external: {access: sip.e.com, "
+		"web-conferencing: sip.e.com, av: sip.e.com}}"),
+	SITE(SE ", {pool: x.i.ad, role: edge, servers: [x1.i.ad], next-hop: se.i.ad, " EDGE_EXTERNAL
+		"}, {pool: y.i.ad, role: edge, servers: [y1.i.ad], next-hop: se.i.ad, " EDGE_EXTERNAL "}"),
+	HEAD "sites: [{name: M, pools: [" SE "], office-web-apps: [{internal: w.e.com, external: w.e.com}]}]\n",
+	/* of another domain, or where the function has no host of its own */
+	SITE("{pool: meet.i.ad, role: standard-edition, web: {external: meet.f.com}}"),
+	"simple-urls: shared\n" SITE("{pool: meet.e.com, role: standard-edition}"),
+};
+
+static void accepts_names_of_one_thing(void **state)
+{
+	for (size_t i = 0; i < sizeof shared_names / sizeof *shared_names; i++)
+		if (failed(parse(shared_names[i])))
+			fail_msg("%s: %s: %s", shared_names[i], diag.where, diag.what);
+}
+
+static void reads_what_certificates_may_vary_by(void **state)
+{
+	assert_false(failed(parse(SITE(SE))));
+	assert_true(topo.certificates.include_av_san);
+	assert_false(topo.certificates.separate_av || topo.legacy_names || topo.device_update);
+	assert_int_equal(topo.secondary_autodiscover, TOPO_AUTODISCOVER_HTTPS);
+	assert_false(failed(parse("secondary-autodiscover: http\nlegacy-names: true\ncertificates: {include-av-san: false}\n" SITE(
+		"{pool: f.i.ad, role: front-end, servers: [f1.i.ad], shared-certificate: true}"))));
+	assert_false(topo.certificates.include_av_san);
+	assert_int_equal(topo.secondary_autodiscover, TOPO_AUTODISCOVER_HTTP);
+	assert_true(topo.legacy_names && topo.sites.p[0].pools.p[0].shared_certificate);
+	struct buf out;
+	buf_init(&out, 4096);
+	topo_print(&topo, &out);
+	assert_false(failed(topo_parse(&topo, &arena, buf_str(&out), "printed", &diag)));
+	assert_false(topo.certificates.include_av_san);
+	buf_fini(&out);
 }
 
 static void print_again(const char *file, struct buf *out)
@@ -219,11 +265,6 @@ static void bounds_names(void **state)
 
 /* ---- refused ---- */
 
-#define HEAD          "organization: E\nsip-domains: [e.com]\ninternal-domain: i.ad\n"
-#define SITE(pools)   HEAD "sites: [{name: M, pools: [" pools "]}]\n"
-#define SE            "{pool: se.i.ad, role: standard-edition, web: {external: se.e.com}}"
-#define EDGE_EXTERNAL "external: {access: sip.e.com, web-conferencing: w.e.com, av: av.e.com}"
-
 static const struct {
 	const char *text, *where, *what; /* what begins the reason */
 } refused[] = {
@@ -318,6 +359,41 @@ static const struct {
 		"sip-tls and sip-tcp are both 5061" },
 	{ SITE("{pool: a.i.ad, role: standard-edition, ports: {sip-tls: 443}}"), "t.yaml:4:73",
 		"sip-tls: 443 is taken on the same host by web services" },
+	/* names outside and inside */
+	{ SITE(SE ", {pool: x.i.ad, role: edge, servers: [x1.i.ad], next-hop: se.i.ad, external: {access: x1.i.ad, "
+		  "web-conferencing: w.e.com, av: av.e.com}}"),
+		"t.yaml:4:180", "\"x1.i.ad\" is used twice" },
+	{ SITE(SE ", {pool: x.i.ad, role: edge, servers: [x1.i.ad], next-hop: se.i.ad, external: {access: se.e.com, "
+		  "web-conferencing: w.e.com, av: av.e.com}}"),
+		"t.yaml:4:180", "\"se.e.com\" is used twice" },
+	{ SITE(SE ", {pool: x.i.ad, role: edge, servers: [x1.i.ad], next-hop: se.i.ad, external: {access: sip.e.com, "
+		  "web-conferencing: w.e.com, av: av.e.com, regional-access: sip.e.com}}"),
+		"t.yaml:4:249", "\"sip.e.com\" is used twice" },
+	{ SITE(SE ", {pool: f.i.ad, role: front-end, servers: [f1.i.ad], web: {internal: se.i.ad}}"), "t.yaml:4:163",
+		"\"se.i.ad\" is used twice" },
+	{ HEAD "sites: [{name: M, pools: [" SE "], office-web-apps: [{internal: w.i.ad, external: se.e.com}]}]\n", "t.yaml:4:143",
+		"\"se.e.com\" is used twice" },
+	{ SITE("{pool: se.i.ad, role: standard-edition, web: {external: meet.e.com}}"), "t.yaml:4:83",
+		"\"meet.e.com\" is a name by which clients find" },
+	{ SITE("{pool: se.i.ad, role: standard-edition, web: {external: lyncdiscover.e.com}}"), "t.yaml:4:83",
+		"\"lyncdiscover.e.com\" is a name by which" },
+	{ "simple-urls: shared\n" SITE("{pool: lync.e.com, role: standard-edition}"), "t.yaml:5:34",
+		"\"lync.e.com\" is a name by which" },
+	{ "simple-urls: shared\n" SITE("{pool: se.e.com, role: standard-edition, web: {external: admin.e.com}}"), "t.yaml:5:84",
+		"\"admin.e.com\" is a name by which" },
+	{ "simple-urls: shared\nsimple-url-host: admin\n" SITE(SE), "t.yaml:2:18", "simple URLs cannot be at \"admin\"" },
+	{ "secondary-autodiscover: ftp\n" SITE(SE), "t.yaml:1:25", "\"secondary-autodiscover\" cannot be \"ftp\"" },
+	{ SITE("{pool: se.i.ad, role: standard-edition, shared-certificate: true}"), "t.yaml:4:67",
+		"a pool with the role standard-edition has no \"shared-certificate\"" },
+	{ SITE(SE ", {pool: x.i.ad, role: edge, servers: [x1.i.ad], next-hop: se.i.ad, balancer: tls, " EDGE_EXTERNAL "}"), "t.yaml:4:95",
+		"a balancer cannot end TLS for an Edge" },
+	{ "organization: E\nsip-domains: [a23456789012345678901234567890.a23456789012345678901234567890.example]\ninternal-domain: i.ad\n"
+	  "sites: [{name: M, pools: [{pool: a.i.ad, role: standard-edition, web: {external: b.i.ad}}]}]\n",
+		"t.yaml:2:15", "\"a23456789012345678901234567890.a23456789012345678901234567890.example\" has 69 octets; it becomes" },
+	{ "certificates: {separate-av: true}\n" SITE(
+		  SE ", {pool: x.i.ad, role: edge, servers: [x1.i.ad], next-hop: se.i.ad, external: {access: sip.e.com, web-conferencing: "
+		     "w.e.com, av: a23456789012345678901234567890.a2345678901234567890123456789.e.com}}"),
+		"t.yaml:5:222", "\"a23456789012345678901234567890.a2345678901234567890123456789.e.com\" has 66" },
 	{ SITE("{pool: a.i.ad, role: standard-edition, store: {kind: postgresql}}"), "t.yaml:4:73",
 		"a postgresql store needs" },
 	{ SITE("{pool: a.i.ad, role: standard-edition, store: {kind: sqlite, url: x}}"), "t.yaml:4:73",
@@ -445,6 +521,8 @@ int main(void)
 		TEST(reads_the_whole_document),
 		TEST(names_other_servers_as_trusted),
 		TEST(finds_hosts),
+		TEST(accepts_names_of_one_thing),
+		TEST(reads_what_certificates_may_vary_by),
 		TEST(prints_what_it_reads),
 		TEST(prints_canonically),
 		TEST(quotes_what_is_not_plain),

@@ -6,58 +6,123 @@
 
 #include <stdio.h>
 
-/* ---- JSON ---- */
+#define JSON_MAX (16u << 20) /* bytes of one certificate: a thousand names, and whoever shares it */
 
-static json_t *json_usages(uint32_t usages)
+/* ---- JSON: written straight out, since a tree of so many small objects costs several times what the plan does ---- */
+
+/* Whatever a topology may hold here is printable ASCII without '"' and '\\' (names, words, a URL). */
+static void add_text(struct buf *out, str s)
 {
-	json_t *out = json_array();
-	for (unsigned i = 0; i < PLAN_USAGE_N; i++)
-		if ((usages & 1u << i) != 0)
-			(void)json_array_append_new(out, json_string(plan_usage_word((enum plan_usage)i)));
-	return out;
+	buf_add_char(out, '"');
+	buf_add(out, s);
+	buf_add_char(out, '"');
 }
 
-static json_t *json_names(struct topo_names names)
+static void add_key(struct buf *out, const char *key)
 {
-	json_t *out = json_array();
+	buf_add(out, STR(",\n    "));
+	add_text(out, str_of(key));
+	buf_add(out, STR(": "));
+}
+
+static void add_member(struct buf *out, const char *key, str value)
+{
+	add_key(out, key);
+	add_text(out, value);
+}
+
+static void add_item(struct buf *out, bool more, str item)
+{
+	if (more)
+		buf_add(out, STR(", "));
+	add_text(out, item);
+}
+
+static void add_names(struct buf *out, const char *key, struct topo_names names)
+{
+	add_key(out, key);
+	buf_add_char(out, '[');
 	TOPO_EACH (name, names)
-		(void)json_array_append_new(out, plan_json_str(*name));
-	return out;
+		add_item(out, name > names.p, *name);
+	buf_add_char(out, ']');
 }
 
-static json_t *json_san(const struct plan_certificate *c)
+static void add_usages(struct buf *out, uint32_t usages)
 {
-	json_t *out = json_array();
+	bool more = false;
+	add_key(out, "usage");
+	buf_add_char(out, '[');
+	for (unsigned i = 0; i < PLAN_USAGE_N; i++)
+		if ((usages & 1u << i) != 0) {
+			add_item(out, more, str_of(plan_usage_word((enum plan_usage)i)));
+			more = true;
+		}
+	buf_add_char(out, ']');
+}
+
+static void add_san(struct buf *out, const struct plan_certificate *c)
+{
+	add_key(out, "san");
+	buf_add_char(out, '[');
 	TOPO_EACH (name, c->san)
-		(void)json_array_append_new(out, plan_json_str(name->name));
-	return out;
+		add_item(out, name > c->san.p, name->name);
+	buf_add_char(out, ']');
 }
 
-static json_t *json_why(const struct plan_certificate *c)
+static void add_reason(struct buf *out, bool more, str name, enum plan_rule rule)
 {
-	json_t *out = json_array();
+	buf_add(out, more ? STR(", {\"name\": ") : STR("{\"name\": "));
+	add_text(out, name);
+	buf_add(out, STR(", \"rule\": "));
+	add_text(out, str_of(plan_rules[rule].id));
+	buf_add_char(out, '}');
+}
+
+static void add_why(struct buf *out, const struct plan_certificate *c)
+{
+	add_key(out, "why");
+	buf_add_char(out, '[');
 	if (c->san.n == 0)
-		(void)json_array_append_new(
-			out, json_pack("{s:s%, s:s}", "name", c->cn.p, c->cn.n, "rule", plan_rules[c->cn_rule].id));
+		add_reason(out, false, c->cn, c->cn_rule);
 	TOPO_EACH (name, c->san)
-		(void)json_array_append_new(out, json_pack("{s:s%, s:s}", "name", name->name.p, name->name.n, "rule",
-							 plan_rules[name->rule].id));
-	return out;
+		add_reason(out, name > c->san.p, name->name, name->rule);
+	buf_add_char(out, ']');
 }
 
-static json_t *json_eku(const struct plan_certificate *c)
+static void add_certificate(struct buf *out, const struct plan_certificate *c)
 {
-	return c->client_auth ? json_pack("[s, s]", "serverAuth", "clientAuth") : json_pack("[s]", "serverAuth");
+	buf_add(out, STR("{\n    \"host\": "));
+	add_text(out, c->host);
+	add_member(out, "pool", c->pool);
+	add_usages(out, c->usages);
+	add_member(out, "cn", c->cn);
+	add_san(out, c);
+	add_names(out, "eku",
+		(struct topo_names){ (str[]){ STR("serverAuth"), STR("clientAuth") }, c->client_auth ? 2 : 1 });
+	add_member(out, "key", str_of(topo_key_type_word(c->key)));
+	add_key(out, "exportable");
+	buf_add(out, c->exportable ? STR("true") : STR("false"));
+	add_member(out, "ca", c->public_ca ? STR("public") : STR("internal"));
+	add_names(out, "shared-with", c->shared_with);
+	add_names(out, "listeners", c->listeners);
+	add_why(out, c);
+	add_member(out, "crl-url", c->crl_url);
+	buf_add(out, STR("\n  }"));
 }
 
-static json_t *json_certificate(const struct plan_certificate *c)
+static err print_json(const struct plan_certificates *all)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:b, s:s, s:o, s:o, s:o, s:o}", "host",
-		plan_json_str(c->host), "pool", plan_json_str(c->pool), "usage", json_usages(c->usages), "cn",
-		plan_json_str(c->cn), "san", json_san(c), "eku", json_eku(c), "key", topo_key_type_word(c->key),
-		"exportable", c->exportable, "ca", c->public_ca ? "public" : "internal", "shared-with",
-		json_names(c->shared_with), "listeners", json_names(c->listeners), "why", json_why(c), "crl-url",
-		plan_json_str(c->crl_url));
+	struct buf out DEFER(buf_fini) = { 0 };
+	buf_init(&out, JSON_MAX);
+	TOPO_EACH (c, *all) {
+		buf_add(&out, c > all->p ? STR(",\n  ") : STR("[\n  "));
+		add_certificate(&out, c);
+		ENSURE(!out.failed, CEILING);
+		ENSURE(fwrite(out.p, 1, out.n, stdout) == out.n, SYSTEM);
+		buf_reset(&out);
+	}
+	ENSURE(fputs(all->n == 0 ? "[]\n" : "\n]\n", stdout) >= 0, SYSTEM);
+	return OK;
 }
 
 /* ---- table ---- */
@@ -157,17 +222,14 @@ err plan_show_certificates(struct plan *p)
 	struct plan_certificates all;
 	TRY(plan_certificates(&p->topo, &p->arena, &all, &p->diag));
 	TRY(choose(p, &all));
-	json_t *array = plan_is_json(p) ? json_array() : NULL;
+	if (plan_is_json(p))
+		return print_json(&all);
 	TOPO_EACH (c, all) {
-		if (array != NULL && json_array_append_new(array, json_certificate(c)) != 0)
-			return json_decref(array), ERR(NO_MEMORY);
-		if (array != NULL)
-			continue;
 		if (c > all.p)
 			(void)putchar('\n');
 		put_certificate(c);
 	}
-	return array != NULL ? plan_print_json(array) : OK;
+	return OK;
 }
 
 /* ---- rules ---- */

@@ -302,8 +302,8 @@ static bool fill_leaf(const struct cert_ca *ca, const struct cert_leaf *l, int64
 	       add_rdn(name, "CN", l->cn) && X509_set_issuer_name(x, X509_get_subject_name(ca->cert)) == 1 &&
 	       set_times(x, from, to) && X509_set_pubkey(x, key) == 1 &&
 	       add_extensions(x, ca->cert, extensions, sizeof extensions / sizeof *extensions) &&
-	       X509_add1_ext_i2d(x, NID_subject_alt_name, l->names, 0, X509V3_ADD_DEFAULT) == 1 &&
-	       add_crl_url(x, l->crl_url) && X509_sign(x, ca->key, cert_hash_of(ca->key)) > 0;
+	       (sk_GENERAL_NAME_num(l->names) == 0 || X509_add1_ext_i2d(x, NID_subject_alt_name, l->names, 0, X509V3_ADD_DEFAULT) == 1) &&
+	       (l->crl_url.n == 0 || add_crl_url(x, l->crl_url)) && X509_sign(x, ca->key, cert_hash_of(ca->key)) > 0;
 }
 
 int64_t cert_time_of(const ASN1_TIME *t)

@@ -332,11 +332,33 @@ static void refuses_what_is_no_certificate(void **state)
 		assert_true(err_is(cert_read(str_of(texts[i]), &arena, &v, &diag), ERR_MALFORMED));
 }
 
+/* The inner side of an Edge: its plan has no alternative names. */
+static void issues_without_alternative_names(void **state)
+{
+	struct topo_host host;
+	struct plan_certificate plan;
+	struct cert_ca *ca;
+	struct cert_pair pair;
+	struct cert_view view;
+	assert_ok(topo_read(&topo, &arena, "test/topology/whole.yaml", &diag));
+	assert_ok(topo_find_host(&topo, STR("edge02.internal.ad"), &host, &diag));
+	assert_ok(plan_certificate_host(&topo, &host, PLAN_INTERNAL, &arena, &plan, &diag));
+	plan.key = TOPO_EC_P256;
+	assert_ok(cert_ca_new(topo.organization, plan.key, NOW, &ca, &diag));
+	assert_ok(cert_issue(ca, &plan, topo.organization, NOW, &pair, &diag));
+	assert_ok(cert_read(buf_str(&pair.chain_pem), &arena, &view, &diag));
+	assert_int_equal(view.san.n, 0);
+	assert_true(str_begins(view.subject, STR("CN=edgepool.internal.ad")));
+	cert_pair_fini(&pair);
+	cert_ca_free(ca);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(plans_names_by_rules),
+		TEST(issues_without_alternative_names),
 		TEST(refuses_names_that_become_too_long),
 		TEST(names_usages),
 		TEST(issues_what_clients_accept),

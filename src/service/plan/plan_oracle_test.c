@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Worked examples: each file of test/oracle has a topology and the certificates that it must give, names in their order. */
+/* Worked examples: each file of test/oracle has a topology and the certificates that it must give, names in their
+ * order. */
 #include "service/plan.h"
 
 #include <dirent.h>
@@ -24,7 +25,8 @@ static uint32_t usages_of(const json_t *expected)
 	uint32_t usages = 0;
 	size_t i;
 	json_t *word;
-	json_array_foreach (json_object_get(expected, "usage"), i, word) {
+	json_array_foreach(json_object_get(expected, "usage"), i, word)
+	{
 		enum plan_usage usage;
 		if (!plan_usage_find(str_of(json_string_value(word)), &usage))
 			fail_msg("there is no usage %s", json_string_value(word));
@@ -33,8 +35,8 @@ static uint32_t usages_of(const json_t *expected)
 	return usages;
 }
 
-static bool same_names(const json_t *expected, const char *key, size_t n, str (*at)(const struct plan_certificate *c, size_t i),
-	const struct plan_certificate *c)
+static bool same_names(const json_t *expected, const char *key, size_t n,
+	str (*at)(const struct plan_certificate *c, size_t i), const struct plan_certificate *c)
 {
 	const json_t *list = json_object_get(expected, key);
 	if (list == NULL)
@@ -102,7 +104,8 @@ static unsigned compare(const char *file, const json_t *oracle, const struct pla
 	size_t i;
 	json_t *expected;
 	assert_true(json_array_size(certificates) > 0);
-	json_array_foreach (certificates, i, expected) {
+	json_array_foreach(certificates, i, expected)
+	{
 		const struct plan_certificate *c = find(all, expected);
 		const char *what = c != NULL ? difference(expected, c) : "there is none";
 		if (what == NULL)
@@ -125,7 +128,7 @@ static void put_topology(const json_t *oracle, struct buf *out)
 {
 	size_t i;
 	json_t *line;
-	json_array_foreach (json_object_get(oracle, "topology"), i, line)
+	json_array_foreach(json_object_get(oracle, "topology"), i, line)
 		buf_printf(out, "%s\n", json_string_value(line));
 }
 
