@@ -25,7 +25,11 @@ _witan() {
 	--dir) mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
 	--topology | -PasswordFile | -FileName | --password-file | --ca | --cert | --out) mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
 	-As) words="table list json csv" ;;
-	--format) words="table json" ;;
+	--format)
+		words="table json"
+		[ "$command" != check ] || words="text json html"
+		;;
+	--public-ca) mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
 	--usage) words="Default WebServicesInternal WebServicesExternal OAuthTokenIssuer AccessEdgeExternal DataEdgeExternal AudioVideoAuthentication Internal XMPPServer" ;;
 	--reason) words="keyCompromise affiliationChanged superseded cessationOfOperation unspecified" ;;
 	--key)
@@ -47,7 +51,9 @@ _witan() {
 			words=$(_witan_commands "$witan")
 		elif [ "$command" = plan ] && [ "$before" = plan ]; then
 			words="certificates rules --help"
-		elif [ "$command" = parse-message ] && [[ $current != -* ]]; then
+		elif [ "$command" = check ] && [ "$before" = check ]; then
+			words="certificates --help"
+		elif [[ $command == check || $command == parse-message ]] && [[ $current != -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -f -- "$current") && return
 		else
 			words="--help $(_witan_options "$witan" "$command")"
