@@ -29,10 +29,12 @@ _witan() {
 		words="table json"
 		[ "$command" != verify-chain ] || words="text json"
 		[[ $command != plan || " ${COMP_WORDS[*]} " != *" trust "* ]] || words="table json reg gpo"
+		[ "$command" != check ] || words="text json html"
 		;;
 	--role) words="peer client server" ;;
 	--policy) words="soft hard" ;;
 	--office) words="15.0 16.0" ;;
+	--public-ca) mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
 	--usage) words="Default WebServicesInternal WebServicesExternal OAuthTokenIssuer AccessEdgeExternal DataEdgeExternal AudioVideoAuthentication Internal XMPPServer" ;;
 	--reason) words="keyCompromise affiliationChanged superseded cessationOfOperation unspecified" ;;
 	--key)
@@ -54,7 +56,9 @@ _witan() {
 			words=$(_witan_commands "$witan")
 		elif [ "$command" = plan ] && [ "$before" = plan ]; then
 			words="certificates rules trust --help"
-		elif [[ $command = parse-message || $command = verify-chain ]] && [[ $current != -* ]]; then
+		elif [ "$command" = check ] && [ "$before" = check ]; then
+			words="certificates --help"
+		elif [[ $command == check || $command == parse-message || $command == verify-chain ]] && [[ $current != -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -f -- "$current") && return
 		else
 			words="--help $(_witan_options "$witan" "$command")"

@@ -93,7 +93,7 @@ def test_what_the_plan_makes_is_clean(mint, tmp_path, strict):
 
     mint.write = write_same
     try:
-        report = judge(mint, tmp_path, files, options=["--strict"] if strict else [])
+        report = judge(mint, tmp_path, files, options=["--strict", "--whole"] if strict else ["--whole"])
     finally:
         mint.write = write
     assert report["findings"] == [] and report["unseen"] == []
@@ -132,3 +132,63 @@ def test_what_manuals_print_is_accepted(mint, tmp_path, oracle):
     mint.write(where, oracle["for"], oracle["row"])
     report = check(where, "--topology", topology, "--ca", roots[0], "--public-ca", roots[1], status=0)
     assert report["errors"] == 0 and report["certificates"][0]["for"]
+
+
+def test_what_lacks_altogether(mint, tmp_path):
+    report = judge(mint, tmp_path, [("fe01.internal.ad Default", row_of({"base": "fe01"}))], options=["--whole"])
+    said = " ".join(f["what"] for f in report["findings"])
+    assert found(report) == [("X-missing", "error")] and report["certificates"][0]["for"]
+    assert "fe02.internal.ad has no certificate for Default" in said and "AccessEdgeExternal" in said and "OAuthTokenIssuer" in said and "fe01.internal.ad has no certificate for Default" not in said
+
+
+def test_every_form_of_file(mint, tmp_path):
+    """DER, PKCS #7 in both forms, whatever their order; files that hold no certificate are passed over, broken ones are not."""
+    where, roots = tmp_path / "certificates", mint.write_roots(tmp_path)
+    where.mkdir()
+    mint.write(tmp_path, "leaf", row_of({"base": "edge"}))
+    (tmp_path / "leaf-only.pem").write_bytes((tmp_path / "leaf.pem").read_bytes().split(b"-----END CERTIFICATE-----")[0] + b"-----END CERTIFICATE-----\n")
+    issuing = (tmp_path / "leaf.pem").read_bytes()[len((tmp_path / "leaf-only.pem").read_bytes()):]
+    (tmp_path / "issuing.pem").write_bytes(issuing)
+    ssl = ["openssl"]
+    name = "edge01.internal.ad AccessEdgeExternal"
+    heap = ["crl2pkcs7", "-nocrl", "-certfile", tmp_path / "issuing.pem", "-certfile", tmp_path / "leaf-only.pem"]
+    for words in (["x509", "-in", tmp_path / "leaf.pem", "-outform", "DER", "-out", where / f"{name}.cer"], [*heap, "-out", where / f"{name} a.p7b"],
+                  [*heap, "-outform", "DER", "-out", where / f"{name} b.p7b"]):
+        subprocess.run(ssl + [str(w) for w in words], check=True, capture_output=True)
+    (where / "readme.txt").write_text("nothing")
+    (where / "broken.crt").write_bytes(b"\x30\x82\x01\x00nothing")
+    report = check(where, "--topology", WHOLE, "--ca", roots[0], "--public-ca", roots[1], status=1)
+    assert found(report) == [("X-read", "error")] and [f["place"].rpartition("/")[2] for f in report["findings"]] == ["broken.crt"]
+    assert sum(c.get("subject", "").startswith("CN=sip.domain.com") for c in report["certificates"]) == 3
+
+
+def sign(top, *words):
+    """A certificate by OpenSSL of what the other library does not write."""
+    subprocess.run(["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-keyout", str(top / "k"), "-out", str(top / "r"), "-subj", "/CN=fe01.internal.ad"], check=True, capture_output=True)
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", str(top / "ck"), "-out", str(top / "c"), "-subj", "/CN=Other CA", "-days", "300"], check=True,
+                   capture_output=True)
+    out = top / "fe01.internal.ad Default.pem"
+    subprocess.run(["openssl", "x509", "-req", "-in", str(top / "r"), "-CA", str(top / "c"), "-CAkey", str(top / "ck"), "-CAcreateserial", "-days", "200", "-out", str(out), *words], check=True,
+                   capture_output=True)
+    return out
+
+
+def test_version_1_and_pss(tmp_path):
+    assert ("X-version", "error") in found(check(sign(tmp_path), "--topology", WHOLE, "--offline", status=1))
+    assert ("G10", "warning") in found(check(sign(tmp_path, "-sigopt", "rsa_padding_mode:pss"), "--topology", WHOLE, "--offline", status=1))
+
+
+@pytest.mark.parametrize("words, said", [
+    ([], "check what?"), (["certificates"], "what certificates?"), (["certificates", "x:70000"], "no such file"), (["certificates", "/nowhere.pem"], "no such file"),
+    (["certificates", ".", "--format", "xml"], "text, json or html"), (["certificates", ".", "--usage", "Nonsense"], "no usage"), (["everything"], "there is: certificates"),
+    (["certificates", ".", "--stict"], "did you mean --strict"), (["certificates", ".", "--phone-root", "12"], "40 hexadecimal digits")])
+def test_wrong_command_line(words, said):
+    done = subprocess.run([str(BUILD / "witan"), "check", *words, *(["--topology", str(WHOLE)] if len(words) > 1 else [])], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 2 and said in done.stderr and done.stdout == ""
+
+
+def test_refused_topology_is_said(tmp_path):
+    """N14 by the document itself: a Director may not have a Front End's external web name."""
+    document = write_topology(tmp_path / "t.yaml", [("dirweb.domain.com", "eepoolweb.domain.com")])
+    done = subprocess.run([str(BUILD / "witan"), "check", "certificates", ".", "--topology", str(document)], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1 and "eepoolweb.domain.com" in done.stderr and "remedy" in done.stderr

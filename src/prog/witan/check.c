@@ -21,7 +21,7 @@
 struct request {
 	const char *dir, *topology, *format, *host, *usage, *name, *ca, *public_ca, *out;
 	struct witan_texts addresses, phone_roots;
-	bool is_all, is_strict, is_offline;
+	bool is_all, is_strict, is_offline, is_whole;
 	const char *words[WORDS_MAX];
 	size_t words_n;
 	char topology_path[4096];
@@ -171,6 +171,7 @@ static err look_word(struct checking *k, const char *word)
 static err look(struct checking *k)
 {
 	size_t from = 0;
+	k->evidence.is_whole = k->ask->is_whole;
 	if (k->ask->is_all)
 		TRY(look_everywhere(k));
 	for (size_t i = 0; i < k->ask->words_n; i++) {
@@ -361,6 +362,7 @@ int check_main(int argc, char **argv, const char *dir)
 		{ "--host", WITAN_TEXT, &ask.host, "FQDN", "whose certificates these are; with --all: only this host's", 0 },
 		{ "--usage", WITAN_TEXT, &ask.usage, "USAGE", "what they are for (Default, AccessEdgeExternal ...)", 0 },
 		{ "--topology", WITAN_TEXT, &ask.topology, "FILE", "a topology document (default: the deployment's)", 0 },
+		{ "--whole", WITAN_FLAG, &ask.is_whole, NULL, "everything that is planned must be among the files", 0 },
 		{ "--strict", WITAN_FLAG, &ask.is_strict, NULL, "by the strict profile: what old peers need is an error too", 0 },
 		{ "--ca", WITAN_TEXT, &ask.ca, "FILE", "roots that are trusted inside (default: ca.pem of the deployment)", 0 },
 		{ "--public-ca", WITAN_TEXT, &ask.public_ca, "FILE", "roots that everybody trusts (default: the system's)", 0 },

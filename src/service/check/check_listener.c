@@ -90,12 +90,22 @@ void rule_resume_pool(struct check *c, struct subject *s, const struct plan_cert
 
 /* ---- everything at once ---- */
 
+static bool was_asked(const struct check *c, const struct plan_certificate *p)
+{
+	for (size_t i = 0; i < c->subjects.n; i++) {
+		const struct check_seen *seen = c->subjects.p[i].seen;
+		if (seen->failure.n > 0 && seen->host.n > 0 && plan_certificate_is_on(p, seen->host) && check_has_usage(p, seen->usage))
+			return true;
+	}
+	return false;
+}
+
 void rule_missing(struct check *c, struct subject *s, const struct plan_certificate *p)
 {
 	for (size_t i = 0; c->evidence->is_whole && i < c->out->unseen.n; i++) {
 		const struct plan_certificate *lost = c->out->unseen.p[i];
-		if (lost->listeners.n == 0)
-			continue; /* what signs tokens is presented to nobody */
+		if (was_asked(c, lost))
+			continue; /* X-read says why there is none */
 		struct buf usages;
 		buf_init(&usages, 1024);
 		check_print_usages(lost, &usages);

@@ -227,6 +227,15 @@ void rule_name(struct check *c, struct subject *s, const struct plan_certificate
 			say_name(c, s, p, name->name);
 }
 
+/* An Edge may rely on no wildcard, also where its certificate has some for the proxy. */
+void rule_name_edge(struct check *c, struct subject *s, const struct plan_certificate *p)
+{
+	TOPO_EACH (name, p->san)
+		if (is_of(c, p, name->name) && !check_has_name(&s->match->leaf.san, name->name))
+			say_name(c, s, p, name->name);
+}
+
+/* External web names stand literally, whatever wildcards there are. */
 void rule_name_literal(struct check *c, struct subject *s, const struct plan_certificate *p)
 {
 	TOPO_EACH (name, p->san)
