@@ -3,6 +3,7 @@
 #include "prog/witan/witan_priv.h"
 
 #include "model/topo.h"
+#include "prog/witan/plan_input.h"
 #include "service/cert.h"
 
 #include <jansson.h>
@@ -105,6 +106,17 @@ static size_t find_subject(str name)
 	return i;
 }
 
+/* Subjects with options of their own. */
+static const struct {
+	const char *name;
+	int (*main)(int argc, char **argv, const char *dir);
+} mains[] = {
+	{ "dns", plan_dns_main },
+	{ "ports", plan_ports_main },
+	{ "proxy", plan_proxy_main },
+	{ "dhcp", plan_dhcp_main },
+};
+
 int plan_main(int argc, char **argv, const char *dir)
 {
 	const char *topology = NULL, *format = NULL;
@@ -117,8 +129,14 @@ int plan_main(int argc, char **argv, const char *dir)
 	size_t subject = named ? find_subject(str_of(argv[1])) : 0;
 	int status;
 	char path[4096];
+	for (size_t i = 0; named && i < sizeof mains / sizeof *mains; i++)
+		if (strcmp(argv[1], mains[i].name) == 0) {
+			argv[1] = argv[0];
+			return mains[i].main(argc - 1, argv + 1, dir);
+		}
 	if (named && subject == sizeof subjects / sizeof *subjects)
-		return witan_usage("plan", "there is no plan of \"%s\"; there is: certificates", argv[1]);
+		return witan_usage("plan",
+			"there is no plan of \"%s\"; there are: certificates, dns, ports, proxy, dhcp", argv[1]);
 	if (named)
 		argv[1] = argv[0];
 	if (!witan_options(argc - named, argv + named,
@@ -127,7 +145,7 @@ int plan_main(int argc, char **argv, const char *dir)
 		    options, &status))
 		return status;
 	if (!named)
-		return witan_usage("plan", "what plan? there is: certificates");
+		return witan_usage("plan", "what plan? there are: certificates, dns, ports, proxy, dhcp");
 	bool as_json = format != NULL && strcmp(format, "json") == 0;
 	if (format != NULL && !as_json && strcmp(format, "table") != 0)
 		return witan_usage("plan", "--format cannot be \"%s\": table or json", format);
