@@ -353,6 +353,8 @@ static err print_input(struct nft *n)
 {
 	print_chain(n, "input");
 	print_basics(n, "iifname");
+	if (n->unit->kind == TOPO_EDGE) /* whatever sender it claims */
+		buf_add(n->out, STR("\t\tfib daddr . iif type unicast drop comment \"for the address of another interface\"\n"));
 	print_echo(n, &n->given->clients, "clients");
 	print_echo(n, &n->given->admins, "admins");
 	if (n->given->admins.n == 0)
@@ -364,6 +366,38 @@ static err print_input(struct nft *n)
 	return OK;
 }
 
+static void print_drop(struct nft *n, const struct plan_networks *networks, const char *set)
+{
+	if (has_family(networks, false))
+		buf_printf(n->out, "\t\tip daddr @%s4 drop\n", set);
+	if (has_family(networks, true))
+		buf_printf(n->out, "\t\tip6 daddr @%s6 drop\n", set);
+}
+
+/* Whatever is inside and not planned: the Internet begins beyond it. */
+static err print_inside(struct nft *n, const struct plan_flow *none, struct peers *own, struct peers *peer)
+{
+	struct topo_names unknown = { 0 }, *missing = n->missing;
+	struct buf remarks, *text = n->out;
+	buf_init(&remarks, LIST_MOST);
+	n->missing = &unknown; /* nothing is let through here, so that nobody needs to hear of it */
+	n->out = &remarks;
+	err e = OK;
+	TOPO_EACH (u, n->given->ports->units)
+		if (!failed(e))
+			e = add_unit(n, peer, u);
+	n->missing = missing;
+	n->out = text;
+	buf_fini(&remarks);
+	if (peer->v4.n != 0)
+		buf_printf(n->out, "\t\tip daddr { %s } drop\n", text_of(&peer->v4));
+	if (peer->v6.n != 0)
+		buf_printf(n->out, "\t\tip6 daddr { %s } drop\n", text_of(&peer->v6));
+	print_drop(n, &n->given->clients, "clients");
+	print_drop(n, &n->given->admins, "admins");
+	return e;
+}
+
 static err print_output(struct nft *n)
 {
 	print_chain(n, "output");
@@ -371,10 +405,9 @@ static err print_output(struct nft *n)
 	TOPO_EACH (f, n->given->ports->flows)
 		if (f->to != NULL && is_from(f, n->unit))
 			TRY(print_flow(n, f, print_out));
-	if (has_family(&n->given->clients, false))
-		buf_add(n->out, STR("\t\tip daddr @clients4 drop\n"));
-	if (has_family(&n->given->clients, true))
-		buf_add(n->out, STR("\t\tip6 daddr @clients6 drop\n"));
+	TRY(print_flow(n, NULL, print_inside));
+	if (n->unit->kind == TOPO_EDGE)
+		buf_add(n->out, STR("\t\tfib saddr . oif type != local drop comment \"by the interface of another address\"\n"));
 	TOPO_EACH (f, n->given->ports->flows)
 		if (f->to == NULL && is_from(f, n->unit))
 			TRY(print_flow(n, f, print_out));
