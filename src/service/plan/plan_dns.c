@@ -202,6 +202,8 @@ static err way_xmpp(struct naming *n, const struct asked *q)
 
 static err way_time(struct naming *n, const struct asked *q)
 {
+	bool found;
+	TRY(naming_add_known(n, n->options->time_server, n->options->time_server, &found));
 	return naming_add(n, PLAN_SRV, q->name, n->options->time_server, (str){ "", 0 }, q->port);
 }
 

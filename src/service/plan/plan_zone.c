@@ -33,12 +33,20 @@ err plan_zones(const struct plan_dns *dns, enum plan_side side, bool pin_point, 
 	return OK;
 }
 
+/* The postmaster of a zone _sip._tcp.DOMAIN is that of DOMAIN: mail does not go to underscores. */
+static str mail_domain(str zone)
+{
+	while (zone.n > 1 && zone.p[0] == '_')
+		(void)str_split(zone, '.', &zone);
+	return zone;
+}
+
 static void print_head(enum plan_side side, str zone, const struct plan_zone_style *style, struct buf *out)
 {
 	str server = style->name_server.n != 0 ? style->name_server : STR("localhost");
 	buf_printf(out,
 		"; %.*s, %s\n$TTL %u\n%.*s. IN SOA %.*s. hostmaster.%.*s. %u 7200 900 1209600 %u\n%.*s. IN NS %.*s.\n",
-		STR_FMT(zone), plan_side_word(side), TTL, STR_FMT(zone), STR_FMT(server), STR_FMT(zone), style->serial,
+		STR_FMT(zone), plan_side_word(side), TTL, STR_FMT(zone), STR_FMT(server), STR_FMT(mail_domain(zone)), style->serial,
 		TTL, STR_FMT(zone), STR_FMT(server));
 	bool within = server.n > zone.n && server.p[server.n - zone.n - 1] == '.' &&
 		      str_eq(str_cut(server, server.n - zone.n, server.n), zone);
