@@ -34,7 +34,7 @@ class Site:
     """Namespaces that end with the test, whatever happens."""
 
     def __init__(self):
-        self.made, self.started = [], []
+        self.made, self.started, self.ports = [], [], 0
         self.switch = self.add("switch")
 
     def add(self, name):
@@ -50,7 +50,8 @@ class Site:
 
     def plug(self, space, segment, *addresses):
         """An interface called like the segment, with these addresses."""
-        port = f"{segment}{len(self.made)}"
+        self.ports += 1
+        port = f"{segment}{self.ports}"
         run("ip", "link", "add", port, "netns", self.switch, "type", "veth", "peer", "name", segment, "netns", space)
         run("ip", "-n", self.switch, "link", "set", port, "master", segment, "up")
         for address in addresses:
