@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hosts as network namespaces on two Ethernet segments, with a program in each that listens and tries to reach the others."""
+import contextlib
+import ctypes
 import json
 import os
 import pathlib
@@ -8,6 +10,7 @@ import subprocess
 
 import pytest
 
+CLONE_NEWNET = 0x40000000
 HERE = pathlib.Path(__file__).resolve().parent
 
 
@@ -67,10 +70,26 @@ class Site:
     def run(self, space, *args, **more):
         return run("ip", "netns", "exec", space, *map(str, args), **more)
 
+    @contextlib.contextmanager
+    def inside(self, space):
+        """Sockets that this thread opens, and programs that it starts, belong to the namespace."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        with open("/proc/thread-self/ns/net") as home, open(f"/run/netns/{space}") as there:
+            assert libc.setns(there.fileno(), CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
+            try:
+                yield
+            finally:
+                assert libc.setns(home.fileno(), CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
+
     def close(self):
         for p in self.started:
-            p.kill()
-            p.wait()
+            p.terminate()  # a server ends its workers, too
+        for p in self.started:
+            try:
+                p.wait(5)
+            except subprocess.TimeoutExpired:
+                p.kill()
+                p.wait()
         for space in reversed(self.made):
             subprocess.run(["ip", "netns", "delete", space], capture_output=True)
 

@@ -93,7 +93,7 @@ err plan_proxy(const struct topo *t, str fqdn, struct arena *a, struct plan_prox
 		return diag_fail(d, n == 0 ? ERR(ABSENT) : ERR(REFUSED), "--host",
 			n == 0 ? "add it to reverse-proxies of the topology, or name one that is there"
 			       : "name one by --host NAME",
-			"%zu reverse proxies have that name", n);
+			n == 0 ? "there is no such reverse proxy" : "there is more than one reverse proxy");
 	g.size = most_names(t, out->proxy);
 	out->names.p = arena_alloc(a, g.size * sizeof *out->names.p);
 	ENSURE(out->names.p != NULL, CEILING);
