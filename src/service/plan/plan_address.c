@@ -68,6 +68,9 @@ static err add_pair(
 	int family;
 	str known, text;
 	struct diag why = { .what = "" };
+	if (is_address(name))
+		return diag_fail(d, ERR(MALFORMED), where, "write NAME ADDRESS, or ADDRESS NAME",
+			"\"%.*s\" is an address, where a name belongs", STR_FMT(str_cut(name, 0, 60)));
 	err e = topo_name(name, a, &known, &why);
 	if (failed(e))
 		return diag_fail(d, e, where, why.remedy, "%s", why.what[0] != '\0' ? why.what : e.def->text);

@@ -354,7 +354,8 @@ static err print_input(struct nft *n)
 	print_chain(n, "input");
 	print_basics(n, "iifname");
 	if (n->unit->kind == TOPO_EDGE) /* whatever sender it claims */
-		buf_add(n->out, STR("\t\tfib daddr . iif type unicast drop comment \"for the address of another interface\"\n"));
+		buf_add(n->out, STR("\t\tfib daddr . iif type unicast drop comment \"for the address of another "
+				    "interface\"\n"));
 	print_echo(n, &n->given->clients, "clients");
 	print_echo(n, &n->given->admins, "admins");
 	if (n->given->admins.n == 0)
@@ -407,7 +408,8 @@ static err print_output(struct nft *n)
 			TRY(print_flow(n, f, print_out));
 	TRY(print_flow(n, NULL, print_inside));
 	if (n->unit->kind == TOPO_EDGE)
-		buf_add(n->out, STR("\t\tfib saddr . oif type != local drop comment \"by the interface of another address\"\n"));
+		buf_add(n->out, STR("\t\tfib saddr . oif type != local drop comment \"by the interface of another "
+				    "address\"\n"));
 	TOPO_EACH (f, n->given->ports->flows)
 		if (f->to == NULL && is_from(f, n->unit))
 			TRY(print_flow(n, f, print_out));

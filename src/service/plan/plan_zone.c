@@ -46,8 +46,8 @@ static void print_head(enum plan_side side, str zone, const struct plan_zone_sty
 	str server = style->name_server.n != 0 ? style->name_server : STR("localhost");
 	buf_printf(out,
 		"; %.*s, %s\n$TTL %u\n%.*s. IN SOA %.*s. hostmaster.%.*s. %u 7200 900 1209600 %u\n%.*s. IN NS %.*s.\n",
-		STR_FMT(zone), plan_side_word(side), TTL, STR_FMT(zone), STR_FMT(server), STR_FMT(mail_domain(zone)), style->serial,
-		TTL, STR_FMT(zone), STR_FMT(server));
+		STR_FMT(zone), plan_side_word(side), TTL, STR_FMT(zone), STR_FMT(server), STR_FMT(mail_domain(zone)),
+		style->serial, TTL, STR_FMT(zone), STR_FMT(server));
 	bool within = server.n > zone.n && server.p[server.n - zone.n - 1] == '.' &&
 		      str_eq(str_cut(server, server.n - zone.n, server.n), zone);
 	if (within && style->name_server_address.n != 0)
