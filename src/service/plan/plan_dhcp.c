@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/plan_dhcp.h"
 
-#include "service/plan/plan_host.h"
+#include "service/plan/plan_door.h"
 
 enum { SUB_CLASS = 1, SUB_SCHEME, SUB_HOST, SUB_PORT, SUB_PATH };
 

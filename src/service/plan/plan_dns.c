@@ -152,7 +152,7 @@ static err way_door_web(struct naming *n, const struct asked *q)
 static bool is_same_domain(const struct naming *n, str name, str target)
 {
 	TOPO_EACH (domain, n->topo->sip_domains)
-		if (plan_host_is_within(name, *domain) && plan_host_is_within(target, *domain))
+		if (plan_name_is_within(name, *domain) && plan_name_is_within(target, *domain))
 			return true;
 	return false;
 }
@@ -171,7 +171,7 @@ static err way_published_door(struct naming *n, const struct asked *q)
 static err way_sip(struct naming *n, const struct asked *q)
 {
 	str target;
-	TRY(plan_host_name(n->arena, "sip", q->domain, &target, n->diag));
+	TRY(plan_door_name(n->arena, "sip", q->domain, &target, n->diag));
 	return naming_add(n, PLAN_SRV, q->name, target, (str){ "", 0 }, q->port);
 }
 
@@ -185,7 +185,7 @@ static err way_access(struct naming *n, const struct asked *q)
 
 static err lead_to_access(struct naming *n, const struct asked *q, const struct topo_pool *edge)
 {
-	if (plan_host_is_within(edge->external.access, q->domain))
+	if (plan_name_is_within(edge->external.access, q->domain))
 		return naming_add(n, PLAN_SRV, q->name, edge->external.access, (str){ "", 0 }, q->port);
 	return way_sip(n, q);
 }
@@ -232,7 +232,7 @@ static err add_domain(struct naming *n, str domain)
 		n->rule = r->rule;
 		n->why = r->why;
 		q.port = r->port != NULL ? r->port(n) : 0;
-		TRY(plan_host_name(n->arena, r->label, domain, &q.name, n->diag));
+		TRY(plan_door_name(n->arena, r->label, domain, &q.name, n->diag));
 		TRY(r->way(n, &q));
 	}
 	return OK;

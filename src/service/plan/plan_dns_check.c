@@ -45,7 +45,7 @@ static err check_pool(struct naming *n, const struct topo_pool *pool)
 			"no address of a balancer is known: the name leads to the servers themselves",
 			"web services of several servers need a balancer: give its address for this name"));
 	if (pool->role == TOPO_EDGE && (pool->federation || pool->public_im) &&
-		!plan_host_is_within(pool->external.access, n->topo->sip_domains.p[0]))
+		!plan_name_is_within(pool->external.access, n->topo->sip_domains.p[0]))
 		TRY(naming_find(n, "DNS-03", true, pool->external.access,
 			"other organisations insist on an access name within the SIP domain",
 			"name the access service sip. or access. before the default SIP domain"));
@@ -94,7 +94,7 @@ static err check_zones(struct naming *n)
 		if (r.zone.n != 0 || str_eq(r.name, last))
 			continue;
 		last = r.name;
-		bool leaks = r.side == PLAN_OUTSIDE && plan_host_is_within(r.name, n->topo->internal_domain);
+		bool leaks = r.side == PLAN_OUTSIDE && plan_name_is_within(r.name, n->topo->internal_domain);
 		TRY(naming_find(n, "dns 1", leaks, r.name,
 			leaks ? "a name of the internal domain would be seen outside"
 			      : "lies in no zone of this topology: no zone file has it",

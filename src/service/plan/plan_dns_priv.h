@@ -6,7 +6,7 @@
 #include "service/plan_dns.h"
 
 #include "base/map.h"
-#include "service/plan/plan_host.h"
+#include "service/plan/plan_door.h"
 
 struct naming {
 	const struct topo *topo;

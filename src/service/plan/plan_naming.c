@@ -33,10 +33,10 @@ static str zone_of(const struct naming *n, str name)
 {
 	str best = { "", 0 };
 	TOPO_EACH (domain, n->topo->sip_domains)
-		if (domain->n > best.n && plan_host_is_within(name, *domain))
+		if (domain->n > best.n && plan_name_is_within(name, *domain))
 			best = *domain;
 	str inner = n->topo->internal_domain;
-	if (n->side == PLAN_INSIDE && inner.n > best.n && plan_host_is_within(name, inner))
+	if (n->side == PLAN_INSIDE && inner.n > best.n && plan_name_is_within(name, inner))
 		best = inner;
 	return best;
 }

@@ -4,7 +4,7 @@
 
 #include "service/plan_ports.h"
 
-#include "service/plan/plan_host.h"
+#include "service/plan/plan_door.h"
 
 /* The part of a store's URL with its hosts; false if it has none. */
 bool unit_store_hosts(str url, str *hosts);

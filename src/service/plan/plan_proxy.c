@@ -2,7 +2,7 @@
 /* Which names a reverse proxy publishes. */
 #include "service/plan_proxy.h"
 
-#include "service/plan/plan_host.h"
+#include "service/plan/plan_door.h"
 
 enum { HTTPS = 443, EXTERNAL_HTTP = 8080, EXTERNAL_HTTPS = 4443 };
 
@@ -50,7 +50,7 @@ static err add_door(struct publishing *g, const struct topo_pool *pool)
 				       .no_admin = g->topo->simple_urls != TOPO_URLS_PER_FUNCTION });
 	TOPO_EACH (domain, g->topo->sip_domains) {
 		str name;
-		TRY(plan_host_name(g->arena, "lyncdiscover", *domain, &name, g->diag));
+		TRY(plan_door_name(g->arena, "lyncdiscover", *domain, &name, g->diag));
 		add(g, (struct plan_publication){
 			       .name = name, .pool = pool, .autodiscover = true, .what = "autodiscover" });
 	}

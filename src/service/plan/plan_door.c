@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "service/plan/plan_host.h"
+#include "service/plan/plan_door.h"
 
 #define NAME_OCTETS 253
 
-err plan_host_name(struct arena *a, const char *label, str domain, str *out, struct diag *d)
+err plan_door_name(struct arena *a, const char *label, str domain, str *out, struct diag *d)
 {
 	*out = arena_join(a, (str[]){ str_of(label), STR("."), domain }, 3);
 	ENSURE(out->p != NULL, CEILING);
@@ -14,7 +14,7 @@ err plan_host_name(struct arena *a, const char *label, str domain, str *out, str
 	return OK;
 }
 
-bool plan_host_is_within(str name, str domain)
+bool plan_name_is_within(str name, str domain)
 {
 	return str_eq(name, domain) || (name.n > domain.n && name.p[name.n - domain.n - 1] == '.' &&
 					       str_eq(str_cut(name, name.n - domain.n, name.n), domain));
@@ -132,7 +132,7 @@ static err add_url(
 {
 	struct plan_url *u = &to->p[to->n++];
 	*u = (struct plan_url){ .what = what };
-	return plan_host_name(a, label, domain, &u->name, d);
+	return plan_door_name(a, label, domain, &u->name, d);
 }
 
 err plan_urls(const struct topo *t, struct arena *a, struct plan_urls *out, struct diag *d)

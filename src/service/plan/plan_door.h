@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Names that follow from the topology, and which pool answers for them. */
-#ifndef WITAN_SERVICE_PLAN_HOST_H
-#define WITAN_SERVICE_PLAN_HOST_H
+#ifndef WITAN_SERVICE_PLAN_DOOR_H
+#define WITAN_SERVICE_PLAN_DOOR_H
 
 #include "model/topo.h"
 
@@ -30,8 +30,8 @@ struct plan_urls {
 };
 
 /* "label.domain". REFUSED with d when that is longer than a name may be. */
-err plan_host_name(struct arena *a, const char *label, str domain, str *out, struct diag *d);
-bool plan_host_is_within(str name, str domain);
+err plan_door_name(struct arena *a, const char *label, str domain, str *out, struct diag *d);
+bool plan_name_is_within(str name, str domain);
 
 bool plan_pool_is_front(const struct topo_pool *pool); /* signs users in: standard-edition, front-end */
 bool plan_pool_has_web(const struct topo_pool *pool);  /* and the Director */
