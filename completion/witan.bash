@@ -8,7 +8,7 @@ _witan_commands() {
 
 # The options that a command's help names.
 _witan_options() {
-	"$1" "$2" --help 2>/dev/null | grep -oE '(^|[ [])--?[A-Za-z][A-Za-z-]*' | tr -d ' [' | sort -u
+	"${@}" --help 2>/dev/null | grep -oE '(^|[ [])--?[A-Za-z][A-Za-z-]*' | tr -d ' [' | sort -u
 }
 
 _witan() {
@@ -23,9 +23,18 @@ _witan() {
 	COMPREPLY=()
 	case $before in
 	--dir) mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
-	--topology | -PasswordFile | -FileName | --password-file | --ca | --cert | --out) mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
+	--topology | -PasswordFile | -FileName | --password-file | --ca | --cert | --out | --addresses | --certificate | --trusted) mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
 	-As) words="table list json csv" ;;
-	--format) words="table json" ;;
+	--format)
+		words="table json"
+		case ${COMP_WORDS[i + 1]} in
+		dns) words+=" zone" ;;
+		ports) words+=" nftables" ;;
+		proxy) words+=" nginx" ;;
+		dhcp) words+=" kea isc" ;;
+		esac
+		;;
+	--side) words="inside outside" ;;
 	--reason) words="keyCompromise affiliationChanged superseded cessationOfOperation unspecified" ;;
 	--key)
 		[ "$command" = init ] || { mapfile -t COMPREPLY < <(compgen -f -- "$current") && return; }
@@ -45,7 +54,9 @@ _witan() {
 		elif [ "$command" = help ] || [ "${command,,}" = get-help ]; then
 			words=$(_witan_commands "$witan")
 		elif [ "$command" = plan ] && [ "$before" = plan ]; then
-			words="certificates --help"
+			words="certificates dns ports proxy dhcp --help"
+		elif [ "$command" = plan ]; then
+			words="--help $(_witan_options "$witan" plan "${COMP_WORDS[i + 1]}")"
 		elif [ "$command" = parse-message ] && [[ $current != -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -f -- "$current") && return
 		else

@@ -56,7 +56,7 @@ err plan_dns(const struct topo *t, const struct plan_addresses *known, const str
 	struct arena *a, struct plan_dns *out, struct diag *d);
 
 struct plan_zone_style {
-	bool pin_point;          /* inside, each name of a SIP domain is a zone of its own (dns.md 1: no split DNS) */
+	bool pin_point;          /* inside, each name of a SIP domain is a zone of its own, where DNS is not split */
 	str name_server;         /* of SOA and NS; empty: localhost */
 	str name_server_address; /* needed where the name server lies in the zone itself; empty: none is written */
 	uint32_t serial;

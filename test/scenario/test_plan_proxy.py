@@ -21,7 +21,7 @@ HOSTS = {"dir01.internal.ad": "127.1.0.31", "fe01.internal.ad": "127.1.0.21", "f
          "wacfarm.internal.ad": "127.1.0.61"}
 POOLS = {"dirpool.internal.ad": ["dir01.internal.ad"], "eepool.internal.ad": [f"fe0{n}.internal.ad" for n in (1, 2, 3)], "se01.internal.ad": ["se01.internal.ad"],
          "wacfarm.internal.ad": ["wacfarm.internal.ad"]}
-# what ports.md publishes, and where it leads
+# what is to be published, and where it leads
 PUBLISHED = {"dirweb.domain.com": "dirpool.internal.ad", "eepoolweb.domain.com": "eepool.internal.ad", "seweb.domain.com": "se01.internal.ad", "wac.domain.com": "wacfarm.internal.ad",
              "dialin.domain.com": "dirpool.internal.ad",
              **{f"{label}.{d}": "dirpool.internal.ad" for label in ("meet", "lyncdiscover") for d in ("domain.com", "domain-a.com", "domain-b.com")}}

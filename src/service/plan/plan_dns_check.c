@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is wrong with the names as far as the topology shows it: dns.md 5 without asking a name server. */
+/* What is wrong with the names as far as the topology shows it, without asking a name server. */
 #include "service/plan/plan_dns_priv.h"
 
 static bool is_published(const struct topo *t, const struct topo_pool *pool)

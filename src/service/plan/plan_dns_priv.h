@@ -41,7 +41,7 @@ err naming_add_edge(struct naming *n, str name, const struct topo_pool *edge, si
 
 err naming_find(struct naming *n, const char *rule, bool is_error, str subject, const char *what, const char *remedy);
 
-/* plan_dns_check.c: what dns.md 5 can say without asking anybody. */
+/* plan_dns_check.c: what is wrong as far as the topology shows it. */
 err naming_check(struct naming *n);
 
 #endif

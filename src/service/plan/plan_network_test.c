@@ -84,7 +84,7 @@ static bool found(const struct plan_dns *dns, const char *rule)
 	return false;
 }
 
-/* The example of a Standard Edition server (dns.md 1): nothing outside, as there is no Edge and no proxy. */
+/* A Standard Edition server alone: nothing outside, as there is no Edge and no proxy. */
 static void one_server(void **state)
 {
 	struct plan_dns dns;
