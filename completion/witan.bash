@@ -8,7 +8,7 @@ _witan_commands() {
 
 # The options that a command's help names.
 _witan_options() {
-	"$1" "$2" --help 2>/dev/null | grep -oE '(^|[ [])--?[A-Za-z][A-Za-z-]*' | tr -d ' [' | sort -u
+	"${@}" --help 2>/dev/null | grep -oE '(^|[ [])--?[A-Za-z][A-Za-z-]*' | tr -d ' [' | sort -u
 }
 
 _witan() {
@@ -23,19 +23,25 @@ _witan() {
 	COMPREPLY=()
 	case $before in
 	--dir) mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
-	--topology | -PasswordFile | -FileName | --password-file | --ca | --cert | --crl | --out) mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
+	--topology | -PasswordFile | -FileName | --password-file | --ca | --cert | --crl | --out | --addresses | --certificate | --trusted | --public-ca) mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
 	-As) words="table list json csv" ;;
 	--format)
 		words="table json"
 		[ "$command" != verify-chain ] || words="text json"
-		[[ $command != plan || " ${COMP_WORDS[*]} " != *" trust "* ]] || words="table json reg gpo"
+		case $command${COMP_WORDS[i + 1]} in
+		plantrust) words+=" reg gpo" ;;
+		plandns) words+=" zone" ;;
+		planports) words+=" nftables" ;;
+		planproxy) words+=" nginx" ;;
+		plandhcp) words+=" kea isc" ;;
+		esac
 		[ "$command" != check ] || words="text json html"
 		;;
 	--role) words="peer client server" ;;
 	--policy) words="soft hard" ;;
 	--office) words="15.0 16.0" ;;
-	--public-ca) mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
 	--usage) words="Default WebServicesInternal WebServicesExternal OAuthTokenIssuer AccessEdgeExternal DataEdgeExternal AudioVideoAuthentication Internal XMPPServer" ;;
+	--side) words="inside outside" ;;
 	--reason) words="keyCompromise affiliationChanged superseded cessationOfOperation unspecified" ;;
 	--key)
 		[ "$command" = init ] || { mapfile -t COMPREPLY < <(compgen -f -- "$current") && return; }
@@ -55,7 +61,9 @@ _witan() {
 		elif [ "$command" = help ] || [ "${command,,}" = get-help ]; then
 			words=$(_witan_commands "$witan")
 		elif [ "$command" = plan ] && [ "$before" = plan ]; then
-			words="certificates rules trust --help"
+			words="certificates rules dns ports proxy dhcp trust --help"
+		elif [ "$command" = plan ]; then
+			words="--help $(_witan_options "$witan" plan "${COMP_WORDS[i + 1]}")"
 		elif [ "$command" = check ] && [ "$before" = check ]; then
 			words="certificates --help"
 		elif [[ $command == check || $command == parse-message || $command == verify-chain ]] && [[ $current != -* ]]; then

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* witan plan - what the topology asks for. */
+#include "prog/witan/plan_input.h"
 #include "prog/witan/plan_priv.h"
 #include "prog/witan/plan_trust.h"
 
@@ -9,6 +10,10 @@ static const struct plan_subject_row subjects[] = {
 	{ "certificates", "which each host has, and why each name is in it", { "table", "json" }, true,
 		plan_show_certificates },
 	{ "rules", "what the rule ids of plans mean", { "table", "json" }, false, plan_show_rules },
+	{ "dns", "records inside and outside, also as zones; options of its own", .main = plan_dns_main },
+	{ "ports", "who may reach which listener, also as firewall rules; options of its own", .main = plan_ports_main },
+	{ "proxy", "configuration of a reverse proxy; options of its own", .main = plan_proxy_main },
+	{ "dhcp", "options by which desk phones find their server; options of its own", .main = plan_dhcp_main },
 	{ "trust", "which servers' names clients must be told to trust; options of its own", .main = plan_trust_main },
 };
 
