@@ -171,7 +171,7 @@ struct cert_answer {
 
 /* PEM (one or many certificates, a key), a certificate in DER, PKCS #7 in PEM or DER, PKCS #12 with its password (NULL: none was given). The
  * leaf is the certificate whose public key came along as private key or is one of `hashes` (of pending requests and keys at hand).
- * Certificates live in `a`; out is to be ended by cert_answer_fini whatever the answer. MALFORMED; REFUSED (password, a weak or broken
+ * Certificates live in `a`; out is to be ended by cert_answer_fini whatever the answer. MALFORMED; REFUSED (password, a broken
  * chain, a key that fits nothing); ABSENT: no certificate for such a key is in it, but out->others is filled; CEILING. All with d. */
 err cert_answer_read(str bytes, const char *password, const uint8_t (*hashes)[32], size_t n, struct arena *a, struct cert_answer *out, struct diag *d);
 void cert_answer_fini(struct cert_answer *answer);

@@ -56,7 +56,7 @@ str cert_cut_text(str s, size_t most);
 
 /* ---- keys and signatures ---- */
 
-#define CERT_ROUNDS_MOST 4000000 /* of stretching passwords that a foreign file may ask for, all together: a few seconds */
+#define CERT_ROUNDS_MOST 2000000 /* of stretching passwords that a foreign file may ask for, all together: a second or two */
 
 struct cert_spki_view {
 	bool is_rsa; /* else EC on a curve that has a cert_alg */
