@@ -17,6 +17,7 @@ struct issued {
 
 struct issued_list {
 	int dir;
+	bool is_dirty; /* lines were added that may not be on the disk yet */
 	struct issued *all;
 	size_t n, room;
 };
@@ -25,8 +26,10 @@ struct issued_list {
  * out. *out is to be closed whatever the answer. REFUSED, MALFORMED. */
 err issued_open(int dir, struct issued_list *out, struct diag *d);
 void issued_close(struct issued_list *l);
-/* Adds a line, on the disk when it answers. CEILING: there are too many. */
+/* Adds a line; what is answered for it waits for issued_sync, so that many cost the disk once. CEILING: there are too many. */
 err issued_add(struct issued_list *l, const struct issued *one, struct diag *d);
+/* All that was added is on the disk when it answers OK. */
+err issued_sync(struct issued_list *l, struct diag *d);
 /* Writes all of it anew, but for what has ended long ago. */
 err issued_write(struct issued_list *l, int64_t now, struct diag *d);
 /* Those that were revoked; the caller frees *out. */

@@ -80,6 +80,10 @@ def is_refused(answer):
     return not answer["ok"] and answer["error"] == "REFUSED" and answer["what"].startswith("none of your roles lists")
 
 
+# what they need besides is said by no row: a file's content that `witan` sends along, or one of several parameters
+ONE_OF_SEVERAL = {"Import-CsConfiguration", "Import-CsCertificate", "Remove-CsCertificate", "Request-CsCertificate", "Revoke-CsClientCertificate"}
+
+
 def test_every_role_and_every_cmdlet(server_factory):
     server = server_factory()
     names = sorted(CMDS)
@@ -93,7 +97,7 @@ def test_every_role_and_every_cmdlet(server_factory):
             listed = {o["Name"] for o in admin.get("AdminRole", role)["Cmdlets"]}
             for name, answer in zip(names, answers):
                 may = lists(ROLES[role], CMDS[name])
-                if is_refused(answer) == may or (name in listed) != may or (answer.get("error") == "USAGE" and name != "Import-CsConfiguration"):
+                if is_refused(answer) == may or (name in listed) != may or (answer.get("error") == "USAGE" and name not in ONE_OF_SEVERAL):
                     bad.append((role, name, "may" if may else "may not", name in listed, answer if not answer["ok"] else "ok"))
                 if is_refused(answer) and (answer["where"] != name or not answer["remedy"].startswith(f"ask for a role that lists {name}")):
                     bad.append((role, name, answer))

@@ -295,6 +295,8 @@ err init_certificates(struct init *in)
 		e = issued_open(certs, &m.issued, &in->diag);
 	if (!failed(e))
 		e = issue_all(&m);
+	if (!failed(e))
+		e = issued_sync(&m.issued, &in->diag);
 	issued_close(&m.issued);
 	certstore_close(m.store);
 	(void)close(certs);

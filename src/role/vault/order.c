@@ -17,7 +17,8 @@ static err record(struct work *w, str der)
 	struct issued one = { .expires = x.not_after, .revoked = { .expires = x.not_after } };
 	(void)snprintf(one.user, sizeof one.user, "host:%.240s", v->skel->fqdn);
 	memcpy(one.revoked.serial, x.serial, sizeof one.revoked.serial);
-	return issued_add(&v->issued, &one, &w->diag);
+	TRY(issued_add(&v->issued, &one, &w->diag));
+	return issued_sync(&v->issued, &w->diag);
 }
 
 static err keep(struct work *w, str der)

@@ -179,7 +179,9 @@ static void log_audit(struct vault *v)
 static void on_turn(void *arg)
 {
 	struct vault *v = arg;
+	struct diag d;
 	err e = v->store != NULL ? store_commit(v->store) : OK;
+	err given = !failed(e) ? issued_sync(&v->issued, &d) : e; /* certificates of people are given out in the answers below */
 	if (failed(e)) {
 		v->next = v->config;
 		v->audit_is_known = false; /* lines of the lost group are lost with it */
@@ -189,7 +191,7 @@ static void on_turn(void *arg)
 		log_audit(v);
 		vault_tell_changes(v);
 	}
-	vault_answer(v, e);
+	vault_answer(v, given);
 	if (v->store != NULL && !store_is_failed(v->store))
 		vault_tell_all(v);
 	if (v->store == NULL || store_is_failed(v->store) || anybody_waits(v))

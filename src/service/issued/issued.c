@@ -112,7 +112,12 @@ static int write_line(int fd, str s)
 			return errno;
 		s = str_cut(s, n > 0 ? (size_t)n : 0, s.n);
 	}
-	return fdatasync(fd) == 0 ? 0 : errno;
+	return 0;
+}
+
+static err cannot_write(struct diag *d, int reason)
+{
+	return diag_fail(d, reason == ENOSPC || reason == EDQUOT ? ERR(DISK_FULL) : ERR(SYSTEM), "certs/issued", "", "cannot write it: %s", strerror(reason));
 }
 
 /* Half a line, of a disk that is full, is cut off again. */
@@ -123,13 +128,26 @@ static err append(struct issued_list *l, str line, struct diag *d)
 	int reason = before >= 0 ? write_line(fd, line) : errno;
 	if (reason != 0 && before >= 0 && ftruncate(fd, before) != 0)
 		reason = errno;
-	if (before == 0 && reason == 0 && fsync(l->dir) != 0)
-		reason = errno;
 	if (fd >= 0)
 		(void)close(fd);
-	if (reason == 0)
+	if (reason != 0)
+		return cannot_write(d, reason);
+	l->is_dirty = true;
+	return OK;
+}
+
+err issued_sync(struct issued_list *l, struct diag *d)
+{
+	if (!l->is_dirty)
 		return OK;
-	return diag_fail(d, reason == ENOSPC || reason == EDQUOT ? ERR(DISK_FULL) : ERR(SYSTEM), "certs/issued", "", "cannot write it: %s", strerror(reason));
+	int fd = openat(l->dir, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int reason = fd >= 0 && fdatasync(fd) == 0 && fsync(l->dir) == 0 ? 0 : errno;
+	if (fd >= 0)
+		(void)close(fd);
+	if (reason != 0)
+		return cannot_write(d, reason);
+	l->is_dirty = false;
+	return OK;
 }
 
 err issued_add(struct issued_list *l, const struct issued *one, struct diag *d)
