@@ -257,7 +257,7 @@ err cert_key_spki(str pkcs8, struct buf *spki, struct diag *d)
 void cert_spki_hash(str spki, uint8_t out[32])
 {
 	if (EVP_Digest(spki.p, spki.n, out, NULL, EVP_sha256(), NULL) != 1)
-		ASSERT(!"SHA-256");
+		ASSERT(false);
 }
 
 static const struct {

@@ -202,7 +202,7 @@ void cert_add_usages(struct buf *b, bool server, bool client)
 void cert_key_identifier(str key, uint8_t out[20])
 {
 	if (EVP_Digest(key.p, key.n, out, NULL, EVP_sha1(), NULL) != 1)
-		ASSERT(!"SHA-1");
+		ASSERT(false);
 }
 
 void cert_add_ski(struct buf *b, const uint8_t ski[20])

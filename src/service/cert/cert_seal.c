@@ -44,19 +44,40 @@ static err sign(EVP_PKEY *key, enum cert_alg alg, str tbs, struct buf *signature
 	return OK;
 }
 
+/* The same as cert_alg_find of its public half. */
+static bool find_alg(EVP_PKEY *key, enum cert_alg *out)
+{
+	static const struct {
+		const char *group;
+		enum cert_alg alg;
+	} groups[] = { { "prime256v1", CERT_SHA256_ECDSA }, { "secp384r1", CERT_SHA384_ECDSA }, { "secp521r1", CERT_SHA512_ECDSA } };
+	char name[32];
+	*out = CERT_SHA256_RSA;
+	if (EVP_PKEY_is_a(key, "RSA"))
+		return EVP_PKEY_get_bits(key) >= 2048;
+	if (EVP_PKEY_get_group_name(key, name, sizeof name, NULL) != 1)
+		return false;
+	for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
+		if (strcmp(name, groups[i].group) == 0) {
+			*out = groups[i].alg;
+			return true;
+		}
+	return false;
+}
+
 err cert_sign_here(str pkcs8, str tbs, struct buf *signature, struct diag *d)
 {
-	struct buf spki DEFER(buf_fini) = { 0 };
-	enum cert_alg alg;
-	buf_init(&spki, CERT_DER_MAX);
-	TRY(cert_key_spki(pkcs8, &spki, d));
-	err e = cert_alg_find(buf_str(&spki), &alg);
-	if (failed(e))
-		return diag_fail(d, e, "private key", "use RSA of at least 2048 bits, P-256, P-384 or P-521", "it is of a kind or size that nothing is signed with");
 	EVP_PKEY *key = cert_key_open(pkcs8);
-	ENSURE(key != NULL, MALFORMED);
-	e = sign(key, alg, tbs, signature, d);
+	enum cert_alg alg;
+	err e;
+	if (key == NULL)
+		e = diag_fail(d, ERR(MALFORMED), "private key", "restore it from a copy", "it is not a private key that can be read");
+	else if (!find_alg(key, &alg))
+		e = diag_fail(d, ERR(REFUSED), "private key", "use RSA of at least 2048 bits, P-256, P-384 or P-521", "it is of a kind or size that nothing is signed with");
+	else
+		e = sign(key, alg, tbs, signature, d);
 	EVP_PKEY_free(key);
+	ERR_clear_error();
 	return e;
 }
 

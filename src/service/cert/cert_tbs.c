@@ -191,6 +191,7 @@ static void add_authority(struct buf *b, const void *what, const struct cert_spk
 {
 	cert_add_constraints(b, true, 0);
 	cert_add_key_usage(b, CERT_KU_SIGN | CERT_KU_CERT_SIGN | CERT_KU_CRL_SIGN); /* the first for OCSP */
+	cert_add_usages(b, true, true); /* for TLS only: names do not restrict what has none */
 	add_permitted(b, what);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What authorities sign: it says what was asked for, nothing outlives its issuer, and a key signs nothing else. */
+#include "service/cert/cert_der.h"
 #include "service/cert/cert_world.h"
 
 #include <openssl/x509v3.h>
@@ -36,6 +37,7 @@ static void root_signs_one_authority_below(void **state)
 	assert_str(authority.crl_url, "http://pki.example.test/root.crl");
 	assert_str(authority.issuer_urls.p[0], "http://pki.example.test/root.cer");
 	assert_int_equal(authority.permitted.n, 3);
+	assert_true(authority.usages.n == 2 && root.usages.n == 0);
 	assert_str(authority.permitted.p[0], "DNS:example.test");
 	assert_str(authority.permitted.p[2], "email:example.test");
 	assert_true(str_eq(authority.aki, root.ski) && authority.aki.n == 40);
@@ -325,6 +327,39 @@ static void other_forms_are_nothing(void **state)
 	world_close(&w);
 }
 
+static void add_cn(struct buf *b, const char *cn)
+{
+	const size_t from = b->n;
+	der_add(b, DER_OID, DER_TEXT("\x55\x04\x03"));
+	der_add(b, DER_UTF8, str_of(cn));
+	der_wrap(b, from, DER_SEQUENCE);
+}
+
+/* OpenSSL keeps the bytes of names as they came: only the other reader sees that a set is not in order. */
+static void sets_are_in_order(void **state)
+{
+	static const char *const names[][2] = { { "a", "b" }, { "b", "a" } };
+	struct holder h;
+	holder_new(&h, CERT_EC_P256);
+	for (size_t i = 0; i < 2; i++) {
+		struct buf tbs;
+		struct cert_tbs_view v;
+		buf_init(&tbs, CERT_PEM_MAX);
+		der_add_uint(&tbs, DER_INTEGER, 0);
+		const size_t subject = tbs.n;
+		add_cn(&tbs, names[i][0]);
+		add_cn(&tbs, names[i][1]);
+		der_wrap(&tbs, subject, DER_SET);
+		der_wrap(&tbs, subject, DER_SEQUENCE);
+		buf_add(&tbs, buf_str(&h.spki));
+		der_add(&tbs, DER_CONSTRUCTED + 0, (str){ "", 0 });
+		der_wrap(&tbs, 0, DER_SEQUENCE);
+		assert_int_equal(cert_tbs_kind(buf_str(&tbs), &v), i == 0 ? CERT_TBS_REQUEST : CERT_TBS_NOTHING);
+		buf_fini(&tbs);
+	}
+	holder_fini(&h);
+}
+
 /* ---- keys ---- */
 
 static void keys_come_back(void **state)
@@ -471,6 +506,7 @@ int main(void)
 		TEST(authority_is_seen_as_one),
 		TEST(half_of_it_is_nothing),
 		TEST(other_forms_are_nothing),
+		TEST(sets_are_in_order),
 		TEST(keys_come_back),
 		TEST(requests_come_back),
 		TEST(requests_prove_their_key),
