@@ -36,12 +36,16 @@ def need_namespaces(*programs):
 class Site:
     """Namespaces that end with the test, whatever happens."""
 
+    count = 0
+
     def __init__(self):
+        Site.count += 1
+        self.prefix = f"w{os.getpid()}s{Site.count}"
         self.made, self.started, self.ports = [], [], 0
         self.switch = self.add("switch")
 
     def add(self, name):
-        space = f"w{os.getpid()}{name}"
+        space = self.prefix + name
         run("ip", "netns", "add", space)
         self.made.append(space)
         run("ip", "-n", space, "link", "set", "lo", "up")

@@ -249,6 +249,30 @@ def test_one_address(files, tmp_path):
     assert "198.51.100.12" not in text and "ip daddr { 198.51.100.11 } tcp dport 444 accept" in text and "dport 22 " not in text
 
 
+def test_both_families_and_balancers(files, tmp_path):
+    """Rules for hosts with addresses of both families, and for servers behind a balancer, load; each family has its own."""
+    need_namespaces("nft")
+    behind = TOPOLOGY.replace("collocated: [mediation, conferencing]", "collocated: [mediation, conferencing]\n        balancer: tcp").replace("next-hop: dirpool", "next-hop: eepool")
+    (tmp_path / "t.yaml").write_text(behind)
+    (tmp_path / "a").write_text(ADDRESSES + "fe01.corp.example fd00::21\nfe02.corp.example fd00::22\nchat01.corp.example fd00::35\neepool.corp.example 10.77.0.20 fd00::20\n")
+    given = ("--topology", tmp_path / "t.yaml", "--addresses", tmp_path / "a", "--format", "nftables", "--internal-network", "10.77.0.0/16,10.77.1.0/24,fd00:1::/48", "--admin-network", "fd00:2::/64")
+    site = Site()
+    try:
+        space = site.add("rules")
+        text = {host: witan(*given, "--host", host).stdout for host in HOSTS}
+        for rules_of in text.values():
+            site.run(space, "nft", "-f", "-", input=rules_of)
+            loaded = site.run(space, "nft", "list", "table", "inet", "witan")
+            assert loaded.count(" accept") == rules_of.count(" accept")
+    finally:
+        site.close()
+    fe, edge = text["fe01.corp.example"], text["edge01.corp.example"]
+    assert "ip saddr { 10.77.0.22, 10.77.0.31, 10.77.0.35, 10.77.0.11, 10.77.0.20 } tcp dport 5461 accept" in fe and "ip6 saddr { fd00::22, fd00::35, fd00::20 } tcp dport 5461 accept" in fe
+    assert "ip6 saddr @clients6 tcp dport 443 accept" in fe and "ip6 saddr @admins6 tcp dport 22 accept" in fe and "@admins4" not in fe
+    # the Edge dials the balancer as well as the servers behind it, from its inner address
+    assert "ip saddr { 10.77.0.11 } ip daddr { 10.77.0.20, 10.77.0.21, 10.77.0.22 } tcp dport 5461 accept" in edge and "@admins6 tcp dport 22" not in edge
+
+
 def test_mistakes_are_explained(files, tmp_path):
     assert "add --host NAME" in witan(*files, "--format", "nftables", status=2).stderr
     host = ("--host", "fe01.corp.example", "--format", "nftables")

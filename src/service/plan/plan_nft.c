@@ -1,168 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Flows as rules of nft(8), for one host. */
-#include "service/plan/plan_ports_priv.h"
+#include "service/plan/plan_nft_priv.h"
 
 #include <stdio.h>
-
-#define LIST_MOST 65536
-
-/* What one rule matches besides ports, for one family of addresses. */
-struct peers {
-	struct buf v4, v6; /* "10.0.0.1, 10.0.0.2" */
-};
-
-struct nft {
-	const struct plan_nft *given;
-	const struct plan_unit *unit;
-	const struct topo_server *server; /* of an Edge */
-	str host;
-	struct arena *arena;
-	struct buf *out;
-	struct topo_names *missing;
-	struct diag *diag;
-};
 
 static bool is_dmz(const struct nft *n)
 {
 	return n->unit->kind == TOPO_EDGE || n->unit->kind == PLAN_REVERSE_PROXY;
-}
-
-/* ---- lists of addresses ---- */
-
-static void peers_init(struct peers *p)
-{
-	buf_init(&p->v4, LIST_MOST);
-	buf_init(&p->v6, LIST_MOST);
-}
-
-static void peers_fini(struct peers *p)
-{
-	buf_fini(&p->v4);
-	buf_fini(&p->v6);
-}
-
-static void add_address(struct peers *p, str address)
-{
-	struct buf *b = plan_address_is_v6(address) ? &p->v6 : &p->v4;
-	buf_printf(b, "%s%.*s", b->n != 0 ? ", " : "", STR_FMT(address));
-}
-
-static bool add_known(const struct nft *n, struct peers *p, str name)
-{
-	size_t count;
-	const struct plan_address *known = plan_addresses_find(n->given->known, name, &count);
-	for (size_t i = 0; i < count; i++)
-		add_address(p, known[i].address);
-	return count != 0;
-}
-
-static const struct topo_server *server_of(const struct plan_unit *u, str host)
-{
-	if (u->pool != NULL)
-		TOPO_EACH (server, u->pool->servers)
-			if (str_eq(server->fqdn, host))
-				return server;
-	return NULL;
-}
-
-static bool is_address(str name)
-{
-	if (str_find_char(name, ':') < name.n)
-		return true;
-	for (size_t i = 0; i < name.n; i++)
-		if (name.p[i] != '.' && (name.p[i] < '0' || name.p[i] > '9'))
-			return false;
-	return true;
-}
-
-static err note_missing(struct nft *n, str name)
-{
-	TOPO_EACH (known, *n->missing)
-		if (str_eq(*known, name))
-			return OK;
-	if (n->missing->n % 64 == 0) {
-		str *p = arena_alloc(n->arena, (n->missing->n + 64) * sizeof *p);
-		ENSURE(p != NULL, CEILING);
-		if (n->missing->n != 0)
-			memcpy(p, n->missing->p, n->missing->n * sizeof *p);
-		n->missing->p = p;
-	}
-	n->missing->p[n->missing->n++] = name;
-	buf_printf(n->out, "\t\t# no address known: %.*s\n", STR_FMT(name));
-	return OK;
-}
-
-/* A host as its peers inside see it. */
-static err add_host(struct nft *n, struct peers *p, const struct plan_unit *u, str host)
-{
-	const struct topo_server *server = server_of(u, host);
-	if (server != NULL && server->internal_address.n != 0)
-		add_address(p, server->internal_address);
-	else if (u->kind == PLAN_DATABASE && is_address(host))
-		add_address(p, host);
-	else if (!add_known(n, p, host))
-		return note_missing(n, host);
-	return OK;
-}
-
-static err add_balancer(struct nft *n, struct peers *p, const struct topo_pool *pool)
-{
-	return add_known(n, p, pool->pool) ? OK : note_missing(n, pool->pool);
-}
-
-static err add_unit(struct nft *n, struct peers *p, const struct plan_unit *u)
-{
-	TOPO_EACH (host, u->hosts)
-		if (!str_eq(*host, n->host))
-			TRY(add_host(n, p, u, *host));
-	return OK;
-}
-
-/* What stands before the servers of a pool and speaks in the name of others. */
-static err add_own_balancer(struct nft *n, struct peers *p, const struct plan_flow *f)
-{
-	const struct topo_pool *pool = f->to->pool;
-	if (pool == NULL)
-		return OK;
-	if (pool->balancer != TOPO_BALANCE_DNS)
-		return add_balancer(n, p, pool);
-	if (f->balanced && pool->servers.n > 1 && pool->web.internal.n != 0)
-		(void)add_known(n, p, pool->web.internal);
-	return OK;
-}
-
-/* ---- own addresses ---- */
-
-static str edge_address(const struct nft *n, enum plan_interface at)
-{
-	const struct topo_addresses *x = &n->server->external_address;
-	str own = at == PLAN_INNER    ? n->server->internal_address
-		  : at == PLAN_ACCESS ? x->access
-		  : at == PLAN_AV     ? x->av
-				      : x->web_conferencing;
-	return own.n == 0 && at != PLAN_INNER && n->unit->pool->single_address ? x->access : own;
-}
-
-static err add_own(struct nft *n, struct peers *p, enum plan_interface at)
-{
-	if (at == PLAN_ANY)
-		return OK;
-	str own = edge_address(n, at);
-	if (own.n == 0)
-		return diag_fail(n->diag, ERR(REFUSED), "topology.yaml",
-			"give the server internal-address and external-address: {access, web-conferencing, av}",
-			"the Edge server %.*s has no %s address: its inner and outer sides cannot be told apart",
-			STR_FMT(str_cut(n->host, 0, 100)), plan_interface_word(at));
-	add_address(p, own);
-	return OK;
-}
-
-static err add_all_outer(struct nft *n, struct peers *p)
-{
-	static const enum plan_interface outer[] = { PLAN_ACCESS, PLAN_WEB_CONFERENCING, PLAN_AV };
-	for (size_t i = 0; i < sizeof outer / sizeof *outer; i++)
-		TRY(add_own(n, p, outer[i]));
-	return OK;
 }
 
 /* ---- rules ---- */
@@ -195,18 +39,18 @@ struct direction {
 };
 static const struct direction in = { "daddr", "saddr" }, out = { "saddr", "daddr" };
 
+/* NULL: nothing, or it was too much, which ends the plan (print_flow). */
 static const char *text_of(struct buf *b)
 {
-	if (b->n == 0)
+	if (b->n == 0 || !buf_reserve(b, 1))
 		return NULL;
-	buf_add_char(b, '\0');
-	b->n--;
+	b->p[b->n] = '\0';
 	return b->p;
 }
 
 /* Peers of both families; where the own addresses are of one family only, that one alone. */
 static void print_peers(
-	struct nft *n, struct direction side, struct peers *own, struct peers *peer, const struct plan_flow *f)
+	struct nft *n, struct direction side, struct nft_peers *own, struct nft_peers *peer, const struct plan_flow *f)
 {
 	const char *own4 = text_of(&own->v4), *own6 = text_of(&own->v6);
 	bool any = own4 == NULL && own6 == NULL;
@@ -224,7 +68,7 @@ static bool has_family(const struct plan_networks *networks, bool v6)
 	return false;
 }
 
-static void print_networks(struct nft *n, struct peers *own, const struct plan_networks *networks, const char *set,
+static void print_networks(struct nft *n, struct nft_peers *own, const struct plan_networks *networks, const char *set,
 	const struct plan_flow *f)
 {
 	char name[32];
@@ -237,7 +81,7 @@ static void print_networks(struct nft *n, struct peers *own, const struct plan_n
 	}
 }
 
-static void print_anybody(struct nft *n, struct direction side, struct peers *own, const struct plan_flow *f)
+static void print_anybody(struct nft *n, struct direction side, struct nft_peers *own, const struct plan_flow *f)
 {
 	const char *own4 = text_of(&own->v4), *own6 = text_of(&own->v6);
 	if (own4 == NULL && own6 == NULL)
@@ -248,9 +92,9 @@ static void print_anybody(struct nft *n, struct direction side, struct peers *ow
 		print_rule(n, "ip6", side.own, own6, side.peer, NULL, f);
 }
 
-static err print_in(struct nft *n, const struct plan_flow *f, struct peers *own, struct peers *peer)
+static err print_in(struct nft *n, const struct plan_flow *f, struct nft_peers *own, struct nft_peers *peer)
 {
-	TRY(add_own(n, own, f->at));
+	TRY(nft_add_own(n, own, f->at));
 	if ((f->groups & 1u << PLAN_INTERNET) != 0) {
 		print_anybody(n, in, own, f);
 		return OK;
@@ -264,38 +108,38 @@ static err print_in(struct nft *n, const struct plan_flow *f, struct peers *own,
 	if ((f->groups & 1u << PLAN_ADMINS) != 0)
 		print_networks(n, own, &n->given->admins, "admins", f);
 	for (size_t i = 0; i < f->from.n; i++)
-		TRY(add_unit(n, peer, f->from.p[i]));
-	TRY(add_own_balancer(n, peer, f));
+		TRY(nft_add_unit(n, peer, f->from.p[i]));
+	TRY(nft_add_own_balancer(n, peer, f));
 	print_peers(n, in, own, peer, f);
 	return OK;
 }
 
-static err print_out(struct nft *n, const struct plan_flow *f, struct peers *own, struct peers *peer)
+static err print_out(struct nft *n, const struct plan_flow *f, struct nft_peers *own, struct nft_peers *peer)
 {
 	if (f->to == NULL) {
-		TRY(add_all_outer(n, own));
+		TRY(nft_add_outer(n, own));
 		print_anybody(n, out, own, f);
 		return OK;
 	}
 	if (n->unit->kind == TOPO_EDGE)
-		TRY(add_own(n, own, PLAN_INNER));
+		TRY(nft_add_own(n, own, PLAN_INNER));
 	if (f->to->pool != NULL && f->to->pool->balancer != TOPO_BALANCE_DNS)
-		TRY(add_balancer(n, peer, f->to->pool));
-	TRY(add_unit(n, peer, f->to));
+		TRY(nft_add_balancer(n, peer, f->to->pool));
+	TRY(nft_add_unit(n, peer, f->to));
 	print_peers(n, out, own, peer, f);
 	return OK;
 }
 
 static err print_flow(struct nft *n, const struct plan_flow *f,
-	err (*print)(struct nft *n, const struct plan_flow *f, struct peers *own, struct peers *peer))
+	err (*print)(struct nft *n, const struct plan_flow *f, struct nft_peers *own, struct nft_peers *peer))
 {
-	struct peers own, peer;
-	peers_init(&own);
-	peers_init(&peer);
+	struct nft_peers own, peer;
+	nft_peers_init(&own);
+	nft_peers_init(&peer);
 	err e = print(n, f, &own, &peer);
 	bool cut = own.v4.failed || own.v6.failed || peer.v4.failed || peer.v6.failed;
-	peers_fini(&own);
-	peers_fini(&peer);
+	nft_peers_fini(&own);
+	nft_peers_fini(&peer);
 	return failed(e) ? e : cut ? ERR(CEILING) : OK;
 }
 
@@ -376,17 +220,17 @@ static void print_drop(struct nft *n, const struct plan_networks *networks, cons
 }
 
 /* Whatever is inside and not planned: the Internet begins beyond it. */
-static err print_inside(struct nft *n, const struct plan_flow *none, struct peers *own, struct peers *peer)
+static err print_inside(struct nft *n, const struct plan_flow *none, struct nft_peers *own, struct nft_peers *peer)
 {
 	struct topo_names unknown = { 0 }, *missing = n->missing;
 	struct buf remarks, *text = n->out;
-	buf_init(&remarks, LIST_MOST);
+	buf_init(&remarks, NFT_LIST_MOST);
 	n->missing = &unknown; /* nothing is let through here, so that nobody needs to hear of it */
 	n->out = &remarks;
 	err e = OK;
 	TOPO_EACH (u, n->given->ports->units)
 		if (!failed(e))
-			e = add_unit(n, peer, u);
+			e = nft_add_unit(n, peer, u);
 	n->missing = missing;
 	n->out = text;
 	buf_fini(&remarks);
@@ -452,6 +296,6 @@ err plan_nft_print(const struct plan_nft *nft, str host, struct arena *a, struct
 		return diag_fail(d, ERR(ABSENT), "--host",
 			"name a server, reverse proxy, gateway or database host of the topology",
 			"there is no host \"%.*s\"", STR_FMT(str_cut(host, 0, 120)));
-	n.server = server_of(n.unit, host);
+	n.server = nft_server(n.unit, host);
 	return print_table(&n);
 }
