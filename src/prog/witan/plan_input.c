@@ -76,7 +76,7 @@ json_t *plan_input_str(str s)
 
 err plan_input_text(struct buf *b)
 {
-	bool ok = !b->failed && fwrite(b->p, 1, b->n, stdout) == b->n;
+	bool ok = !b->failed && (b->n == 0 || fwrite(b->p, 1, b->n, stdout) == b->n);
 	buf_fini(b);
 	return ok ? OK : ERR(NO_MEMORY);
 }
