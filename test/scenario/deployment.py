@@ -69,7 +69,7 @@ class Refused(Exception):
 
 
 class Deployment:
-    def __init__(self, fronts=1, tcp=True, key="ec-p256", build=BUILD, directory=None, wrap=(), site="", pool="", web=False, fqdn=FQDN, domain=DOMAIN, more_pools=(), http=False):
+    def __init__(self, fronts=1, tcp=True, key="ec-p256", build=BUILD, directory=None, wrap=(), site="", pool="", web=False, fqdn=FQDN, domain=DOMAIN, more_pools=(), http=False, web_names=False):
         self.fqdn, self.domain, self.build, self.wrap = fqdn, domain, build, list(wrap)
         self.port_tls, self.port_tcp = free_port(), free_port() if tcp else None
         self.port_web = free_port() if web else 0
@@ -86,7 +86,7 @@ class Deployment:
         topology.write_text(
             f"organization: Example\nsip-domains: [{domain}]\ninternal-domain: {domain}\n"
             f"certificates: {{key: {key}}}\n"
-            f"sites: [{{name: Main, pools: [{{pool: {fqdn}, role: standard-edition, web: {{external: web.{domain}}}, "
+            f"sites: [{{name: Main, pools: [{{pool: {fqdn}, role: standard-edition, {f'web: {{external: web.{domain}}}, ' if web_names else ''}"
             f"front-processes: {fronts}{', ' + pool if pool else ''}, ports: {{{ports}}}}}{''.join(', ' + p for p in more_pools)}]{', ' + site if site else ''}}}]\n")
         self.cli("init", "--dir", str(self.dir), "--topology", str(topology), plain=True)
 
