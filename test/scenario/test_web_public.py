@@ -12,7 +12,7 @@ import urllib.request
 
 import pytest
 
-from deployment import BUILD, Deployment, free_port, wait_for
+from deployment import assigned_file, BUILD, Deployment, free_port, wait_for
 from web_client import Closed, WebClient
 
 ANN = "sip:ann@example.test"
@@ -80,12 +80,12 @@ def fetch(server, path="/witan.crl"):
 
 def test_curl_and_openssl_read_the_list(server):
     file = server.top / "got.crl"
-    url = url_of(server.dir / "certs/default.pem")
+    url = url_of(assigned_file(server.dir))
     assert url == f"http://localhost:{server.port_http}/witan.crl", "the certificate says where the list is served"
     fields = run("curl", "-sS", "-f", "-D", "-", "-o", file, url).decode()
     assert file.read_bytes() == (server.dir / "certs/witan.crl").read_bytes()
     assert "Content-Type: application/pkix-crl\r\n" in fields
-    text = run("openssl", "crl", "-inform", "DER", "-in", file, "-noout", "-text", "-CAfile", server.dir / "ca.pem").decode()
+    text = run("openssl", "crl", "-inform", "DER", "-in", file, "-noout", "-text", "-CAfile", server.dir / "certs/issuing.pem").decode()
     assert "verify OK" in text
     got = run("curl", "-sS", "-f", f"http://localhost:{server.port_http}/ca.crt")
     assert got == run("openssl", "x509", "-in", server.dir / "ca.pem", "-outform", "DER")
@@ -94,8 +94,8 @@ def test_curl_and_openssl_read_the_list(server):
 def test_what_a_peer_fetches_by_the_certificate_decides(server):
     """openssl verify finds the list by the URL in the certificate."""
     good, bad = issue(server), issue(server)
-    verify = ("openssl", "verify", "-crl_check", "-crl_download", "-CAfile", server.dir / "ca.pem")
-    for file in (server.dir / "certs/default.pem", good, bad):
+    verify = ("openssl", "verify", "-crl_check", "-crl_download", "-CAfile", server.dir / "ca.pem", "-untrusted", server.dir / "certs/issuing.pem")
+    for file in (assigned_file(server.dir), good, bad):
         assert b": OK" in run(*verify, file)
     server.cli("revoke-certificate", "--serial", serial_of(bad), "--reason", "keyCompromise")
     start = time.monotonic()
@@ -121,10 +121,14 @@ def test_gnutls_and_curl_use_the_list(server_factory):
     wait_for(lambda: serial_of(bad).lower() in run("certtool", "--crl-info", "--inder", input=fetch(server)).decode(), 5)
     listed = server.top / "list.pem"
     listed.write_bytes(run("openssl", "crl", "-inform", "DER", input=fetch(server)))
-    assert b"Verified" in run("certtool", "--verify-crl", "--load-ca-certificate", server.dir / "ca.pem", "--infile", listed)
+    assert b"Verified" in run("certtool", "--verify-crl", "--load-ca-certificate", server.dir / "certs/issuing.pem", "--infile", listed)
     verify = ("certtool", "--verify", "--load-ca-certificate", server.dir / "ca.pem", "--load-crl", listed, "--infile")
-    assert b"revoked" in run(*verify, bad, status=1)
-    assert b"Chain verification output: Verified" in run(*verify, server.dir / "certs/default.pem")
+    whole = server.top / "whole.pem"
+    whole.write_bytes(bad.read_bytes() + (server.dir / "certs/issuing.pem").read_bytes())
+    assert b"revoked" in run(*verify, whole, status=1)
+    assert b"Chain verification output: Verified" in run(*verify, assigned_file(server.dir))
+    with open(listed, "ab") as both:  # curl asks for a list of each issuer
+        both.write(run("openssl", "crl", "-inform", "DER", input=fetch(server, "/root.crl")))
     curl = ("curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "--cacert", server.dir / "ca.pem", "--crlfile", listed)
     assert run(*curl, f"https://localhost:{server.port_web}/healthz") == b"204"
 
@@ -165,20 +169,20 @@ def test_conditions(server, client):
 def test_files_that_come_go_and_break(server, client):
     """Lists and certificates of an authority in two steps are served as soon as they are there; a file that is half written changes nothing."""
     c, certs = client(), server.dir / "certs"
-    assert [c.ask("GET", path).status for path in ("/root.crl", "/issuing.crt")] == [404, 404]
-    (certs / "root.crl").write_bytes((certs / "witan.crl").read_bytes())
-    (certs / "issuing.pem").write_bytes((server.dir / "ca.pem").read_bytes())
-    os.kill(server.process.pid, signal.SIGHUP)
-    wait_for(lambda: c.ask("GET", "/root.crl").status == 200 and c.ask("GET", "/issuing.crt").status == 200, 5)
-    assert c.ask("GET", "/issuing.crt").body == c.ask("GET", "/ca.crt").body
+    assert c.ask("GET", "/issuing.crt").body == run("openssl", "x509", "-in", certs / "issuing.pem", "-outform", "DER")
     whole = (certs / "root.crl").read_bytes()
+    assert c.ask("GET", "/root.crl").body == whole and whole != fetch(server)
     (certs / "root.crl").write_bytes(whole[:50])
-    (certs / "issuing.pem").unlink()
     os.kill(server.process.pid, signal.SIGHUP)
     event = server.wait_event("publish.failed")
     assert event["where"] == "root.crl" and event["remedy"] and "DER" in event["why"]
-    wait_for(lambda: c.ask("GET", "/issuing.crt").status == 404, 5)
     assert c.ask("GET", "/root.crl").body == whole
+    (certs / "root.crl").unlink()
+    os.kill(server.process.pid, signal.SIGHUP)
+    wait_for(lambda: c.ask("GET", "/root.crl").status == 404, 5)
+    (certs / "root.crl").write_bytes(whole)
+    os.kill(server.process.pid, signal.SIGHUP)
+    wait_for(lambda: c.ask("GET", "/root.crl").body == whole, 5)
 
 
 # ---- nothing else ----
@@ -323,12 +327,13 @@ def test_a_long_list_replaced_under_slow_readers(server, client, tmp_path):
 
 
 def test_a_list_that_is_too_long(server, client, tmp_path):
-    """It is not served, and the log says so; nothing else is harmed."""
+    """It is not served, and the log says so; what was served before stays, and nothing else is harmed."""
+    before = fetch(server, "/root.crl")
     (server.dir / "certs/root.crl").write_bytes(long_list(tmp_path, 32000))
     os.kill(server.process.pid, signal.SIGHUP)
     event = server.wait_event("publish.failed")
     assert event["where"] == "root.crl" and "larger" in event["why"]
-    assert client().ask("GET", "/root.crl").status == 404 and client().ask("GET", "/witan.crl").status == 200
+    assert client().ask("GET", "/root.crl").body == before and client().ask("GET", "/witan.crl").status == 200
 
 
 # ---- the processes ----
