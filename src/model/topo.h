@@ -199,6 +199,9 @@ struct topo_host {
  * (with d) if there is none or, for an empty fqdn, more than one.
  */
 err topo_find_host(const struct topo *t, str fqdn, struct topo_host *out, struct diag *d);
+/* The server that a deployment directory is: the one that the file `path` there names, in a line; without such a file as
+ * topo_find_host of an empty name. MALFORMED, SYSTEM or ABSENT with d. */
+err topo_read_host(const struct topo *t, const char *path, struct topo_host *out, struct diag *d);
 /* NULL if there is none. */
 const struct topo_pool *topo_find_pool(const struct topo *t, str fqdn);
 

@@ -12,7 +12,7 @@
 struct identity; /* one per process, for its whole life */
 
 /* Whether who connects is asked for a certificate of the deployment's authority, and what it may prove. */
-enum identity_asks { IDENTITY_ASKS_NOBODY, IDENTITY_ASKS_SERVERS, IDENTITY_ASKS_PEOPLE };
+enum identity_asks { IDENTITY_ASKS_NOBODY, IDENTITY_ASKS_SERVERS, IDENTITY_TAKES_SERVERS_ONLY, IDENTITY_ASKS_PEOPLE };
 
 err identity_new(struct skel *s, struct identity **out);
 /* Takes over a channel to keeper; it replaces an earlier one. */

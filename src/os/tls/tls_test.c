@@ -872,6 +872,48 @@ static void people(void **state)
 	}
 }
 
+/* Where servers alone are let in: a server's certificate of our CA opens, everything else ends the handshake, and a ticket that
+ * another listener gave to somebody without a certificate does not open either. */
+static void servers_only(void **state)
+{
+	const struct {
+		const char *eku;
+		bool is_foreign, has_ticket, opens;
+	} rows[] = { { NULL, false, false, false }, { "serverAuth", false, false, true }, { "serverAuth", true, false, false },
+		{ "clientAuth", false, false, false }, { NULL, false, true, false } };
+	for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
+		struct world w;
+		struct end e;
+		struct peer p;
+		struct made ca, leaf = { 0 };
+		open_world(&w, &LEAF(), false);
+		make(&ca, &CA(.cn = "Other CA"), NULL);
+		open_peer(&p, &w, i % 2 == 0 ? TLS1_3_VERSION : TLS1_2_VERSION);
+		if (rows[i / 2].has_ticket) {
+			shake(&w, &e, &p);
+			expect_echo(&e, &p);
+			hang_up(&p), close_end(&e);
+			assert_non_null(p.session);
+		}
+		struct tls_config c = config_of(&w, &w.leaf, true);
+		c.peers = TLS_PEERS_SERVERS_ONLY;
+		tls_server_unref(w.server);
+		assert_false(failed(tls_server_new(&c, w.loop, &w.server, NULL)));
+		if (rows[i / 2].eku != NULL) {
+			make(&leaf, &LEAF(.eku = rows[i / 2].eku), rows[i / 2].is_foreign ? &ca : &w.ca);
+			SSL_CTX_use_certificate(p.ctx, leaf.cert);
+			SSL_CTX_use_PrivateKey(p.ctx, leaf.key);
+		}
+		shake(&w, &e, &p);
+		assert_int_equal(e.io, rows[i / 2].opens ? TLS_DONE : TLS_FAILED);
+		struct buf names;
+		buf_init(&names, 1024);
+		assert_int_equal(e.io == TLS_DONE && tls_peer_names(e.t, on_name, &names), rows[i / 2].opens);
+		buf_fini(&names);
+		hang_up(&p), close_end(&e), close_peer(&p), unmake(&leaf), unmake(&ca), close_world(&w);
+	}
+}
+
 static void long_streams(void **state)
 {
 	struct world w;
@@ -988,6 +1030,7 @@ int main(void)
 		cmocka_unit_test(servers_of_one_ca),
 		cmocka_unit_test(stranger),
 		cmocka_unit_test(people),
+		cmocka_unit_test(servers_only),
 		cmocka_unit_test(long_streams),
 		cmocka_unit_test(bad_certificates),
 	};

@@ -12,7 +12,7 @@
 struct init {
 	/* what was asked for */
 	struct witan_texts sip_domains;
-	const char *fqdn, *topology, *organization, *key;
+	const char *fqdn, *host_name, *topology, *organization, *key;
 	uint32_t port_sip_tls, port_sip_tcp, port_web, front_processes;
 	/* what becomes of it */
 	const char *dir;
@@ -21,6 +21,7 @@ struct init {
 	struct arena arena;
 	struct topo topo;
 	struct topo_host host;
+	bool host_file; /* the directory says which server it is */
 	struct buf text; /* of the topology, as it is written */
 	struct plan_certificate plan;
 	struct cert_ca *ca;

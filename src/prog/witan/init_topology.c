@@ -57,8 +57,11 @@ static err parse(struct init *in, const char *file)
 	if (failed(e) && file == NULL) /* nobody has seen the lines of this document */
 		(void)snprintf(in->diag.where, sizeof in->diag.where, "the options");
 	TRY(e);
-	TRY(topo_find_host(&in->topo, STR(""), &in->host, &in->diag));
-	str fqdn;
+	str fqdn = STR("");
+	if (in->host_name != NULL)
+		TRY(check_name(in, "--host", str_of(in->host_name), &fqdn));
+	in->host_file = fqdn.n != 0;
+	TRY(topo_find_host(&in->topo, fqdn, &in->host, &in->diag));
 	if (in->fqdn == NULL)
 		return OK;
 	TRY(check_name(in, "--fqdn", str_of(in->fqdn), &fqdn));

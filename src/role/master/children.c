@@ -341,6 +341,8 @@ static void add(struct master *m, const struct role *role, unsigned index)
 
 unsigned children_of(const struct plan *p, const struct role *r)
 {
+	if (!master_runs(r->name, p->role))
+		return 0;
 	if (strcmp(r->name, "web") == 0)
 		return p->web != 0 ? 1 : 0;
 	return is_front(r) ? p->n_fronts : 1;

@@ -2,6 +2,7 @@
 #ifndef WITAN_ROLE_MASTER_PRIV_H
 #define WITAN_ROLE_MASTER_PRIV_H
 
+#include "os/net.h"
 #include "role/master.h"
 
 #include <limits.h>
@@ -22,14 +23,18 @@ enum {
 /* ---- plan.c: what the topology document means for this server ---- */
 
 struct plan {
+	uint32_t role;             /* enum topo_role */
+	const char *missing;       /* of its services, for people; NULL: nothing */
 	char fqdn[256];
 	char domains[2048];        /* comma-separated, the default first */
 	char peers[8192];          /* other servers of the topology, comma-separated */
 	uint16_t sip_tls, sip_tcp, web; /* 0: no such listener; without web no such process either */
+	uint16_t internal, external, client; /* of an Edge: SIP inside; outside for partners and for people */
+	struct addr inside, outside; /* of an Edge: which interface is which; family 0 on other servers */
 	unsigned n_fronts;
 };
 
-/* Reads topology.yaml of the current directory. */
+/* Reads topology.yaml and host of the current directory. */
 err plan_read(struct plan *p, struct diag *d);
 
 /* ---- lock.c: one server in a directory ---- */
@@ -42,7 +47,7 @@ pid_t lock_owner(void);
 
 /* ---- port.c: listening sockets, kept for the life of the server, so that no connection is lost with a process ---- */
 
-enum { PORT_TLS, PORT_TCP, PORT_WEB, PORT_N };
+enum { PORT_TLS, PORT_TCP, PORT_WEB, PORT_INTERNAL, PORT_EXTERNAL, PORT_CLIENT, PORT_N };
 
 struct ports {
 	int fds[PORT_N][FRONTS_MAX]; /* -1: none */
@@ -55,6 +60,8 @@ struct port_row {
 };
 extern const struct port_row port_rows[PORT_N];
 uint16_t port_number(const struct plan *p, unsigned port);
+/* Where it listens: family 0 for every address of the machine. */
+struct addr port_addr(const struct plan *p, unsigned port);
 
 void ports_init(struct ports *p);
 err ports_open(struct ports *p, const struct plan *plan, struct diag *d);
@@ -126,7 +133,7 @@ static inline bool is_front(const struct role *r)
 /* Speaks with the world: it needs the others, and none of them needs it. */
 static inline bool is_outward(const struct role *r)
 {
-	return is_front(r) || strcmp(r->name, "web") == 0;
+	return is_front(r) || strcmp(r->name, "web") == 0 || strcmp(r->name, "edge") == 0;
 }
 
 /* How many of this role the plan asks for. */

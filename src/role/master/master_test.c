@@ -116,6 +116,86 @@ static void plans(void **state)
 	assert_true(failed(plan_read(&p, &d)));
 }
 
+#define SITE(pools)                                                                                        \
+	"organization: Example\nsip-domains: [example.test]\ninternal-domain: example.test\n"             \
+	"sites: [{name: Main, pools: [" pools "]}]\n"
+#define FRONTS(name, role, servers) "{pool: " name ", role: " role ", servers: [" servers "]}"
+#define EDGES(addresses)                                                                                                    \
+	"{pool: edges.example.test, role: edge, next-hop: fe.example.test, external: {access: sip.example.test, "           \
+	"web-conferencing: wc.example.test, av: av.example.test}, servers: [{fqdn: edge1.example.test" addresses "}]}"
+
+static void which_server_of_several(void **state)
+{
+	struct plan p;
+	struct diag d = { 0 };
+	assert_int_equal(chdir(top), 0);
+	put("topology.yaml", SITE(FRONTS("fe.example.test", "front-end", "fe1.example.test, fe2.example.test") ", " FRONTS("dir.example.test", "director", "dir1.example.test") ", "
+		FRONTS("med.example.test", "mediation", "med1.example.test")));
+	assert_true(err_is(plan_read(&p, &d), ERR_ABSENT));
+	assert_non_null(strstr(d.remedy, "--host"));
+	put("host", "FE2.example.test\n");
+	assert_false(failed(plan_read(&p, &d)));
+	assert_string_equal(p.fqdn, "fe2.example.test");
+	assert_string_equal(p.peers, "fe.example.test,fe1.example.test,dir.example.test,dir1.example.test,med.example.test,med1.example.test");
+	assert_int_equal(p.n_fronts, 1);
+	assert_non_null(strstr(p.missing, "members of the pool"));
+	put("host", "dir1.example.test");
+	assert_false(failed(plan_read(&p, &d)));
+	assert_int_equal(port_number(&p, PORT_TLS), 5061);
+	assert_int_equal(children_of(&p, &(struct role){ .name = "front" }), 1);
+	put("host", "med1.example.test");
+	assert_false(failed(plan_read(&p, &d)));
+	for (unsigned port = 0; port < PORT_N; port++)
+		assert_int_equal(port_number(&p, port), 0);
+	assert_int_equal(children_of(&p, &(struct role){ .name = "front" }), 0);
+	assert_int_equal(children_of(&p, &(struct role){ .name = "web" }), 0);
+	assert_int_equal(children_of(&p, &(struct role){ .name = "vault" }), 1);
+	assert_non_null(strstr(p.missing, "telephone"));
+	put("host", "fe9.example.test\n");
+	assert_true(err_is(plan_read(&p, &d), ERR_ABSENT));
+	assert_string_equal(d.where, "host");
+	assert_non_null(strstr(d.what, "fe9.example.test"));
+	static const char *const bad[] = { "", "\n", "fe1.example.test\nfe2.example.test\n", "fe1 fe2", "*.example.test" };
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		put("host", bad[i]);
+		assert_true(err_is(plan_read(&p, &d), ERR_MALFORMED));
+	}
+	assert_int_equal(unlink("host"), 0);
+}
+
+static void an_edge_has_two_sides(void **state)
+{
+	struct plan p;
+	struct diag d = { 0 };
+	char text[ADDR_TEXT];
+	assert_int_equal(chdir(top), 0);
+	put("host", "edge1.example.test\n");
+	put("topology.yaml", SITE(FRONTS("fe.example.test", "front-end", "fe1.example.test") ", " EDGES(", internal-address: 127.0.0.11, external-address: {access: 127.0.0.12}")));
+	assert_false(failed(plan_read(&p, &d)));
+	struct addr inside = port_addr(&p, PORT_INTERNAL), outside = port_addr(&p, PORT_EXTERNAL), client = port_addr(&p, PORT_CLIENT);
+	assert_string_equal(addr_print(&inside, text), "127.0.0.11");
+	assert_int_equal(inside.port, 5061);
+	assert_string_equal(addr_print(&outside, text), "127.0.0.12");
+	assert_int_equal(outside.port, 5061);
+	assert_string_equal(addr_print(&client, text), "127.0.0.12");
+	assert_int_equal(client.port, 443);
+	assert_int_equal(port_number(&p, PORT_TLS), 0);
+	assert_int_equal(children_of(&p, &(struct role){ .name = "edge" }), 1);
+	assert_int_equal(children_of(&p, &(struct role){ .name = "front" }), 0);
+	static const char *const bad[] = {
+		SITE(FRONTS("fe.example.test", "front-end", "fe1.example.test") ", " EDGES("")),
+		SITE(FRONTS("fe.example.test", "front-end", "fe1.example.test") ", " EDGES(", internal-address: 127.0.0.11")),
+		SITE(FRONTS("fe.example.test", "front-end", "fe1.example.test") ", " EDGES(", external-address: {access: 127.0.0.12}")),
+		SITE(FRONTS("fe.example.test", "front-end", "fe1.example.test") ", " EDGES(", internal-address: 127.0.0.12, external-address: {access: 127.0.0.12}")),
+	};
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		put("topology.yaml", bad[i]);
+		assert_true(err_is(plan_read(&p, &d), ERR_REFUSED));
+		assert_true(d.remedy[0] != '\0');
+	}
+	assert_int_equal(unlink("host"), 0);
+}
+
 /* The ports are opened anew as soon as they were closed, and a stranger's port is refused with his place and a remedy.
  */
 static void ports(void **state)
@@ -183,6 +263,8 @@ int main(void)
 		cmocka_unit_test(back_off),
 		cmocka_unit_test(one_server_in_a_directory),
 		cmocka_unit_test(plans),
+		cmocka_unit_test(which_server_of_several),
+		cmocka_unit_test(an_edge_has_two_sides),
 		cmocka_unit_test(ports),
 		cmocka_unit_test(service_manager),
 	};

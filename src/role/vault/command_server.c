@@ -53,6 +53,32 @@ struct process {
 	pid_t pid;
 };
 
+/* Processes of which there is one, after the fronts in the list. */
+static const char *const lone[] = { "web", "edge" };
+
+static unsigned place_of(const struct process *p)
+{
+	for (unsigned i = 0; i < sizeof lone / sizeof *lone; i++)
+		if (strcmp(p->role, lone[i]) == 0)
+			return VAULT_FRONTS_MAX + i;
+	return p->index;
+}
+
+static bool lone_process_at(const struct vault *v, unsigned i, struct process *p)
+{
+	const bool runs[] = { vault_web_is_there(v), v->edge != NULL };
+	for (unsigned k = 0; k < sizeof lone / sizeof *lone; k++) {
+		if (!runs[k] && v->stopped[VAULT_FRONTS_MAX + k] == 0)
+			continue;
+		if (i-- != 0)
+			continue;
+		*p = (struct process){ .role = lone[k], .runs = runs[k] };
+		(void)snprintf(p->name, sizeof p->name, "%s", lone[k]);
+		return true;
+	}
+	return false;
+}
+
 static bool process_at(const struct vault *v, unsigned i, struct process *p)
 {
 	*p = (struct process){ 0 };
@@ -63,17 +89,15 @@ static bool process_at(const struct vault *v, unsigned i, struct process *p)
 	} else if (i - 2 < v->skel->n_fronts) {
 		*p = (struct process){ .role = "front", .index = i - 2, .runs = vault_front_is_there(v, i - 2) };
 		(void)snprintf(p->name, sizeof p->name, "front.%u", i - 2);
-	} else if (i - 2 == v->skel->n_fronts && (vault_web_is_there(v) || v->stopped[VAULT_FRONTS_MAX] != 0)) {
-		*p = (struct process){ .name = "web", .role = "web", .runs = vault_web_is_there(v) };
 	} else {
-		return false;
+		return lone_process_at(v, i - 2 - v->skel->n_fronts, p);
 	}
 	return true;
 }
 
 static bool is_stopped(const struct vault *v, const struct process *p)
 {
-	return p->role != NULL && v->stopped[strcmp(p->role, "web") == 0 ? VAULT_FRONTS_MAX : p->index] != 0;
+	return p->role != NULL && v->stopped[place_of(p)] != 0;
 }
 
 static err add_process(struct call *call, const struct process *p)
@@ -125,7 +149,7 @@ static err want(struct call *call, bool runs)
 			command_warn(call, "What if: %s %s", runs ? "starts" : "stops", p.name);
 			continue;
 		}
-		v->stopped[strcmp(p.role, "web") == 0 ? VAULT_FRONTS_MAX : p.index] = runs ? 0 : 1;
+		v->stopped[place_of(&p)] = runs ? 0 : 1;
 		TRY(ipc_send_process_want(v->skel->master, &(struct ipc_process_want){ .role = str_of(p.role), .index = (uint16_t)p.index, .runs = runs ? 1 : 0 }, -1));
 		p.runs = p.runs && runs;
 		TRY(add_process(call, &p));

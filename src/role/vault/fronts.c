@@ -139,6 +139,7 @@ void vault_tell_certificate(struct vault *v)
 	EACH_FRONT(v, f)
 		send_certificate(f);
 	vault_web_certificate(v);
+	vault_edge_certificate(v);
 }
 
 void vault_tell_lock(struct vault *v, str aor, uint32_t failures, uint64_t until_ms)
@@ -222,6 +223,7 @@ static err tell_object(struct vault *v, str key)
 	if (obeyed) {
 		EACH_FRONT(v, f)
 			send_settings(f);
+		vault_edge_settings(v);
 	}
 	if (k != NULL && k->id == SCHEMA_ID_Registrar)
 		vault_tell_ports(v);
@@ -428,6 +430,10 @@ void vault_on_channel(struct skel *s, str role, unsigned index, int fd)
 	struct vault_front *f = NULL;
 	if (str_eq(role, STR("web"))) {
 		vault_web_open(v, fd);
+		return;
+	}
+	if (str_eq(role, STR("edge"))) {
+		vault_edge_open(v, fd);
 		return;
 	}
 	if (str_eq(role, STR("front")) && index < VAULT_FRONTS_MAX)

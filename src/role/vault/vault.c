@@ -269,6 +269,7 @@ static void vault_drain(struct skel *s, uint32_t ms)
 	on_turn(v); /* what was begun is finished */
 	vault_close_admins(v);
 	vault_web_close(v);
+	vault_edge_close(v);
 	sessions_fini(v);
 	cert_crl_free(v->crl);
 	v->crl = NULL;

@@ -85,6 +85,7 @@ struct vault {
 	int topology;     /* topology.yaml, opened before the jail */
 	struct sessions *sessions; /* NULL: nobody has signed in yet */
 	struct vault_web *web; /* NULL: no channel to it */
+	struct vault_edge *edge; /* the same */
 	int certificates; /* certs/, opened before the jail */
 	struct buf chain; /* of certs/default.pem */
 	struct cert_crl *crl; /* certs/witan.crl; NULL: none that can be used, so nobody signs in by a certificate */
@@ -100,7 +101,7 @@ struct vault {
 	bool audit_is_known;
 	uint64_t audit_logged; /* the newest line that the log knows */
 	uint64_t told; /* the version that the processes know */
-	uint8_t stopped[VAULT_FRONTS_MAX + 1]; /* processes that administrators have stopped; the last one is web */
+	uint8_t stopped[VAULT_FRONTS_MAX + 2]; /* processes that administrators have stopped; the last ones are web and edge */
 };
 
 uint64_t vault_unix_ms(void);
@@ -344,6 +345,13 @@ bool vault_web_is_there(const struct vault *v);
 void vault_web_certificate(struct vault *v);
 /* To a front or web: what it presents. */
 err vault_send_certificate(struct vault *v, struct ipc *to);
+
+/* ---- edge.c: the process of an Edge ---- */
+
+void vault_edge_open(struct vault *v, int fd);
+void vault_edge_close(struct vault *v);
+void vault_edge_settings(struct vault *v);
+void vault_edge_certificate(struct vault *v);
 
 /* ---- line.c: lines of administrators, whichever way they come ---- */
 
