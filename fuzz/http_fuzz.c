@@ -22,6 +22,7 @@ static void look_at_parts(const struct http_request *q)
 	(void)failed(http_path_decode(q->path, &a, &s));
 	(void)failed(http_query_find(q->query, STR("a"), &a, &s));
 	(void)failed(http_cookie_find(q, STR("__Host-witan"), &s));
+	(void)http_is_unchanged(q, STR("\"tag\""), 784111777);
 	const struct http_field *f = http_field_find(q, STR("Authorization"));
 	if (f != NULL && http_bearer_find(f->value, &s))
 		check_inside(f->value, s);

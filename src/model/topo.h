@@ -53,7 +53,7 @@ struct topo_certificates {
 	uint32_t internal_ca, public_ca; /* enum topo_ca */
 	uint32_t key;                    /* enum topo_key_type */
 	bool hybrid;
-	str crl_url; /* empty: http://SERVER/witan.crl */
+	str crl_url; /* empty: http://SERVER:PORT/witan.crl */
 };
 
 struct topo_web {
@@ -71,7 +71,10 @@ struct topo_ports {
 	struct topo_at at;
 	uint32_t sip_tls; /* 5061 */
 	uint32_t sip_tcp; /* 0: no such listener */
-	uint32_t web;     /* 444; 0: no such listener, and no process for it */
+	uint32_t web;     /* 444: management; 0: no such listener */
+	/* of the web services, for pools that topo_has_web; 0: no such listener */
+	uint32_t http, https;                   /* 80, 443: inside */
+	uint32_t external_http, external_https; /* 8080, 4443: where a reverse proxy sends what comes from outside */
 };
 
 struct topo_addresses {
@@ -204,6 +207,8 @@ err topo_find_host(const struct topo *t, str fqdn, struct topo_host *out, struct
 err topo_read_host(const struct topo *t, const char *path, struct topo_host *out, struct diag *d);
 /* NULL if there is none. */
 const struct topo_pool *topo_find_pool(const struct topo *t, str fqdn);
+/* Whether the pool's servers have web services: for other roles their ports mean nothing. */
+bool topo_has_web(const struct topo_pool *pool);
 
 /*
  * The names by which other servers of this topology prove themselves to `self`: every pool, server and TLS gateway but

@@ -69,11 +69,18 @@ err http_cookie_find(const struct http_request *r, str name, str *out);
 bool http_type_is(str content_type, str type);
 /* The token of "Bearer TOKEN" (RFC 6750 2.1); false for anything else. */
 bool http_bearer_find(str authorization, str *token);
+/* Seconds since 1970 of a date in one of its three forms (RFC 9110 5.6.7). MALFORMED; so are dates before 1970. */
+err http_date_read(str s, int64_t *out);
+/* Whether the client has what has this entity tag (with its quotes) and was changed then: If-None-Match names it or is "*" (compared
+ * weakly, RFC 9110 13.1.2); without that field, If-Modified-Since is no earlier (13.1.3). */
+bool http_is_unchanged(const struct http_request *r, str etag, int64_t changed);
 
 /* ---- answers ---- */
 
 /* "HTTP/1.1 200 OK" and Date; unix_seconds since 1970. */
 void http_status_print(struct buf *b, unsigned status, int64_t unix_seconds);
+/* A date as a field. Nothing for a time that no date can say (after the year 9999). */
+void http_date_print(struct buf *b, str name, int64_t unix_seconds);
 /* A value with CR, LF or NUL is a mistake of ours: b->failed. */
 void http_field_print(struct buf *b, str name, str value);
 /* The end of the header: with a length, in chunks (RFC 9112 7.1), or neither (204, or until the connection closes). */

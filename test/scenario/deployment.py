@@ -54,17 +54,19 @@ class Refused(Exception):
 
 
 class Deployment:
-    def __init__(self, fronts=1, tcp=True, key="ec-p256", build=BUILD, directory=None, wrap=(), site="", pool="", web=False, fqdn=FQDN, domain=DOMAIN, more_pools=()):
+    def __init__(self, fronts=1, tcp=True, key="ec-p256", build=BUILD, directory=None, wrap=(), site="", pool="", web=False, fqdn=FQDN, domain=DOMAIN, more_pools=(), http=False):
         self.fqdn, self.domain, self.build, self.wrap = fqdn, domain, build, list(wrap)
         self.port_tls, self.port_tcp = free_port(), free_port() if tcp else None
         self.port_web = free_port() if web else 0
+        self.port_http = free_port() if http else 0
         self.passwords, self.process, self.events, self.noise = {}, None, [], []
         self.top = pathlib.Path(tempfile.mkdtemp(prefix="witan-test-"))
         os.chmod(self.top, 0o755)
         self.dir = pathlib.Path(directory) if directory else self.top / "d"
         self.fronts = fronts
         self.may_die = set()
-        ports = f"sip-tls: {self.port_tls}" + (f", sip-tcp: {self.port_tcp}" if tcp else "") + f", web: {self.port_web}"
+        ports = f"sip-tls: {self.port_tls}" + (f", sip-tcp: {self.port_tcp}" if tcp else "") + \
+            f", web: {self.port_web}, http: {self.port_http}, external-http: 0"
         topology = self.top / "topology.yaml"
         topology.write_text(
             f"organization: Example\nsip-domains: [{domain}]\ninternal-domain: {domain}\n"

@@ -68,7 +68,7 @@ def mode(path):
 def test_init_makes_what_the_server_needs(made):
     assert (made / "topology.yaml").read_text() == (
         "organization: example.test\nsip-domains: [example.test, example.org]\ninternal-domain: corp.test\ncertificates: {key: ec-p256}\n"
-        "sites:\n  - name: Main\n    pools:\n      - pool: uc01.corp.test\n        role: standard-edition\n        ports: {web: 0}\n")
+        "sites:\n  - name: Main\n    pools:\n      - pool: uc01.corp.test\n        role: standard-edition\n        ports: {web: 0, http: 0, https: 0, external-http: 0, external-https: 0}\n")
     for name in ("uc01.corp.test", "sip.example.test", "sip.example.org"):
         assert verify(made, name).returncode == 0
     assert verify(made, "sip.example.net").returncode != 0
@@ -156,7 +156,9 @@ def test_two_inits_at_once_do_not_mix(d):
     (["--sip-domain", "a b"], ["--sip-domain: ", "remedy: "]),
     (["--sip-domain", "*.a.test"], ["a wildcard is not allowed"]),
     (["--sip-domain", "a.test", "--fqdn", "-x.test"], ["--fqdn: "]),
-    (["--sip-domain", "a.test", "--port-sip-tls", "443"], ["443 is taken", "choose another port"]),
+    (["--topology", str(ROOT / "test/topology/four-lines.yaml"), "--port-sip-tls", "443"], ["sip-tls and https are both 443", "choose another port"]),
+    (["--topology", str(ROOT / "test/topology/four-lines.yaml"), "--port-http", "8080"], ["http and external-http are both 8080"]),
+    (["--sip-domain", "a.test", "--port-http", "5061"], ["sip-tls and http are both 5061"]),
     (["--sip-domain", "a.test", "--port-sip-tcp", "5061"], ["both 5061"]),
     (["--topology", "/nowhere.yaml"], ["/nowhere.yaml"]),
 ])

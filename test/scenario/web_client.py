@@ -131,7 +131,7 @@ class WebClient:
         answer = Answer(int(status), fields, b"")
         if answer.status == 100:
             return self.read(method)
-        if method == "HEAD" or answer.status == 204:
+        if method == "HEAD" or answer.status in (204, 304):
             return answer
         if answer["Transfer-Encoding"] == "chunked":
             answer.body = self._chunks()

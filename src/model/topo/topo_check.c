@@ -20,7 +20,7 @@ static bool is_front(const struct topo_pool *pool)
 	return pool->role == TOPO_STANDARD_EDITION || pool->role == TOPO_FRONT_END;
 }
 
-static bool has_web(const struct topo_pool *pool)
+bool topo_has_web(const struct topo_pool *pool)
 {
 	return is_front(pool) || pool->role == TOPO_DIRECTOR;
 }
@@ -184,7 +184,7 @@ static err check_next_hops(struct topo_reader *r, struct topo_site *site, struct
 		return topo_refuse(r, ERR(REFUSED), pool->at, "add next-hop: the Director or Front End pool",
 			"the Edge pool \"%.*s\" has no next hop", STR_FMT(str_cut(pool->pool, 0, 120)));
 	const struct topo_pool *next = topo_find_pool(r->topo, pool->next_hop);
-	if (next == NULL || !has_web(next))
+	if (next == NULL || !topo_has_web(next))
 		return refuse_name(r, pool->next_hop, "name a Director, Front End or Standard Edition pool",
 			"is no such pool of this topology");
 	return OK;
@@ -279,18 +279,13 @@ static err edges(struct topo_reader *r)
 
 /* ---- ports and stores ---- */
 
-#define WEB_ROLES (1u << TOPO_STANDARD_EDITION | 1u << TOPO_FRONT_END | 1u << TOPO_DIRECTOR)
-
 /* Listeners whose ports are not set in the document, by who has them. */
 static const struct {
 	uint32_t port, roles, collocated;
 	const char *what;
-	bool is_web; /* of the same process that "web" is the port of */
 } fixed_ports[] = {
-	{ 80, WEB_ROLES, 0, "web services" },
-	{ 443, WEB_ROLES | 1u << TOPO_EDGE, 0, "web services", true },
-	{ 8080, WEB_ROLES, 0, "external web services", true },
-	{ 4443, WEB_ROLES | 1u << TOPO_EDGE, 0, "external web services or replication", true },
+	{ 443, 1u << TOPO_EDGE, 0, "the services for clients outside" },
+	{ 4443, 1u << TOPO_EDGE, 0, "replication" },
 	{ 5070, 1u << TOPO_MEDIATION, TOPO_COLLOCATED_MEDIATION, "mediation" },
 	{ 5067, 1u << TOPO_MEDIATION, TOPO_COLLOCATED_MEDIATION, "mediation" },
 	{ 5068, 1u << TOPO_MEDIATION, TOPO_COLLOCATED_MEDIATION, "mediation" },
@@ -306,30 +301,48 @@ static err check_port(struct topo_reader *r, const struct topo_pool *pool, const
 	for (size_t i = 0; i < sizeof fixed_ports / sizeof *fixed_ports; i++) {
 		bool has = (fixed_ports[i].roles & 1u << pool->role) != 0 ||
 			   (fixed_ports[i].collocated & pool->collocated) != 0;
-		bool is_own = fixed_ports[i].is_web && strcmp(name, "web") == 0 && pool->role != TOPO_EDGE;
-		if (has && !is_own && fixed_ports[i].port == port)
+		if (has && fixed_ports[i].port == port)
 			return topo_refuse(r, ERR(REFUSED), pool->ports.at, "choose another port",
 				"%s: %u is taken on the same host by %s", name, port, fixed_ports[i].what);
 	}
 	return OK;
 }
 
+/* Listeners whose ports the document sets. */
+struct listener {
+	const char *name;
+	uint32_t port;
+	bool is_service;  /* of web services: not for every role */
+	bool is_web_tls; /* of the web process over TLS */
+};
+
+/* Management and web services over TLS are of one process, and one listener can be both. */
+static bool may_share(const struct listener *a, const struct listener *b)
+{
+	return a->is_web_tls && b->is_web_tls && a->is_service != b->is_service;
+}
+
+static err check_pair(struct topo_reader *r, const struct topo_pool *pool, const struct listener *a, const struct listener *b)
+{
+	if (a->port == 0 || a->port != b->port || may_share(a, b))
+		return OK;
+	return topo_refuse(r, ERR(REFUSED), pool->ports.at, "choose another port, or 0 for a listener of web services that is not wanted",
+		"%s and %s are both %u", a->name, b->name, a->port);
+}
+
 static err check_ports(struct topo_reader *r, struct topo_site *site, struct topo_pool *pool)
 {
-	const struct {
-		const char *name;
-		uint32_t port;
-	} own[] = { { "sip-tls", pool->ports.sip_tls }, { "sip-tcp", pool->ports.sip_tcp },
-		{ "web", pool->ports.web } };
-	const size_t n = sizeof own / sizeof *own;
-	if (pool->ports.at.line == 0)
+	const struct topo_ports *p = &pool->ports;
+	const struct listener own[] = { { "sip-tls", p->sip_tls, false, false }, { "sip-tcp", p->sip_tcp, false, false }, { "web", p->web, false, true },
+		{ "http", p->http, true, false }, { "https", p->https, true, true }, { "external-http", p->external_http, true, false },
+		{ "external-https", p->external_https, true, true } };
+	const size_t n = topo_has_web(pool) ? sizeof own / sizeof *own : 3;
+	if (p->at.line == 0)
 		return OK;
 	for (size_t i = 0; i < n; i++) {
 		TRY(check_port(r, pool, own[i].name, own[i].port));
 		for (size_t j = 0; j < i; j++)
-			if (own[i].port == own[j].port && own[i].port != 0)
-				return topo_refuse(r, ERR(REFUSED), pool->ports.at, "choose another port",
-					"%s and %s are both %u", own[j].name, own[i].name, own[i].port);
+			TRY(check_pair(r, pool, &own[j], &own[i]));
 	}
 	return OK;
 }

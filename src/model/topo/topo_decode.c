@@ -355,14 +355,15 @@ static bool has_key(const struct topo_node *node, const char *name)
 }
 
 /* Keys that the pool's role has no use for are refused; only known once the whole mapping is read. */
-static err check_roles(struct topo_reader *r, const struct topo_node *node, const struct topo_pool *pool)
+static err check_roles(struct topo_reader *r, enum topo_section_id id, const struct topo_node *node, const struct topo_pool *pool)
 {
-	const struct topo_section *s = &topo_sections[SECTION_pool];
 	for (const struct topo_node *n = node->first; n != NULL; n = n->next) {
-		const struct topo_key *key = find_key(s, n->key->text);
+		const struct topo_key *key = find_key(&topo_sections[id], n->key->text);
 		if (key->roles != 0 && (key->roles & 1u << pool->role) == 0)
 			return topo_refuse(r, ERR(REFUSED), n->key->at, "remove it, or check the role",
 				"a pool with the role %s has no \"%s\"", topo_role_word(pool->role), key->name);
+		if (key->kind == TOPO_KIND_MAP)
+			TRY(check_roles(r, key->of, n, pool));
 	}
 	return OK;
 }
@@ -385,7 +386,7 @@ static err decode_section(struct topo_reader *r, enum topo_section_id id, const 
 		if (s->keys[i].must && !has_key(node, s->keys[i].name))
 			return topo_refuse(r, ERR(MALFORMED), node->at, s->keys[i].help, "%s lacks \"%s\"", s->what,
 				s->keys[i].name);
-	return id == SECTION_pool ? check_roles(r, node, object) : OK;
+	return id == SECTION_pool ? check_roles(r, SECTION_pool, node, object) : OK;
 }
 
 err topo_decode(struct topo_reader *r, const struct topo_node *root, struct topo *t)

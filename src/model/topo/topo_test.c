@@ -50,6 +50,10 @@ static void reads_four_lines(void **state)
 	assert_int_equal(host.pool->ports.sip_tls, 5061);
 	assert_int_equal(host.pool->ports.sip_tcp, 0);
 	assert_int_equal(host.pool->ports.web, 444);
+	assert_int_equal(host.pool->ports.http, 80);
+	assert_int_equal(host.pool->ports.https, 443);
+	assert_int_equal(host.pool->ports.external_http, 8080);
+	assert_int_equal(host.pool->ports.external_https, 4443);
 	assert_int_equal(host.pool->front_processes, 1);
 	assert_int_equal(topo.certificates.key, TOPO_RSA_2048);
 	assert_int_equal(topo.certificates.public_ca, TOPO_CA_EXTERNAL);
@@ -317,7 +321,16 @@ static const struct {
 	{ SITE("{pool: a.i.ad, role: standard-edition, ports: {sip-tls: 5061, sip-tcp: 5061}}"), "t.yaml:4:73",
 		"sip-tls and sip-tcp are both 5061" },
 	{ SITE("{pool: a.i.ad, role: standard-edition, ports: {sip-tls: 443}}"), "t.yaml:4:73",
-		"sip-tls: 443 is taken on the same host by web services" },
+		"sip-tls and https are both 443" },
+	{ SITE("{pool: a.i.ad, role: standard-edition, ports: {web: 8080}}"), "t.yaml:4:73", "web and external-http are both 8080" },
+	{ SITE("{pool: a.i.ad, role: standard-edition, ports: {web: 80}}"), "t.yaml:4:73", "web and http are both 80" },
+	{ SITE("{pool: a.i.ad, role: standard-edition, ports: {http: 8080}}"), "t.yaml:4:73", "http and external-http are both 8080" },
+	{ SITE("{pool: a.i.ad, role: standard-edition, ports: {https: 4443}}"), "t.yaml:4:73", "https and external-https are both 4443" },
+	{ SITE("{pool: a.i.ad, role: standard-edition, ports: {http: 65536}}"), "t.yaml:4:80", "\"http\" takes a number from 0 to 65535" },
+	{ SITE("{pool: m.i.ad, role: mediation, servers: [m1.i.ad], ports: {http: 81}}"), "t.yaml:4:87",
+		"a pool with the role mediation has no \"http\"" },
+	{ SITE(SE ", {pool: x.i.ad, role: edge, servers: [x1.i.ad], next-hop: se.i.ad, " EDGE_EXTERNAL ", ports: {web: 4443}}"), "t.yaml:4:240",
+		"web: 4443 is taken on the same host by replication" },
 	{ SITE("{pool: a.i.ad, role: standard-edition, store: {kind: postgresql}}"), "t.yaml:4:73",
 		"a postgresql store needs" },
 	{ SITE("{pool: a.i.ad, role: standard-edition, store: {kind: sqlite, url: x}}"), "t.yaml:4:73",

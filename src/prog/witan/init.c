@@ -305,6 +305,7 @@ static void report(const struct init *in)
 	report_listeners(in);
 	if (master_missing(pool) != NULL)
 		(void)printf("\nnot there yet:    %s", master_missing(pool));
+	(void)printf("\nrevocation list:  %.*s%s", STR_FMT(in->plan.crl_url), !topo_has_web(pool) || pool->ports.http != 0 ? "" : " (not served: no --port-http)");
 	(void)printf("\nSIP domains:     ");
 	TOPO_EACH (domain, in->topo.sip_domains)
 		(void)printf(" %.*s", STR_FMT(*domain));
@@ -364,6 +365,8 @@ int init_main(int argc, char **argv, const char *dir)
 			"SIP over TCP too (1 to 65535; default: not at all)", 65535 },
 		{ "--port-web", WITAN_NUMBER, &in.port_web, "PORT",
 			"HTTPS for administrators (1 to 65535; default: not at all)", 65535 },
+		{ "--port-http", WITAN_NUMBER, &in.port_http, "PORT",
+			"HTTP for revocation lists and issuers' certificates (1 to 65535; default: not at all)", 65535 },
 		{ "--front-processes", WITAN_NUMBER, &in.front_processes, "N",
 			"processes that handle SIP (1 to 64; default: 1)", 64 },
 		{ "--key", WITAN_TEXT, &in.key, "TYPE", "rsa-2048 (default), rsa-3072, rsa-4096, ec-p256 or ec-p384",

@@ -13,7 +13,7 @@ struct init {
 	/* what was asked for */
 	struct witan_texts sip_domains;
 	const char *fqdn, *host_name, *topology, *organization, *key;
-	uint32_t port_sip_tls, port_sip_tcp, port_web, front_processes;
+	uint32_t port_sip_tls, port_sip_tcp, port_web, port_http, front_processes;
 	/* what becomes of it */
 	const char *dir;
 	char path[PATH_OCTETS], new_path[PATH_OCTETS + 8];

@@ -46,7 +46,7 @@ static err compose(struct init *in)
 		buf_printf(&in->text, "\"%.*s\",", STR_FMT(in->sip_domains.p[i]));
 	buf_printf(&in->text,
 		"]\ninternal-domain: \"%.*s\"\nsites: [{name: Main, pools: [{pool: \"%.*s\", role: "
-		"standard-edition, ports: {web: 0}}]}]\n",
+		"standard-edition, ports: {web: 0, http: 0, https: 0, external-http: 0, external-https: 0}}]}]\n",
 		STR_FMT(rest), STR_FMT(fqdn));
 	return OK;
 }
@@ -81,7 +81,7 @@ static err override(struct init *in, bool *changed)
 {
 	enum topo_key_type key;
 	*changed = in->organization != NULL || in->key != NULL ||
-		   in->port_sip_tls + in->port_sip_tcp + in->port_web + in->front_processes != 0;
+		   in->port_sip_tls + in->port_sip_tcp + in->port_web + in->port_http + in->front_processes != 0;
 	TOPO_EACH (site, in->topo.sites)
 		TOPO_EACH (pool, site->pools) {
 			if (pool != in->host.pool)
@@ -89,6 +89,7 @@ static err override(struct init *in, bool *changed)
 			set_if(&pool->ports.sip_tls, in->port_sip_tls);
 			set_if(&pool->ports.sip_tcp, in->port_sip_tcp);
 			set_if(&pool->ports.web, in->port_web);
+			set_if(&pool->ports.http, in->port_http);
 			set_if(&pool->front_processes, in->front_processes);
 		}
 	if (in->organization != NULL)

@@ -77,7 +77,7 @@ void master_on_ready(struct master *m)
 		return;
 	m->phase = SERVING;
 	timer_clear(loop_timers(m->loop), &m->deadline);
-	struct log_field fields[8] = {
+	struct log_field fields[10] = {
 		LOG_Z("dir", m->dir),
 		LOG_Z("fqdn", m->plan.fqdn),
 		LOG_Z("role", topo_role_word((enum topo_role)m->plan.role)),
@@ -90,6 +90,10 @@ void master_on_ready(struct master *m)
 		fields[n++] = LOG_INT("sip-tcp", m->plan.sip_tcp);
 	if (m->plan.web != 0)
 		fields[n++] = LOG_INT("web", m->plan.web);
+	if (m->plan.http != 0)
+		fields[n++] = LOG_INT("http", m->plan.http);
+	if (m->plan.external_http != 0)
+		fields[n++] = LOG_INT("external-http", m->plan.external_http);
 	log_write(&m->log, EV_SERVER_READY, fields);
 	notify_tell(&m->notify, "READY=1\nSTATUS=serving");
 }
@@ -118,9 +122,9 @@ static bool is_same(const struct plan *a, const struct plan *b)
 {
 	return strcmp(a->fqdn, b->fqdn) == 0 && strcmp(a->domains, b->domains) == 0 &&
 	       strcmp(a->peers, b->peers) == 0 && a->sip_tls == b->sip_tls && a->sip_tcp == b->sip_tcp && a->web == b->web &&
-	       a->n_fronts == b->n_fronts && a->role == b->role && a->internal == b->internal && a->external == b->external &&
-	       a->client == b->client && memcmp(&a->inside, &b->inside, sizeof a->inside) == 0 &&
-	       memcmp(&a->outside, &b->outside, sizeof a->outside) == 0;
+	       a->http == b->http && a->external_http == b->external_http && a->n_fronts == b->n_fronts && a->role == b->role &&
+	       a->internal == b->internal && a->external == b->external && a->client == b->client &&
+	       memcmp(&a->inside, &b->inside, sizeof a->inside) == 0 && memcmp(&a->outside, &b->outside, sizeof a->outside) == 0;
 }
 
 /* Certificates, keys and what vault reads are taken over at once; names, ports and processes are those of the start. */

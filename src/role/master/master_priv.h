@@ -28,7 +28,7 @@ struct plan {
 	char fqdn[256];
 	char domains[2048];        /* comma-separated, the default first */
 	char peers[8192];          /* other servers of the topology, comma-separated */
-	uint16_t sip_tls, sip_tcp, web; /* 0: no such listener; without web no such process either */
+	uint16_t sip_tls, sip_tcp, web, http, external_http; /* 0: no such listener; without the last three no web process either */
 	uint16_t internal, external, client; /* of an Edge: SIP inside; outside for partners and for people */
 	struct addr inside, outside; /* of an Edge: which interface is which; family 0 on other servers */
 	unsigned n_fronts;
@@ -47,7 +47,7 @@ pid_t lock_owner(void);
 
 /* ---- port.c: listening sockets, kept for the life of the server, so that no connection is lost with a process ---- */
 
-enum { PORT_TLS, PORT_TCP, PORT_WEB, PORT_INTERNAL, PORT_EXTERNAL, PORT_CLIENT, PORT_N };
+enum { PORT_TLS, PORT_TCP, PORT_WEB, PORT_HTTP, PORT_EXTERNAL_HTTP, PORT_INTERNAL, PORT_EXTERNAL, PORT_CLIENT, PORT_N };
 
 struct ports {
 	int fds[PORT_N][FRONTS_MAX]; /* -1: none */

@@ -108,6 +108,16 @@ static void plans(void **state)
 	put("topology.yaml", TOPOLOGY(", ports: {web: 0}"));
 	assert_false(failed(plan_read(&p, &d)));
 	assert_int_equal(port_number(&p, PORT_WEB), 0);
+	assert_int_equal(port_number(&p, PORT_HTTP), 80);
+	assert_int_equal(port_number(&p, PORT_EXTERNAL_HTTP), 8080);
+	assert_int_equal(children_of(&p, &(struct role){ .name = "web" }), 1);
+	put("topology.yaml", TOPOLOGY(", ports: {web: 0, http: 0, external-http: 8081}"));
+	assert_false(failed(plan_read(&p, &d)));
+	assert_int_equal(port_number(&p, PORT_EXTERNAL_HTTP), 8081);
+	assert_int_equal(children_of(&p, &(struct role){ .name = "web" }), 1);
+	put("topology.yaml", TOPOLOGY(", ports: {web: 0, http: 0, external-http: 0}"));
+	assert_false(failed(plan_read(&p, &d)));
+	/* HTTPS of the web services is planned, and nothing is opened for it */
 	assert_int_equal(children_of(&p, &(struct role){ .name = "web" }), 0);
 	put("topology.yaml", "organization: [\n");
 	assert_true(failed(plan_read(&p, &d)));

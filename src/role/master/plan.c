@@ -52,6 +52,10 @@ static void fill_ports(struct plan *p, const struct topo_host *host)
 	}
 	if (master_runs("web", p->role))
 		p->web = (uint16_t)ports->web;
+	if (topo_has_web(host->pool)) {
+		p->http = (uint16_t)ports->http;
+		p->external_http = (uint16_t)ports->external_http;
+	}
 }
 
 static err fill(struct plan *p, const struct topo *t, struct arena *a, struct diag *d)

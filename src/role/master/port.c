@@ -23,11 +23,14 @@ const struct port_row port_rows[PORT_N] = {
 	[PORT_INTERNAL] = { "tls-internal", "edge" },
 	[PORT_EXTERNAL] = { "tls-external", "edge" },
 	[PORT_CLIENT] = { "tls-external", "edge" },
+	[PORT_HTTP] = { "http", "web" },
+	[PORT_EXTERNAL_HTTP] = { "external-http", "web" },
 };
 
 uint16_t port_number(const struct plan *p, unsigned port)
 {
 	const uint16_t numbers[PORT_N] = { [PORT_TLS] = p->sip_tls, [PORT_TCP] = p->sip_tcp, [PORT_WEB] = p->web,
+		[PORT_HTTP] = p->http, [PORT_EXTERNAL_HTTP] = p->external_http,
 		[PORT_INTERNAL] = p->internal, [PORT_EXTERNAL] = p->external, [PORT_CLIENT] = p->client };
 	return numbers[port];
 }

@@ -118,15 +118,29 @@ static const struct schema_kind *kind_of(const char *role)
 	return NULL;
 }
 
+/* Properties that the document has as ports. */
+static const struct {
+	const char *role, *property;
+	size_t port; /* in struct topo_ports */
+} port_rows[] = {
+	{ "Registrar", "SipPort", offsetof(struct topo_ports, sip_tls) },
+	{ "Registrar", "SipServerTcpPort", offsetof(struct topo_ports, sip_tcp) },
+	{ "WebServer", "PrimaryHttpPort", offsetof(struct topo_ports, http) },
+	{ "WebServer", "PrimaryHttpsPort", offsetof(struct topo_ports, https) },
+	{ "WebServer", "ExternalHttpPort", offsetof(struct topo_ports, external_http) },
+	{ "WebServer", "ExternalHttpsPort", offsetof(struct topo_ports, external_https) },
+};
+
 /* What the document says of ports, unless an administrator has set something else. */
 static void add_ports(const struct place *p, const json_t *body, json_t *shown)
 {
-	if (p->pool == NULL || strcmp(p->role, "Registrar") != 0)
-		return;
-	if (json_object_get(body, "SipPort") == NULL)
-		(void)json_object_set_new(shown, "SipPort", json_integer(p->pool->ports.sip_tls));
-	if (json_object_get(body, "SipServerTcpPort") == NULL)
-		(void)json_object_set_new(shown, "SipServerTcpPort", p->pool->ports.sip_tcp != 0 ? json_integer(p->pool->ports.sip_tcp) : json_null());
+	for (size_t i = 0; p->pool != NULL && i < sizeof port_rows / sizeof *port_rows; i++) {
+		uint32_t port;
+		if (strcmp(p->role, port_rows[i].role) != 0 || json_object_get(body, port_rows[i].property) != NULL)
+			continue;
+		memcpy(&port, (const char *)&p->pool->ports + port_rows[i].port, sizeof port);
+		(void)json_object_set_new(shown, port_rows[i].property, port != 0 ? json_integer(port) : json_null());
+	}
 }
 
 static json_t *service_object(struct call *call, const struct place *p, const char *identity)

@@ -252,6 +252,7 @@ static void vault_on_reload(struct skel *s)
 	struct vault *v = s->state;
 	struct diag d = { 0 };
 	vault_read_revocations(v);
+	vault_publish(v);
 	err e = vault_read_chain(v, &d);
 	if (failed(e)) {
 		LOG(&s->log, CERTIFICATE_FAILED, LOG_ERR(e), LOG_Z("where", d.where), LOG_Z("why", d.what), LOG_Z("remedy", d.remedy));

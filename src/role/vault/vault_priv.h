@@ -149,6 +149,20 @@ bool vault_knows_revocations(struct vault *v);
 /* The same for every process and start of the vault within one start of the server and one period. */
 void vault_ticket_keys(struct vault *v, uint64_t period, char out[VAULT_TICKET_KEYS]);
 
+/* ---- what everybody may have over HTTP: publish.c ---- */
+
+/* Tells the web process, if it is there, what the revocation lists and issuers' certificates are now. To be called whenever one has changed. */
+void vault_publish(struct vault *v);
+
+struct vault_publish {
+	struct buf der;
+	uint64_t since, until; /* seconds since 1970 */
+};
+
+/* A list in DER; the first certificate of a PEM text. MALFORMED with d. out->der is initialised by the caller. */
+err vault_publish_list(str file, struct vault_publish *out, struct diag *d);
+err vault_publish_certificate(str file, struct vault_publish *out, struct diag *d);
+
 /* ---- administrators: control.c ---- */
 
 struct admin;
@@ -342,6 +356,7 @@ bool pin_is_common(str pin, str line);
 void vault_web_open(struct vault *v, int fd);
 void vault_web_close(struct vault *v);
 bool vault_web_is_there(const struct vault *v);
+struct ipc *vault_web_channel(const struct vault *v); /* NULL: it is not there */
 void vault_web_certificate(struct vault *v);
 /* To a front or web: what it presents. */
 err vault_send_certificate(struct vault *v, struct ipc *to);

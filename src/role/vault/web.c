@@ -159,6 +159,8 @@ void vault_web_open(struct vault *v, int fd)
 	vault_web_close(v);
 	v->web = w;
 	vault_web_certificate(v);
+	vault_publish(v);
+	(void)failed(ipc_send_snapshot_end(w->channel, &(struct ipc_snapshot_end){ .version = v->told }, -1));
 }
 
 void vault_web_close(struct vault *v)
@@ -174,4 +176,9 @@ void vault_web_close(struct vault *v)
 bool vault_web_is_there(const struct vault *v)
 {
 	return v->web != NULL;
+}
+
+struct ipc *vault_web_channel(const struct vault *v)
+{
+	return v->web != NULL ? v->web->channel : NULL;
 }

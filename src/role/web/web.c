@@ -12,7 +12,7 @@
 
 static str address_key(const struct map_node *n)
 {
-	return (str){ (const char *)MAP_OF(n, const struct web_address, node)->ip, 16 };
+	return (str){ (const char *)MAP_OF(n, const struct web_address, node)->key, 17 };
 }
 
 /* JSON texts hold passwords for a moment: nothing of them stays in freed memory. */
@@ -40,11 +40,11 @@ static err web_open(struct skel *s, struct diag *d)
 	ENSURE(w != NULL, NO_MEMORY);
 	s->state = w;
 	w->skel = s;
-	w->listener = -1;
 	slots_init(&w->slots);
 	list_init(&w->handshaking);
 	list_init(&w->dirty);
 	list_init(&w->dead);
+	list_init(&w->public_conns);
 	map_init(&w->addresses, address_key);
 	json_set_alloc_funcs(malloc, wipe_and_free);
 	TRY(crypt_new(&w->mac));
@@ -70,7 +70,7 @@ static void web_on_channel(struct skel *s, str role, unsigned index, int fd)
 
 static void web_on_listener(struct skel *s, str transport, unsigned port, int fd)
 {
-	err e = web_listen(s->state, fd);
+	err e = web_listen(s->state, fd, !str_eq(transport, STR("https")));
 	if (!failed(e)) {
 		LOG(&s->log, LISTENER_OPENED, LOG_STR("transport", transport), LOG_INT("port", port));
 		return;

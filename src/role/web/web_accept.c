@@ -10,16 +10,17 @@
 /* ---- addresses ---- */
 
 /* IPv6 hosts own a /64 each: counting single addresses would count nothing. */
-static bool address_enter(struct web *w, const struct addr *peer, struct web_address **out)
+static bool address_enter(struct web *w, const struct addr *peer, bool is_public, struct web_address **out)
 {
 	struct web_address key = { 0 };
-	memcpy(key.ip, peer->ip, peer->family == 6 ? 8 : 16);
-	struct map_node *n = map_find(&w->addresses, (str){ (const char *)key.ip, sizeof key.ip });
+	memcpy(key.key, peer->ip, peer->family == 6 ? 8 : 16);
+	key.key[16] = is_public ? 1 : 0;
+	struct map_node *n = map_find(&w->addresses, (str){ (const char *)key.key, sizeof key.key });
 	struct web_address *a = n != NULL ? MAP_OF(n, struct web_address, node) : calloc(1, sizeof *a);
 	if (a == NULL || a->n >= WEB_ADDRESS_MAX)
 		return false;
 	if (n == NULL) {
-		memcpy(a->ip, key.ip, sizeof a->ip);
+		memcpy(a->key, key.key, sizeof a->key);
 		if (failed(map_add(&w->addresses, &a->node))) {
 			free(a);
 			return false;
@@ -64,91 +65,130 @@ static void resume(void *arg)
 		web_shake(c);
 }
 
-static void begin(struct web *w, int fd, const struct addr *peer)
+/* Who asks for a list is done in a moment: whoever is there the longest waits, or does nothing. */
+static void make_public_room(struct web *w)
+{
+	if (w->n_public < WEB_PUBLIC_MAX)
+		return;
+	meter_add(w->skel->meter, METER_CONN_SLOW, 1);
+	web_conn_close(LIST_OF(w->public_conns.next, struct web_conn, row), "too many connections over plain HTTP");
+}
+
+static void begin_tls(struct web_conn *c)
+{
+	struct web *w = c->web;
+	web_conn_deadline(c, WEB_LATE_HANDSHAKE, WEB_HANDSHAKE_MS);
+	if (c->state != WEB_DEAD && failed(tls_accept(w->tls, c->fd, resume, c, &c->tls)))
+		web_conn_close(c, "out of memory");
+	if (c->state != WEB_DEAD)
+		watch_set(&c->watch, WATCH_READ);
+}
+
+static void begin(struct web *w, int fd, const struct addr *peer, bool is_public)
 {
 	struct web_address *a = NULL;
 	struct web_conn *c;
-	if (w->n >= WEB_CONNS_MAX) {
+	if (!is_public && w->n - w->n_public >= WEB_CONNS_MAX) {
 		refuse(w, fd, peer, METER_CONN_REFUSED_TOTAL, "ceiling of connections");
 		return;
 	}
-	if (!address_enter(w, peer, &a)) {
+	if (!address_enter(w, peer, is_public, &a)) {
 		refuse(w, fd, peer, METER_CONN_REFUSED_ADDRESS, "ceiling of connections from one address");
 		return;
 	}
-	make_room(w);
-	if (failed(web_conn_open(w, fd, peer, &c))) {
+	if (is_public)
+		make_public_room(w);
+	else
+		make_room(w);
+	if (failed(web_conn_open(w, fd, peer, is_public, &c))) {
 		web_address_leave(w, a);
 		refuse(w, fd, peer, METER_CONN_REFUSED_MEMORY, "out of memory");
 		return;
 	}
 	c->address = a;
 	meter_add(w->skel->meter, METER_CONN_TOTAL, 1);
-	web_conn_deadline(c, WEB_LATE_HANDSHAKE, WEB_HANDSHAKE_MS);
-	if (c->state != WEB_DEAD && failed(tls_accept(w->tls, fd, resume, c, &c->tls)))
-		web_conn_close(c, "out of memory");
-	if (c->state != WEB_DEAD)
-		watch_set(&c->watch, WATCH_READ);
+	if (is_public)
+		web_up(c);
+	else
+		begin_tls(c);
 }
 
-/* ---- the listener ---- */
+/* ---- the listeners ---- */
 
+/* Who comes before there is an answer waits in the listener's queue. */
 static void listen_again(void *arg)
 {
 	struct web *w = arg;
-	if (w->is_listening)
-		watch_set(&w->listener_watch, w->tls != NULL ? WATCH_READ : 0);
+	for (struct web_listener *l = w->listeners; l < w->listeners + w->n_listeners; l++)
+		if (l->is_listening)
+			watch_set(&l->watch, (l->is_public ? w->knows_public : w->tls != NULL) ? WATCH_READ : 0);
+}
+
+/* No listener takes a connection for a while. */
+static void pause_all(struct web *w)
+{
+	meter_add(w->skel->meter, METER_CONN_REFUSED_FILES, 1);
+	LOG(&w->skel->log, ACCEPT_FAILED, LOG_Z("why", "no descriptor left"), LOG_INT("connections", w->n));
+	for (struct web_listener *l = w->listeners; l < w->listeners + w->n_listeners; l++)
+		if (l->is_listening)
+			watch_set(&l->watch, 0);
+	(void)failed(timer_set(loop_timers(w->skel->loop), &w->pause, PAUSE_MS, listen_again, w));
 }
 
 static void on_accept(void *arg, unsigned events)
 {
-	struct web *w = arg;
+	struct web_listener *l = arg;
 	(void)events;
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
 		struct addr peer;
 		int fd;
-		err e = net_accept(w->listener, &fd, &peer);
-		if (err_is(e, ERR_BUSY)) {
-			meter_add(w->skel->meter, METER_CONN_REFUSED_FILES, 1);
-			LOG(&w->skel->log, ACCEPT_FAILED, LOG_Z("why", "no descriptor left"), LOG_INT("connections", w->n));
-			watch_set(&w->listener_watch, 0);
-			(void)failed(timer_set(loop_timers(w->skel->loop), &w->pause, PAUSE_MS, listen_again, w));
-		}
+		err e = net_accept(l->fd, &fd, &peer);
+		if (err_is(e, ERR_BUSY))
+			pause_all(l->web);
 		if (failed(e))
 			return;
-		begin(w, fd, &peer);
+		begin(l->web, fd, &peer, l->is_public);
 	}
 }
 
-err web_listen(struct web *w, int fd)
+err web_listen(struct web *w, int fd, bool is_public)
 {
-	ENSURE(!w->is_listening && w->listener < 0, EXISTS);
-	TRY(watch_open(w->skel->loop, &w->listener_watch, fd, on_accept, w));
-	w->listener = fd;
-	w->is_listening = true;
+	ENSURE(w->n_listeners < WEB_LISTENERS_MAX, CEILING);
+	struct web_listener *l = &w->listeners[w->n_listeners];
+	*l = (struct web_listener){ .web = w, .fd = fd, .is_listening = true, .is_public = is_public };
+	TRY(watch_open(w->skel->loop, &l->watch, fd, on_accept, l));
+	w->n_listeners++;
 	listen_again(w);
 	return OK;
 }
 
 static void on_listener_closed(void *arg)
 {
-	struct web *w = arg;
-	net_close(w->listener);
-	w->listener = -1;
+	struct web_listener *l = arg;
+	net_close(l->fd);
+	l->fd = -1;
 }
 
 void web_stop_listening(struct web *w)
 {
-	if (!w->is_listening)
-		return;
-	w->is_listening = false;
 	timer_clear(loop_timers(w->skel->loop), &w->pause);
-	watch_close(&w->listener_watch, on_listener_closed);
+	for (struct web_listener *l = w->listeners; l < w->listeners + w->n_listeners; l++) {
+		if (!l->is_listening)
+			continue;
+		l->is_listening = false;
+		watch_close(&l->watch, on_listener_closed);
+	}
 }
 
 void web_set_tls(struct web *w, struct tls_server *tls)
 {
 	tls_server_unref(w->tls);
 	w->tls = tls;
+	listen_again(w);
+}
+
+void web_set_public(struct web *w)
+{
+	w->knows_public = true;
 	listen_again(w);
 }

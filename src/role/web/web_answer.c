@@ -85,8 +85,61 @@ void web_answer_static(struct web_conn *c, const struct web_head *h, str body)
 		web_conn_done(c);
 }
 
+/* Over plain HTTP: a line for people, since no program looks into it. */
+static void answer_public_error(struct web_conn *c, err e, const struct diag *d, const char *allow)
+{
+	size_t before = c->out.n;
+	struct buf *b = &c->out, body DEFER(buf_fini) = { 0 };
+	buf_init(&body, 1024);
+	buf_printf(&body, "%s\n", d != NULL && d->what[0] != '\0' ? d->what : e.def->text);
+	http_status_print(b, e.def->http, (int64_t)time(NULL));
+	http_field_print(b, STR("Content-Type"), STR("text/plain; charset=utf-8"));
+	http_field_print(b, STR("Cache-Control"), STR("no-store"));
+	http_field_print(b, STR("X-Content-Type-Options"), STR("nosniff"));
+	if (e.def->http == 405 && allow != NULL)
+		http_field_print(b, STR("Allow"), str_of(allow));
+	if (!c->x.keep_alive)
+		http_field_print(b, STR("Connection"), STR("close"));
+	http_length_print(b, body.n);
+	c->x.status = (uint16_t)e.def->http;
+	if (!c->x.is_head) {
+		buf_add(b, buf_str(&body));
+		c->x.sent = body.n;
+	}
+	if (count(c, before))
+		web_conn_done(c);
+}
+
+/* The bytes are sent from where they are; they live as long as somebody sends them. */
+void web_answer_item(struct web_conn *c, const struct http_request *q, struct web_item *i)
+{
+	size_t before = c->out.n;
+	int64_t now = (int64_t)time(NULL);
+	bool is_known = http_is_unchanged(q, str_of(i->etag), i->since);
+	c->x.status = is_known ? 304 : 200;
+	http_status_print(&c->out, c->x.status, now);
+	web_public_print(i, now, &c->out);
+	if (!c->x.keep_alive)
+		http_field_print(&c->out, STR("Connection"), STR("close"));
+	if (is_known)
+		http_end_print(&c->out);
+	else
+		http_length_print(&c->out, i->n);
+	if (!is_known && !c->x.is_head) {
+		c->item = web_item_ref(i);
+		c->tail = (str){ i->bytes, i->n };
+		c->x.sent = i->n;
+	}
+	if (count(c, before))
+		web_conn_done(c);
+}
+
 void web_answer_error(struct web_conn *c, err e, const struct diag *d, const char *allow)
 {
+	if (c->is_public) {
+		answer_public_error(c, e, d, allow);
+		return;
+	}
 	struct buf b DEFER(buf_fini) = { 0 };
 	struct web_head h = { .status = e.def->http, .type = JSON_TYPE, .allow = allow };
 	if (h.status == 503)

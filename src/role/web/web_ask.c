@@ -93,6 +93,10 @@ static err pass_on(struct web_conn *c, const struct http_request *q, const struc
 void web_begin(struct web_conn *c, const struct http_request *q, const struct web_route *r)
 {
 	struct diag d = { 0 };
+	if (r->task == WEB_PUBLISHED) {
+		web_answer_item(c, q, r->item);
+		return;
+	}
 	c->x.task = r->task;
 	c->x.by_cookie = r->by_cookie;
 	c->x.wants_cookie = r->wants_cookie;
@@ -248,6 +252,21 @@ static err on_tell(struct web *w, str body)
 
 /* ---- the channel ---- */
 
+static err on_published(struct web *w, str body)
+{
+	struct ipc_published m;
+	TRY(ipc_published_parse(&m, body));
+	return web_public_set(&w->public, &m);
+}
+
+static err on_snapshot_end(struct web *w, str body)
+{
+	struct ipc_snapshot_end m;
+	TRY(ipc_snapshot_end_parse(&m, body));
+	web_set_public(w);
+	return OK;
+}
+
 static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body, int fd)
 {
 	struct web *w = arg;
@@ -256,6 +275,10 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 	(void)fd;
 	if (type == IPC_ADMIN_TELL)
 		return on_tell(w, body);
+	if (type == IPC_PUBLISHED)
+		return on_published(w, body);
+	if (type == IPC_SNAPSHOT_END)
+		return on_snapshot_end(w, body);
 	ENSURE(type == IPC_CERTIFICATE, MALFORMED);
 	TRY(identity_read(w->identity, body, IDENTITY_ASKS_PEOPLE, &tls));
 	if (tls != NULL)

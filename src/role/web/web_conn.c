@@ -54,11 +54,29 @@ void web_conn_deadline(struct web_conn *c, enum web_late late, uint32_t ms)
 
 /* ---- the beginning and the end ---- */
 
-err web_conn_open(struct web *w, int fd, const struct addr *peer, struct web_conn **out)
+/* Counts it among those over plain HTTP, or among the handshakes under way. */
+static void enter(struct web *w, struct web_conn *c)
+{
+	w->n++;
+	meter_add(w->skel->meter, METER_CONN_OPEN, 1);
+	list_init(&c->node);
+	list_init(&c->row);
+	if (c->is_public) {
+		w->n_public++;
+		list_add(&w->public_conns, &c->row);
+		return;
+	}
+	w->n_handshaking++;
+	list_add(&w->handshaking, &c->node);
+	meter_add(w->skel->meter, METER_TLS_PENDING, 1);
+}
+
+err web_conn_open(struct web *w, int fd, const struct addr *peer, bool is_public, struct web_conn **out)
 {
 	struct web_conn *c = calloc(1, sizeof *c);
 	ENSURE(c != NULL, NO_MEMORY);
-	*c = (struct web_conn){ .web = w, .fd = fd, .peer = *peer, .state = WEB_HANDSHAKE, .is_fresh = true };
+	*c = (struct web_conn){ .web = w, .fd = fd, .peer = *peer, .state = is_public ? WEB_UP : WEB_HANDSHAKE, .is_fresh = true,
+		.is_public = is_public };
 	buf_init(&c->in, HTTP_HEADER_MAX + WEB_BODY_MAX + WEB_AHEAD_MAX + sizeof w->read_buffer);
 	buf_init(&c->out, WEB_QUEUE_MAX);
 	buf_init(&c->x.collected, WEB_COLLECT_MAX);
@@ -70,11 +88,7 @@ err web_conn_open(struct web *w, int fd, const struct addr *peer, struct web_con
 		free(c);
 		return e;
 	}
-	w->n++;
-	w->n_handshaking++;
-	list_add(&w->handshaking, &c->node);
-	meter_add(w->skel->meter, METER_CONN_OPEN, 1);
-	meter_add(w->skel->meter, METER_TLS_PENDING, 1);
+	enter(w, c);
 	*out = c;
 	return OK;
 }
@@ -102,6 +116,7 @@ static void bury(void *arg)
 		list_remove(&c->node);
 		web_address_leave(w, c->address);
 		tls_free(c->tls);
+		web_item_unref(c->item);
 		w->queued -= c->out.n - c->out_at;
 		wipe(&c->in);
 		wipe(&c->out);
@@ -128,6 +143,8 @@ void web_conn_close(struct web_conn *c, const char *why)
 	watch_set(&c->watch, 0);
 	slots_remove(&w->slots, c->slot);
 	w->n--;
+	w->n_public -= c->is_public ? 1 : 0;
+	list_remove(&c->row);
 	meter_add(w->skel->meter, METER_CONN_OPEN, -1);
 	LOG(&w->skel->log, CONN_CLOSED, LOG_Z("peer", addr_print(&c->peer, text)), LOG_INT("port", c->peer.port), LOG_Z("why", why));
 	list_remove(&c->node);
@@ -177,7 +194,7 @@ static err take_large(struct web_conn *c, struct diag *d)
 static err check_header(struct web_conn *c, const struct http_request *q, struct web_route *r, struct diag *d)
 {
 	note_request(c, q);
-	TRY(web_route_find(q, c->web->mac, r, d));
+	TRY(c->is_public ? web_public_find(&c->web->public, q, c->reader.content, r, d) : web_route_find(q, c->web->mac, r, d));
 	TRY(take_large(c, d));
 	if (!c->is_checked && q->expects_continue && q->body.n < c->reader.content) {
 		buf_add(&c->out, STR("HTTP/1.1 100 Continue\r\n\r\n"));
@@ -195,8 +212,9 @@ static void wait_for_more(struct web_conn *c)
 	enum web_late late = c->reader.has_header ? WEB_LATE_BODY : c->in.n != 0 ? WEB_LATE_HEADER : WEB_LATE_IDLE;
 	if (c->late == late && !c->is_fresh)
 		return; /* one more byte does not move the deadline */
+	uint32_t idle = c->is_public ? WEB_PUBLIC_IDLE_MS : WEB_IDLE_MS;
 	c->is_fresh = false;
-	web_conn_deadline(c, late, late == WEB_LATE_BODY ? WEB_BODY_MS : late == WEB_LATE_HEADER ? WEB_HEADER_MS : WEB_IDLE_MS);
+	web_conn_deadline(c, late, late == WEB_LATE_BODY ? WEB_BODY_MS : late == WEB_LATE_HEADER ? WEB_HEADER_MS : idle);
 }
 
 static void drop_input(struct web_conn *c, size_t n)
@@ -263,6 +281,17 @@ void web_conn_advance(struct web_conn *c)
 	web_watch(c);
 }
 
+/* Counted and logged apart, so that a flood of them hides nothing of what administrators do. */
+static void log_public(struct web_conn *c)
+{
+	struct web *w = c->web;
+	char text[ADDR_TEXT];
+	meter_add(w->skel->meter, METER_WEB_PUBLIC, 1);
+	meter_add(w->skel->meter, METER_WEB_PUBLIC_REFUSED, c->x.status >= 400 ? 1 : 0);
+	LOG(&w->skel->log, WEB_PUBLIC, LOG_Z("method", c->x.method), LOG_Z("path", c->x.path), LOG_INT("status", c->x.status),
+		LOG_INT("bytes", c->x.sent), LOG_Z("peer", addr_print(&c->peer, text)));
+}
+
 static void log_request(struct web_conn *c)
 {
 	struct web *w = c->web;
@@ -278,7 +307,10 @@ static void log_request(struct web_conn *c)
 
 void web_conn_done(struct web_conn *c)
 {
-	log_request(c);
+	if (c->is_public)
+		log_public(c);
+	else
+		log_request(c);
 	bool stays = c->x.keep_alive;
 	c->x.method[0] = '\0';
 	c->x.id = 0;

@@ -8,6 +8,16 @@
 #define DROP_FROM      (1 << 20)
 #define TAIL_STEP      65536 /* bytes of the tail that are put into the queue at a time */
 
+static void read_all(struct web_conn *c);
+static void linger(struct web_conn *c);
+
+void web_up(struct web_conn *c)
+{
+	c->is_fresh = false;
+	web_conn_deadline(c, WEB_LATE_HEADER, WEB_HEADER_MS);
+	read_all(c); /* what has come already */
+}
+
 static void tls_up(struct web_conn *c)
 {
 	struct web *w = c->web;
@@ -17,12 +27,8 @@ static void tls_up(struct web_conn *c)
 	meter_add(w->skel->meter, METER_TLS_PENDING, -1);
 	meter_add(w->skel->meter, METER_TLS_DONE, 1);
 	meter_add(w->skel->meter, METER_TLS_RESUMED, tls_resumed(c->tls) ? 1 : 0);
-	c->is_fresh = false;
-	web_conn_deadline(c, WEB_LATE_HEADER, WEB_HEADER_MS);
+	web_up(c);
 }
-
-static void read_all(struct web_conn *c);
-static void linger(struct web_conn *c);
 
 /* The client's certificate was refused. By TLS 1.3 it may have sent its request already, and must see the alert all the same. */
 static void let_go(struct web_conn *c)
@@ -43,7 +49,6 @@ void web_shake(struct web_conn *c)
 	switch (tls_handshake(c->tls)) {
 	case TLS_DONE:
 		tls_up(c);
-		read_all(c); /* what came along with the end of the handshake */
 		return;
 	case TLS_WANT_READ:
 		watch_set(&c->watch, WATCH_READ);
@@ -82,11 +87,37 @@ void web_watch(struct web_conn *c)
 	watch_set(&c->watch, (wants_bytes(c) ? WATCH_READ : 0) | (c->out.n != 0 ? WATCH_WRITE : 0));
 }
 
+/* As tls_read. */
+static enum tls_io take_bytes(struct web_conn *c, char *p, size_t size, size_t *n)
+{
+	if (!c->is_public)
+		return tls_read(c->tls, p, size, n);
+	err e = net_read(c->fd, p, size, n);
+	if (failed(e))
+		return err_is(e, ERR_ABSENT) ? TLS_WANT_READ : TLS_END;
+	return TLS_DONE;
+}
+
+/* As tls_write. */
+static enum tls_io give_bytes(struct web_conn *c, str s, size_t *n)
+{
+	if (!c->is_public)
+		return tls_write(c->tls, s, n);
+	if (failed(net_write(c->fd, s, n)))
+		return TLS_END;
+	return *n == s.n ? TLS_DONE : TLS_WANT_WRITE;
+}
+
+static bool has_pending(const struct web_conn *c)
+{
+	return c->tls != NULL && tls_has_pending(c->tls);
+}
+
 static bool read_some(struct web_conn *c)
 {
 	struct web *w = c->web;
 	size_t n = 0;
-	enum tls_io io = tls_read(c->tls, w->read_buffer, sizeof w->read_buffer, &n);
+	enum tls_io io = take_bytes(c, w->read_buffer, sizeof w->read_buffer, &n);
 	if (io == TLS_END || io == TLS_FAILED)
 		web_conn_close(c, io == TLS_END ? "the client closed" : "TLS failed");
 	if (io != TLS_DONE)
@@ -97,7 +128,7 @@ static bool read_some(struct web_conn *c)
 		web_conn_close(c, "out of memory");
 	else
 		web_conn_advance(c);
-	return c->state == WEB_UP && tls_has_pending(c->tls);
+	return c->state == WEB_UP && has_pending(c);
 }
 
 static void read_all(struct web_conn *c)
@@ -135,6 +166,10 @@ static void refill(struct web_conn *c)
 	buf_add(&c->out, str_cut(c->tail, 0, n));
 	c->web->queued += c->out.n;
 	c->tail = str_cut(c->tail, n, c->tail.n);
+	if (c->tail.n == 0) {
+		web_item_unref(c->item);
+		c->item = NULL;
+	}
 	if (c->out.failed)
 		web_conn_close(c, "out of memory");
 }
@@ -179,7 +214,7 @@ static void flush(struct web_conn *c)
 	refill(c);
 	while (c->out.n != 0 && c->state != WEB_DEAD) {
 		size_t n = 0;
-		enum tls_io io = tls_write(c->tls, str_cut(buf_str(&c->out), c->out_at, c->out.n), &n);
+		enum tls_io io = give_bytes(c, str_cut(buf_str(&c->out), c->out_at, c->out.n), &n);
 		if (io == TLS_END || io == TLS_FAILED) {
 			web_conn_close(c, "the client closed");
 			return;
@@ -230,7 +265,7 @@ void web_flush_all(void *arg)
 		flush(c);
 		if (c->state == WEB_UP && was_hungry) {
 			web_conn_advance(c);
-			if (c->state == WEB_UP && tls_has_pending(c->tls))
+			if (c->state == WEB_UP && has_pending(c))
 				read_all(c);
 		}
 	}

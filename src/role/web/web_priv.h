@@ -15,13 +15,18 @@
 #include <jansson.h>
 
 enum {
+	WEB_LISTENERS_MAX = 3,
 	WEB_CONNS_MAX = 512,
-	WEB_ADDRESS_MAX = 32, /* connections of one address (IPv6: of one /64) */
+	WEB_PUBLIC_MAX = 256, /* connections over plain HTTP, not counted above; the oldest gives way */
+	WEB_ADDRESS_MAX = 32, /* connections of one address (IPv6: of one /64), over TLS and over plain HTTP each */
 	WEB_HANDSHAKES_MAX = 64, /* under way; the oldest gives way */
 	WEB_HANDSHAKE_MS = 10000,
 	WEB_HEADER_MS = 10000, /* from the first byte of a request to the end of its header; a new connection must begin by then */
 	WEB_BODY_MS = 60000,
 	WEB_IDLE_MS = 60000, /* between two requests */
+	WEB_PUBLIC_IDLE_MS = 10000, /* the same over plain HTTP */
+	WEB_PUBLISHED_MAX = 16, /* paths */
+	WEB_FRESH_SECONDS = 300, /* so long what was published may be used without asking again */
 	WEB_READER_MS = 30000, /* without a byte taken by a client whose answer waits */
 	WEB_ANSWER_MS = 120000, /* without a byte from vault */
 	WEB_LINGER_MS = 2000,
@@ -48,11 +53,14 @@ struct web;
 
 /* ---- what a request asks for: web_route.c; knows no connection ---- */
 
-enum web_task { WEB_HEALTH, WEB_OPENAPI, WEB_SIGN_IN, WEB_SIGN_OUT, WEB_SESSION, WEB_CMDLETS, WEB_CMDLET };
+enum web_task { WEB_HEALTH, WEB_OPENAPI, WEB_SIGN_IN, WEB_SIGN_OUT, WEB_SESSION, WEB_CMDLETS, WEB_CMDLET, WEB_PUBLISHED };
+
+struct web_item;
 
 struct web_route {
 	enum web_task task;
 	str cmdlet;       /* of WEB_CMDLET, a slice of the request */
+	struct web_item *item; /* of WEB_PUBLISHED; borrowed */
 	str session;      /* empty: none is needed */
 	bool by_cookie;   /* the session came as one */
 	bool wants_cookie;
@@ -66,6 +74,30 @@ struct web_route {
 err web_route_find(const struct http_request *q, struct crypt *mac, struct web_route *out, struct diag *d);
 /* The token that goes with a session's cookie. */
 void web_csrf(struct crypt *mac, str session, char out[WEB_CSRF]);
+
+/* ---- what everybody may have over plain HTTP: web_public.c; knows no connection ---- */
+
+/* One thing that vault has published. Who sends it holds a reference: it may be replaced meanwhile. */
+struct web_item {
+	uint32_t n_refs;
+	char path[64], type[64], etag[80];
+	int64_t since, until; /* seconds since 1970 that it is good from and to */
+	size_t n;
+	char bytes[];
+};
+
+struct web_public {
+	struct web_item *items[WEB_PUBLISHED_MAX]; /* NULL: free */
+};
+
+/* Takes over what vault says. MALFORMED; CEILING (too many paths); NO_MEMORY. */
+err web_public_set(struct web_public *p, const struct ipc_published *m);
+/* What a header asks for; content: bytes of the body that it announces. ABSENT, HTTP_METHOD, CEILING (any body), with the reason in d. */
+err web_public_find(const struct web_public *p, const struct http_request *q, size_t content, struct web_route *out, struct diag *d);
+/* The fields of an answer that say what it is and how long it is good, at `now`. */
+void web_public_print(const struct web_item *i, int64_t now, struct buf *b);
+struct web_item *web_item_ref(struct web_item *i);
+void web_item_unref(struct web_item *i); /* NULL allowed */
 
 /* ---- the line for vault: web_line.c ---- */
 
@@ -83,7 +115,7 @@ enum web_late { WEB_LATE_HANDSHAKE, WEB_LATE_HEADER, WEB_LATE_BODY, WEB_LATE_IDL
 
 struct web_address {
 	struct map_node node;
-	uint8_t ip[16];
+	uint8_t key[17]; /* the address, and whether it is over plain HTTP */
 	uint32_t n;
 };
 
@@ -103,7 +135,7 @@ struct web_exchange {
 
 struct web_conn {
 	struct web *web;
-	struct tls *tls;
+	struct tls *tls; /* NULL: plain HTTP, or closed already */
 	struct web_address *address;
 	struct addr peer;
 	int fd;
@@ -114,17 +146,27 @@ struct web_conn {
 	bool is_fresh;       /* no byte of the next request was looked at yet */
 	bool hungry;         /* more is to be done in the next turn, which no event will announce */
 	bool is_dirty;
+	bool is_public;      /* plain HTTP, and nothing but what is published */
 	struct watch watch;
 	struct timer timer;  /* looks at deadline now and then */
 	uint64_t deadline;
 	struct list node;    /* in web->handshaking, dirty or dead */
 	struct buf in, out;
 	size_t out_at;       /* bytes of `out` that have left */
-	str tail;            /* bytes of the process' lifetime that follow `out` */
+	str tail;            /* bytes that follow `out`; of item, or of the process' lifetime */
+	struct web_item *item; /* NULL: none is being sent */
+	struct list row;     /* in web->public_conns */
 	struct http_reader reader;
 	struct web_exchange x;
 	char user[160];      /* who signed in over this connection, for the access log */
 	uint8_t user_mac[32]; /* of the session he got */
+};
+
+struct web_listener {
+	struct web *web;
+	int fd; /* -1: none */
+	bool is_listening, is_public;
+	struct watch watch;
 };
 
 struct web {
@@ -134,30 +176,35 @@ struct web {
 	struct ipc *vault;      /* NULL: it is not there now */
 	struct tls_server *tls; /* NULL: nothing to present yet */
 	struct buf openapi, cmdlets; /* printed at the start */
-	int listener;           /* -1: none */
-	bool is_listening, is_draining;
-	struct watch listener_watch;
+	struct web_public public;
+	bool knows_public;      /* vault has said what is published */
+	bool is_draining;
+	struct web_listener listeners[WEB_LISTENERS_MAX];
+	unsigned n_listeners;
 	struct timer pause, drain_timer;
 	struct timer alone;     /* since vault has gone */
 	uint64_t drain_until;
 	struct slots slots;     /* struct web_conn */
-	size_t n, n_handshaking, n_large, n_asks;
+	size_t n, n_public, n_handshaking, n_large, n_asks; /* n_public is part of n */
 	size_t queued;          /* bytes in all `out` */
 	uint64_t last_ask;
 	struct list handshaking, dirty, dead;
+	struct list public_conns; /* oldest first */
 	struct loop_task flush_task, bury_task;
 	struct map addresses;
 	char read_buffer[65536];
 };
 
 /* web_accept.c */
-err web_listen(struct web *w, int fd);
+err web_listen(struct web *w, int fd, bool is_public);
 void web_stop_listening(struct web *w);
 void web_set_tls(struct web *w, struct tls_server *tls);
+/* Vault has said what is published. */
+void web_set_public(struct web *w);
 void web_address_leave(struct web *w, struct web_address *a);
 
 /* web_conn.c */
-err web_conn_open(struct web *w, int fd, const struct addr *peer, struct web_conn **out);
+err web_conn_open(struct web *w, int fd, const struct addr *peer, bool is_public, struct web_conn **out);
 void web_conn_close(struct web_conn *c, const char *why);
 void web_conn_deadline(struct web_conn *c, enum web_late late, uint32_t ms);
 /* Looks at what has been read, as far as it may: one request after another. */
@@ -168,6 +215,8 @@ void web_conn_done(struct web_conn *c);
 /* web_io.c */
 void web_on_ready(void *arg, unsigned events);
 void web_shake(struct web_conn *c);
+/* The next request of a new connection may come. */
+void web_up(struct web_conn *c);
 void web_mark_dirty(struct web_conn *c);
 void web_flush_all(void *arg);
 /* Which events are wanted now. */
@@ -185,6 +234,7 @@ void web_answer_whole(struct web_conn *c, const struct web_head *h, str body);
 /* The same with bytes that live as long as the process. */
 void web_answer_static(struct web_conn *c, const struct web_head *h, str body);
 void web_answer_error(struct web_conn *c, err e, const struct diag *d, const char *allow);
+void web_answer_item(struct web_conn *c, const struct http_request *q, struct web_item *i);
 /* In pieces: begin, any number of pieces, and the last (which is_last says). */
 void web_answer_begin(struct web_conn *c, const struct web_head *h);
 void web_answer_piece(struct web_conn *c, str bytes, bool is_last);

@@ -200,6 +200,131 @@ static void errors_as_vault_writes_them(void **state)
 	buf_fini(&b);
 }
 
+/* ---- what everybody may have ---- */
+
+static struct ipc_published published(const char *path, const char *etag, const char *bytes)
+{
+	return (struct ipc_published){ .path = str_of(path), .type = STR("application/pkix-crl"), .etag = str_of(etag), .since = 1000, .until = 2000,
+		.bytes = str_of(bytes) };
+}
+
+static err find(const struct web_public *p, const char *text, struct web_route *r)
+{
+	struct http_reader reader = { 0 };
+	struct http_request q;
+	struct diag d = { 0 };
+	size_t taken;
+	err e = http_request_read(&reader, str_of(text), 1000, &q, &taken, &d);
+	assert_true(!failed(e) || err_is(e, ERR_INCOMPLETE));
+	e = web_public_find(p, &q, reader.content, r, &d);
+	assert_true(!failed(e) || d.what[0] != '\0');
+	return e;
+}
+
+static void what_is_public(void **state)
+{
+	struct web_public p = { 0 };
+	struct web_route r;
+	struct ipc_published m = published("/witan.crl", "\"1\"", "list");
+	assert_true(err_is(find(&p, REQ("GET /witan.crl", ""), &r), ERR_ABSENT));
+	assert_false(failed(web_public_set(&p, &m)));
+	assert_false(failed(find(&p, REQ("GET /witan.crl", ""), &r)));
+	assert_true(r.task == WEB_PUBLISHED && r.item->n == 4 && memcmp(r.item->bytes, "list", 4) == 0);
+	assert_false(failed(find(&p, REQ("HEAD /witan.crl?a=b", ""), &r)));
+	assert_false(failed(find(&p, REQ("GET http://h:1/witan.crl", ""), &r)));
+	assert_false(failed(find(&p, "GET /witan.crl HTTP/1.0\r\n\r\n", &r)));
+	static const char *const absent[] = { "GET /", "GET /Witan.crl", "GET /witan.crl/", "GET //witan.crl", "GET /healthz", "GET /api/v1/session",
+		"GET /api/v1/openapi.json", "POST /api/v1/session", "OPTIONS *" };
+	for (size_t i = 0; i < sizeof absent / sizeof absent[0]; i++) {
+		char text[200];
+		(void)snprintf(text, sizeof text, "%s HTTP/1.1\r\nHost: h\r\n\r\n", absent[i]);
+		assert_true(err_is(find(&p, text, &r), ERR_ABSENT));
+	}
+	assert_true(err_is(find(&p, REQ("POST /witan.crl", ""), &r), ERR_HTTP_METHOD));
+	assert_string_equal(r.allow, "GET, HEAD");
+	assert_true(err_is(find(&p, REQ("OPTIONS /witan.crl", ""), &r), ERR_HTTP_METHOD));
+	assert_true(err_is(find(&p, REQ("GET /witan.crl", "Content-Length: 1\r\n"), &r), ERR_CEILING));
+	m.bytes = STR("");
+	assert_false(failed(web_public_set(&p, &m)));
+	assert_true(err_is(find(&p, REQ("GET /witan.crl", ""), &r), ERR_ABSENT));
+}
+
+/* What is replaced while somebody sends it stays for him alone. */
+static void replaced_while_it_is_sent(void **state)
+{
+	struct web_public p = { 0 };
+	struct web_route r;
+	struct ipc_published old = published("/a", "\"1\"", "old"), new = published("/a", "\"2\"", "new");
+	assert_false(failed(web_public_set(&p, &old)));
+	struct web_item *held = web_item_ref(p.items[0]);
+	assert_false(failed(web_public_set(&p, &new)));
+	assert_memory_equal(held->bytes, "old", 3);
+	assert_false(failed(find(&p, REQ("GET /a", ""), &r)));
+	assert_memory_equal(r.item->bytes, "new", 3);
+	assert_int_equal(r.item->since, 1001); /* later than that of the old one */
+	assert_false(failed(web_public_set(&p, &new)));
+	assert_null(p.items[1]);
+	web_item_unref(held);
+	new.bytes = STR("");
+	assert_false(failed(web_public_set(&p, &new)));
+	assert_null(p.items[0]);
+}
+
+static void what_vault_may_not_publish(void **state)
+{
+	struct web_public p = { 0 };
+	char path[80], far[80];
+	struct ipc_published m = published("witan.crl", "", "x");
+	assert_true(err_is(web_public_set(&p, &m), ERR_MALFORMED));
+	m.path = STR("");
+	assert_true(err_is(web_public_set(&p, &m), ERR_MALFORMED));
+	memset(far, 'a', sizeof far);
+	far[0] = '/';
+	m.path = (str){ far, sizeof far };
+	assert_true(err_is(web_public_set(&p, &m), ERR_MALFORMED));
+	for (unsigned i = 0; i <= WEB_PUBLISHED_MAX; i++) {
+		(void)snprintf(path, sizeof path, "/%u", i);
+		m = published(path, "", "x");
+		err e = web_public_set(&p, &m);
+		assert_true(i < WEB_PUBLISHED_MAX ? !failed(e) : err_is(e, ERR_CEILING));
+	}
+	m.bytes = STR("");
+	assert_false(failed(web_public_set(&p, &m))); /* nothing where there was nothing */
+	for (unsigned i = 0; i < WEB_PUBLISHED_MAX; i++)
+		web_item_unref(p.items[i]);
+}
+
+static void how_long_it_is_fresh(void **state)
+{
+	static const struct {
+		int64_t now;
+		const char *cache, *expires, *modified;
+	} rows_[] = {
+		{ 1000, "max-age=300,", "Expires: Thu, 01 Jan 1970 00:21:40 GMT", "Last-Modified: Thu, 01 Jan 1970 00:16:40 GMT" },
+		{ 1900, "max-age=100,", "Expires: Thu, 01 Jan 1970 00:33:20 GMT", "Last-Modified: Thu, 01 Jan 1970 00:16:40 GMT" },
+		{ 2000, "max-age=0,", "Expires: Thu, 01 Jan 1970 00:33:20 GMT", "Last-Modified: Thu, 01 Jan 1970 00:16:40 GMT" },
+		{ 3000, "max-age=0,", "Expires: Thu, 01 Jan 1970 00:50:00 GMT", "Last-Modified: Thu, 01 Jan 1970 00:16:40 GMT" },
+		/* a clock that is late: nothing was changed in the future */
+		{ 10, "max-age=300,", "Expires: Thu, 01 Jan 1970 00:05:10 GMT", "Last-Modified: Thu, 01 Jan 1970 00:00:10 GMT" },
+	};
+	struct web_public p = { 0 };
+	struct ipc_published m = published("/a", "\"tag\"", "x");
+	assert_false(failed(web_public_set(&p, &m)));
+	for (size_t i = 0; i < sizeof rows_ / sizeof rows_[0]; i++) {
+		struct buf b;
+		buf_init(&b, 4096);
+		web_public_print(p.items[0], rows_[i].now, &b);
+		buf_add_char(&b, '\0');
+		assert_non_null(strstr(b.p, rows_[i].cache));
+		assert_non_null(strstr(b.p, rows_[i].expires));
+		assert_non_null(strstr(b.p, rows_[i].modified));
+		assert_non_null(strstr(b.p, "ETag: \"tag\"\r\n"));
+		assert_non_null(strstr(b.p, "Content-Type: application/pkix-crl\r\n"));
+		buf_fini(&b);
+	}
+	web_item_unref(p.items[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -209,6 +334,10 @@ int main(void)
 		cmocka_unit_test(a_certificate_spares_the_password),
 		cmocka_unit_test(lines),
 		cmocka_unit_test(errors_as_vault_writes_them),
+		cmocka_unit_test(what_is_public),
+		cmocka_unit_test(replaced_while_it_is_sent),
+		cmocka_unit_test(what_vault_may_not_publish),
+		cmocka_unit_test(how_long_it_is_fresh),
 	};
 	return cmocka_run_group_tests_name("web", tests, setup, teardown);
 }

@@ -105,9 +105,21 @@ static err set_crl_url(struct planning *p)
 	p->plan->crl_url = p->topo->certificates.crl_url;
 	if (p->plan->crl_url.n != 0)
 		return OK;
+	/* the server itself if it serves HTTP, else the first of the topology that does; if none does, it is left to an administrator */
+	const struct topo_server *server = p->host.server;
+	uint32_t port = topo_has_web(p->host.pool) ? p->host.pool->ports.http : 0;
+	TOPO_EACH (site, p->topo->sites)
+		TOPO_EACH (pool, site->pools)
+			if (port == 0 && topo_has_web(pool) && pool->ports.http != 0) {
+				server = pool->servers.p;
+				port = pool->ports.http;
+			}
 	struct buf b;
 	buf_init(&b, 512);
-	buf_printf(&b, "http://%.*s/witan.crl", STR_FMT(p->host.server->fqdn));
+	buf_printf(&b, "http://%.*s", STR_FMT(server->fqdn));
+	if (port != 0 && port != 80)
+		buf_printf(&b, ":%u", port);
+	buf_add(&b, STR("/witan.crl"));
 	p->plan->crl_url = arena_copy(p->arena, buf_str(&b));
 	buf_fini(&b);
 	ENSURE(p->plan->crl_url.p != NULL, CEILING);

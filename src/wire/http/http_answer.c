@@ -2,8 +2,6 @@
 /* Answers: status line, fields, and how the body ends. */
 #include "wire/http/http_priv.h"
 
-#include <time.h>
-
 static const struct {
 	unsigned status;
 	const char *reason;
@@ -12,6 +10,7 @@ static const struct {
 	{ 200, "OK" },
 	{ 201, "Created" },
 	{ 204, "No Content" },
+	{ 304, "Not Modified" },
 	{ 400, "Bad Request" },
 	{ 401, "Unauthorized" },
 	{ 403, "Forbidden" },
@@ -43,22 +42,10 @@ const char *http_reason(unsigned status)
 	return "";
 }
 
-/* IMF-fixdate (RFC 9110 5.6.7), without the C library's locale */
-static void print_date(struct buf *b, int64_t unix_seconds)
-{
-	static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-	time_t t = (time_t)unix_seconds;
-	struct tm at;
-	if (gmtime_r(&t, &at) == NULL)
-		return;
-	buf_printf(b, "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n", days + 3 * at.tm_wday, at.tm_mday, months + 3 * at.tm_mon,
-		at.tm_year + 1900, at.tm_hour, at.tm_min, at.tm_sec);
-}
-
 void http_status_print(struct buf *b, unsigned status, int64_t unix_seconds)
 {
 	buf_printf(b, "HTTP/1.1 %03u %s\r\n", status, http_reason(status));
-	print_date(b, unix_seconds);
+	http_date_print(b, STR("Date"), unix_seconds);
 }
 
 void http_field_print(struct buf *b, str name, str value)

@@ -321,6 +321,87 @@ static void answers(void **state)
 	buf_fini(&b);
 }
 
+static const struct {
+	const char *text;
+	int64_t want; /* -1: refused */
+} dates[] = {
+	/* the three forms of RFC 9110 5.6.7 */
+	{ "Sun, 06 Nov 1994 08:49:37 GMT", 784111777 },
+	{ "Sunday, 06-Nov-94 08:49:37 GMT", 784111777 },
+	{ "Sun Nov  6 08:49:37 1994", 784111777 },
+	{ "Wed Nov 16 08:49:37 1994", 784975777 },
+	{ "Thu, 01 Jan 1970 00:00:00 GMT", 0 },
+	{ "Fri, 31 Dec 9999 23:59:59 GMT", 253402300799 },
+	{ "Friday, 01-Jan-69 00:00:00 GMT", 3124224000 },
+	{ "", -1 },
+	{ "Sun, 06 Nov 1994 08:49:37", -1 },
+	{ "Sun, 06 Nov 1994 08:49:37 CET", -1 },
+	{ "Sun, 06 Nov 1994 08:49:37 GMT ", -1 },
+	{ "Sun, 6 Nov 1994 08:49:37 GMT", -1 },
+	{ "Sun, 06 nov 1994 08:49:37 GMT", -1 },
+	{ "Sun, 06 Nov 1969 08:49:37 GMT", -1 },
+	{ "Sun, 00 Nov 1994 08:49:37 GMT", -1 },
+	{ "Sun, 32 Nov 1994 08:49:37 GMT", -1 },
+	{ "Sun, 06 Nov 1994 24:00:00 GMT", -1 },
+	{ "Sun, -6 Nov 1994 08:49:37 GMT", -1 },
+	{ "Sunday, 06-Nov-1994 08:49:37 GMT", -1 },
+	{ "784111777", -1 },
+};
+
+static void dates_in_three_forms(void **state)
+{
+	struct buf b;
+	buf_init(&b, 256);
+	for (size_t i = 0; i < sizeof dates / sizeof dates[0]; i++) {
+		int64_t t = -1;
+		err e = http_date_read(str_of(dates[i].text), &t);
+		if (failed(e) != (dates[i].want < 0) || (!failed(e) && t != dates[i].want))
+			fail_msg("\"%s\": %lld", dates[i].text, (long long)t);
+	}
+	http_date_print(&b, STR("Expires"), 784111777);
+	assert_true(str_eq(buf_str(&b), STR("Expires: Sun, 06 Nov 1994 08:49:37 GMT\r\n")));
+	buf_reset(&b);
+	http_date_print(&b, STR("Expires"), 253402300800);
+	http_date_print(&b, STR("Expires"), -1);
+	assert_int_equal(b.n, 0);
+	buf_fini(&b);
+}
+
+static const struct {
+	const char *fields;
+	bool want;
+} conditions[] = {
+	{ "", false },
+	{ "If-None-Match: \"a\"\r\n", true },
+	{ "If-None-Match: W/\"a\"\r\n", true },
+	{ "If-None-Match: *\r\n", true },
+	{ "If-None-Match: \"b\" , \"a\"\r\n", true },
+	{ "If-None-Match: \"b\"\r\nif-none-match: \"a\"\r\n", true },
+	{ "If-None-Match: a\r\n", false },
+	{ "If-None-Match: \r\n", false },
+	{ "If-None-Match: \"b\"\r\n", false },
+	{ "If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\n", true },
+	{ "If-Modified-Since: Sun, 06 Nov 1994 08:49:38 GMT\r\n", true },
+	{ "If-Modified-Since: Sun, 06 Nov 1994 08:49:36 GMT\r\n", false },
+	{ "If-Modified-Since: yesterday\r\n", false },
+	/* the tag is more exact than the date */
+	{ "If-None-Match: \"b\"\r\nIf-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\n", false },
+};
+
+static void what_the_client_has_already(void **state)
+{
+	for (size_t i = 0; i < sizeof conditions / sizeof conditions[0]; i++) {
+		char text[512];
+		struct http_reader r = { 0 };
+		struct http_request q;
+		size_t taken;
+		(void)snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: h\r\n%s\r\n", conditions[i].fields);
+		assert_false(failed(http_request_read(&r, str_of(text), 0, &q, &taken, NULL)));
+		if (http_is_unchanged(&q, STR("\"a\""), 784111777) != conditions[i].want)
+			fail_msg("row %zu", i);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -336,6 +417,8 @@ int main(void)
 		cmocka_unit_test(escapes),
 		cmocka_unit_test(cookies_and_tokens),
 		cmocka_unit_test(answers),
+		cmocka_unit_test(dates_in_three_forms),
+		cmocka_unit_test(what_the_client_has_already),
 	};
 	return cmocka_run_group_tests_name("http", tests, NULL, NULL);
 }
