@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which server of the topology a deployment is. */
+/* Which server of the topology a deployment is, and which one has the central store. */
 #include "model/topo/topo_priv.h"
 
 #include <errno.h>
@@ -45,4 +45,41 @@ err topo_read_host(const struct topo *t, const char *path, struct topo_host *out
 		return diag_fail(d, e, path, "write a server of topology.yaml there, or take the topology of this deployment",
 			"the topology has no server \"%.*s\"", STR_FMT(str_cut(name, 0, 120)));
 	return e;
+}
+
+/* ---- the central store ---- */
+
+static bool may_be_central(const struct topo_pool *pool)
+{
+	return pool->role == TOPO_STANDARD_EDITION || pool->role == TOPO_FRONT_END;
+}
+
+err topo_find_central(const struct topo *t, struct topo_host *out)
+{
+	if (t->central_management.n != 0)
+		return topo_find_host(t, t->central_management, out, NULL);
+	TOPO_EACH (site, t->sites)
+		TOPO_EACH (pool, site->pools)
+			if (may_be_central(pool)) {
+				*out = (struct topo_host){ site, pool, pool->servers.p };
+				return OK;
+			}
+	return ERR(ABSENT);
+}
+
+/* 4443 is the rule for an Edge; beside web services that is the port of the site outside, and 444 serves management. */
+uint16_t topo_replica_port(const struct topo_pool *pool)
+{
+	if (pool->ports.replica != 0)
+		return (uint16_t)pool->ports.replica;
+	return topo_has_web(pool) ? 4445 : 4443;
+}
+
+size_t topo_count_servers(const struct topo *t)
+{
+	size_t n = 0;
+	TOPO_EACH (site, t->sites)
+		TOPO_EACH (pool, site->pools)
+			n += pool->servers.n;
+	return n;
 }

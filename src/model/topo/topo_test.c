@@ -100,6 +100,23 @@ static void names_other_servers_as_trusted(void **state)
 		assert_str(names.p[i], want[i]);
 }
 
+static void finds_the_central_store(void **state)
+{
+	struct topo_host host;
+	assert_false(failed(topo_read(&topo, &arena, "test/topology/whole.yaml", &diag)));
+	assert_false(failed(topo_find_central(&topo, &host)));
+	assert_str(host.server->fqdn, "fe01.internal.ad");
+	assert_int_equal(topo_count_servers(&topo), 7);
+	assert_int_equal(topo_replica_port(host.pool), 4445);
+	assert_int_equal(topo_replica_port(topo_find_pool(&topo, STR("edgepool.internal.ad"))), 4443);
+	assert_int_equal(topo_replica_port(topo_find_pool(&topo, STR("dirpool.internal.ad"))), 4445);
+	topo.central_management = STR("se01.internal.ad");
+	topo.sites.p[0].pools.p[3].ports.replica = 4500;
+	assert_false(failed(topo_find_central(&topo, &host)));
+	assert_str(host.server->fqdn, "se01.internal.ad");
+	assert_int_equal(topo_replica_port(topo_find_pool(&topo, STR("edgepool.internal.ad"))), 4500);
+}
+
 static void finds_hosts(void **state)
 {
 	struct topo_host host;
@@ -330,7 +347,10 @@ static const struct {
 	{ SITE("{pool: m.i.ad, role: mediation, servers: [m1.i.ad], ports: {http: 81}}"), "t.yaml:4:87",
 		"a pool with the role mediation has no \"http\"" },
 	{ SITE(SE ", {pool: x.i.ad, role: edge, servers: [x1.i.ad], next-hop: se.i.ad, " EDGE_EXTERNAL ", ports: {web: 4443}}"), "t.yaml:4:240",
-		"web: 4443 is taken on the same host by replication" },
+		"web and replica are both 4443" },
+	{ SITE("{pool: a.i.ad, role: standard-edition, ports: {sip-tcp: 4445}}"), "t.yaml:4:73", "sip-tcp and replica are both 4445" },
+	{ "central-management: x.i.ad\n" SITE(SE), "t.yaml:1:21", "\"x.i.ad\" cannot have the central store" },
+	{ "central-management: m1.i.ad\n" SITE(SE ", {pool: m.i.ad, role: mediation, servers: [m1.i.ad]}"), "t.yaml:1:21", "\"m1.i.ad\" cannot have the central store" },
 	{ SITE("{pool: a.i.ad, role: standard-edition, store: {kind: postgresql}}"), "t.yaml:4:73",
 		"a postgresql store needs" },
 	{ SITE("{pool: a.i.ad, role: standard-edition, store: {kind: sqlite, url: x}}"), "t.yaml:4:73",
@@ -458,6 +478,7 @@ int main(void)
 		TEST(reads_the_whole_document),
 		TEST(names_other_servers_as_trusted),
 		TEST(finds_hosts),
+		TEST(finds_the_central_store),
 		TEST(prints_what_it_reads),
 		TEST(prints_canonically),
 		TEST(quotes_what_is_not_plain),
