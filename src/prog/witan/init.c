@@ -26,10 +26,10 @@
 
 /* ---- who owns what ---- */
 
-enum owner { OWNER_SELF, OWNER_KEEPER, OWNER_VAULT, OWNER_FRONT, OWNER_WEB, OWNER_EDGE, OWNER_N };
+enum owner { OWNER_SELF, OWNER_KEEPER, OWNER_VAULT, OWNER_FRONT, OWNER_WEB, OWNER_EDGE, OWNER_REPLICATOR, OWNER_N };
 
 static const char *const owner_users[OWNER_N] = { NULL, "witan-keeper", "witan-vault", "witan-front",
-	"witan-web", "witan-edge" };
+	"witan-web", "witan-edge", "witan-replicator" };
 
 static const struct {
 	const char *path;

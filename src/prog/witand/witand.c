@@ -4,6 +4,7 @@
 #include "role/front.h"
 #include "role/keeper.h"
 #include "role/master.h"
+#include "role/replicator.h"
 #include "role/vault.h"
 #include "role/web.h"
 
@@ -11,7 +12,7 @@
 #include <string.h>
 
 /* In the order in which they are started. */
-static const struct role *const roles[] = { &role_keeper, &role_vault, &role_front, &role_web, &role_edge, NULL };
+static const struct role *const roles[] = { &role_keeper, &role_vault, &role_front, &role_web, &role_edge, &role_replicator, NULL };
 
 static const char help[] =
 	"witand - the Witan server\n"

@@ -12,7 +12,7 @@ struct peer {
 	struct list node;
 	struct keeper *keeper;
 	struct ipc *channel;
-	char role[16];
+	char role[20];
 	unsigned index;
 };
 
@@ -136,7 +136,7 @@ static void forget(struct keeper *k, str role, unsigned index)
 static void keeper_on_channel(struct skel *s, str role, unsigned index, int fd)
 {
 	struct keeper *k = s->state;
-	bool may_ask = str_eq(role, STR("front")) || str_eq(role, STR("web")) || str_eq(role, STR("edge"));
+	bool may_ask = str_eq(role, STR("front")) || str_eq(role, STR("web")) || str_eq(role, STR("edge")) || str_eq(role, STR("replicator"));
 	struct peer *p = may_ask ? calloc(1, sizeof *p) : NULL;
 	if (p == NULL) {
 		(void)close(fd);

@@ -124,11 +124,12 @@ static bool is_same(const struct plan *a, const struct plan *b)
 	       strcmp(a->peers, b->peers) == 0 && a->sip_tls == b->sip_tls && a->sip_tcp == b->sip_tcp && a->web == b->web &&
 	       a->http == b->http && a->external_http == b->external_http && a->n_fronts == b->n_fronts && a->role == b->role &&
 	       a->internal == b->internal && a->external == b->external && a->client == b->client &&
+	       a->replica == b->replica && a->has_others == b->has_others && a->is_copy == b->is_copy &&
 	       memcmp(&a->inside, &b->inside, sizeof a->inside) == 0 && memcmp(&a->outside, &b->outside, sizeof a->outside) == 0;
 }
 
 /* Certificates, keys and what vault reads are taken over at once; names, ports and processes are those of the start. */
-static void on_reload(void *arg)
+void master_reload(void *arg)
 {
 	struct master *m = arg;
 	struct plan fresh;
@@ -164,7 +165,7 @@ static err listen_to_signals(struct master *m)
 {
 	TRY(loop_signal(m->loop, SIGTERM, on_end, m));
 	TRY(loop_signal(m->loop, SIGINT, on_end, m));
-	TRY(loop_signal(m->loop, SIGHUP, on_reload, m));
+	TRY(loop_signal(m->loop, SIGHUP, master_reload, m));
 	return loop_signal(m->loop, SIGCHLD, on_child, m);
 }
 

@@ -149,6 +149,12 @@ static void which_server_of_several(void **state)
 	assert_string_equal(p.peers, "fe.example.test,fe1.example.test,dir.example.test,dir1.example.test,med.example.test,med1.example.test");
 	assert_int_equal(p.n_fronts, 1);
 	assert_non_null(strstr(p.missing, "members of the pool"));
+	assert_int_equal(port_number(&p, PORT_REPLICA), 4445);
+	put("host", "fe1.example.test");
+	assert_false(failed(plan_read(&p, &d)));
+	assert_false(p.is_copy); /* the central store is here: nobody sends it anything */
+	assert_int_equal(port_number(&p, PORT_REPLICA), 0);
+	assert_int_equal(children_of(&p, &(struct role){ .name = "replicator" }), 1);
 	put("host", "dir1.example.test");
 	assert_false(failed(plan_read(&p, &d)));
 	assert_int_equal(port_number(&p, PORT_TLS), 5061);
@@ -156,7 +162,8 @@ static void which_server_of_several(void **state)
 	put("host", "med1.example.test");
 	assert_false(failed(plan_read(&p, &d)));
 	for (unsigned port = 0; port < PORT_N; port++)
-		assert_int_equal(port_number(&p, port), 0);
+		assert_int_equal(port_number(&p, port), port == PORT_REPLICA ? 4443 : 0);
+	assert_int_equal(children_of(&p, &(struct role){ .name = "replicator" }), 1);
 	assert_int_equal(children_of(&p, &(struct role){ .name = "front" }), 0);
 	assert_int_equal(children_of(&p, &(struct role){ .name = "web" }), 0);
 	assert_int_equal(children_of(&p, &(struct role){ .name = "vault" }), 1);
@@ -190,6 +197,9 @@ static void an_edge_has_two_sides(void **state)
 	assert_string_equal(addr_print(&client, text), "127.0.0.12");
 	assert_int_equal(client.port, 443);
 	assert_int_equal(port_number(&p, PORT_TLS), 0);
+	struct addr replica = port_addr(&p, PORT_REPLICA);
+	assert_string_equal(addr_print(&replica, text), "127.0.0.11");
+	assert_int_equal(replica.port, 4443);
 	assert_int_equal(children_of(&p, &(struct role){ .name = "edge" }), 1);
 	assert_int_equal(children_of(&p, &(struct role){ .name = "front" }), 0);
 	static const char *const bad[] = {

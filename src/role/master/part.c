@@ -16,6 +16,7 @@ static const struct {
 	{ "front", SIGN_IN | ROLE(DIRECTOR) },
 	{ "web", SIGN_IN | ROLE(DIRECTOR) },
 	{ "edge", ROLE(EDGE) },
+	{ "replicator", EVERY },
 };
 
 bool master_runs(const char *process, uint32_t role)

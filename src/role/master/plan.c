@@ -58,6 +58,14 @@ static void fill_ports(struct plan *p, const struct topo_host *host)
 	}
 }
 
+static void fill_copies(struct plan *p, const struct topo *t, const struct topo_host *host)
+{
+	struct topo_host central;
+	p->has_others = topo_count_servers(t) > 1 && !failed(topo_find_central(t, &central));
+	p->is_copy = p->has_others && central.server != host->server;
+	p->replica = p->is_copy ? topo_replica_port(host->pool) : 0;
+}
+
 static err fill(struct plan *p, const struct topo *t, struct arena *a, struct diag *d)
 {
 	struct topo_host host;
@@ -69,6 +77,7 @@ static err fill(struct plan *p, const struct topo *t, struct arena *a, struct di
 	TRY(join(&t->sip_domains, "topology.yaml: sip-domains", p->domains, sizeof p->domains, d));
 	TRY(topo_trusted(t, host.server->fqdn, a, &peers));
 	TRY(join(&peers, "topology.yaml: servers", p->peers, sizeof p->peers, d));
+	fill_copies(p, t, &host);
 	fill_ports(p, &host);
 	if (p->role == TOPO_EDGE)
 		TRY(fill_edge(p, &host, d));

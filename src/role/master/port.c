@@ -23,6 +23,7 @@ const struct port_row port_rows[PORT_N] = {
 	[PORT_INTERNAL] = { "tls-internal", "edge" },
 	[PORT_EXTERNAL] = { "tls-external", "edge" },
 	[PORT_CLIENT] = { "tls-external", "edge" },
+	[PORT_REPLICA] = { "replica", "replicator" },
 	[PORT_HTTP] = { "http", "web" },
 	[PORT_EXTERNAL_HTTP] = { "external-http", "web" },
 };
@@ -31,7 +32,8 @@ uint16_t port_number(const struct plan *p, unsigned port)
 {
 	const uint16_t numbers[PORT_N] = { [PORT_TLS] = p->sip_tls, [PORT_TCP] = p->sip_tcp, [PORT_WEB] = p->web,
 		[PORT_HTTP] = p->http, [PORT_EXTERNAL_HTTP] = p->external_http,
-		[PORT_INTERNAL] = p->internal, [PORT_EXTERNAL] = p->external, [PORT_CLIENT] = p->client };
+		[PORT_INTERNAL] = p->internal, [PORT_EXTERNAL] = p->external, [PORT_CLIENT] = p->client,
+		[PORT_REPLICA] = p->replica };
 	return numbers[port];
 }
 
@@ -40,7 +42,7 @@ struct addr port_addr(const struct plan *p, unsigned port)
 	struct addr a = { .family = 0 };
 	if (port == PORT_EXTERNAL || port == PORT_CLIENT)
 		a = p->outside;
-	else if (port == PORT_INTERNAL)
+	else if (port == PORT_INTERNAL || (port == PORT_REPLICA && p->role == TOPO_EDGE))
 		a = p->inside;
 	a.port = port_number(p, port);
 	return a;

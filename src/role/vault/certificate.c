@@ -20,6 +20,9 @@ err vault_read_chain(struct vault *v, struct diag *d)
 	}
 	buf_fini(&v->chain);
 	v->chain = fresh;
+	buf_fini(&v->external);
+	if (failed(file_read(v->certificates, "external.pem", CHAIN_MAX, &v->external, NULL)))
+		buf_reset(&v->external); /* only an Edge has one */
 	return OK;
 }
 

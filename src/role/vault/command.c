@@ -306,6 +306,8 @@ err command_run(struct call *call, const char *what)
 	call->diff = json_array();
 	call->sealed = json_object();
 	err e = call->diff != NULL && call->sealed != NULL ? rbac_check_cmd(&call->author->rights, call->cmd, &call->diag) : ERR(NO_MEMORY);
+	if (!failed(e) && cmd_has(call->cmd, CMD_WRITES))
+		e = vault_copy_check(call, row.outside || call->cmd->id == CMD_USER_UNLOCK);
 	if (!failed(e))
 		e = cmd_has(call->cmd, CMD_WRITES) && !row.outside ? run_grouped(call, &row, what) : row.run(call);
 	audit(call, what, e);

@@ -171,31 +171,99 @@ err command_process_start(struct call *call)
 
 /* ---- what they know ---- */
 
-err command_replication_get(struct call *call)
+/* The version of the central store that this server knows: its own, or the one that it was told last. */
+static uint64_t central_version(const struct vault *v)
+{
+	struct store_moment m;
+	if (!v->is_copy)
+		return store_version(v->store);
+	return failed(store_copy_get(v->store, &m)) ? 0 : m.version;
+}
+
+static err add_store_status(struct call *call)
 {
 	const struct vault *v = call->vault;
-	str only = STR("");
-	TRY(vault_store(call->vault, &call->diag));
-	if (command_text(call, "ReplicaFqdn", &only) && !str_eq_case(only, str_of(v->skel->fqdn)))
-		return diag_fail(&call->diag, ERR(ABSENT), "ReplicaFqdn", "say it on that server", "this server is %s", v->skel->fqdn);
-	if (command_switch(call, "CentralManagementStoreStatus"))
-		return command_add_object(call, json_pack("{s:s,s:I,s:b}", "ActiveMasterFqdn", v->skel->fqdn, "LastVersion", (json_int_t)store_version(v->store), "IsWritable",
-			!store_is_failed(v->store)));
+	return command_add_object(call, json_pack("{s:s,s:I,s:b}", "ActiveMasterFqdn", v->central[0] != '\0' ? v->central : v->skel->fqdn, "LastVersion",
+		(json_int_t)central_version(v), "IsWritable", !v->is_copy && !store_is_failed(v->store)));
+}
+
+/* Processes of this server, each of which has what it needs in its memory. */
+static err add_fronts(struct call *call)
+{
+	const struct vault *v = call->vault;
 	for (unsigned i = 0; i < v->skel->n_fronts; i++) {
 		bool there = vault_front_is_there(v, i);
+		char process[24];
+		(void)snprintf(process, sizeof process, "front.%u%u", i / 10 % 10, i % 10);
 		TRY(command_add_object(call, json_pack("{s:b,s:s,s:s,s:I,s:s}", "UpToDate", there && !v->fronts[i]->wants_all, "ReplicaFqdn", v->skel->fqdn, "Process",
-			(char[]){ 'f', 'r', 'o', 'n', 't', '.', (char)('0' + i / 10 % 10), (char)('0' + i % 10), '\0' }, "Version", (json_int_t)v->told, "ProductVersion", WITAN_VERSION)));
+			process, "Version", (json_int_t)v->told, "ProductVersion", WITAN_VERSION)));
 	}
+	return OK;
+}
+
+/* On a copy: how it stands with the central store. */
+static err add_self(struct call *call)
+{
+	const struct vault *v = call->vault;
+	return command_add_object(call, json_pack("{s:b,s:s,s:o,s:o,s:s,s:s,s:I,s:s}", "UpToDate", v->central_is_there && central_version(v) != 0, "ReplicaFqdn", v->skel->fqdn,
+		"LastStatusReport", command_moment(vault_unix_ms() / 1000), "LastUpdateCreation", command_moment(v->heard_ms / 1000), "ProductVersion", WITAN_VERSION, "Process",
+		"vault", "Version", (json_int_t)central_version(v), "State", v->central_is_there ? "the central server is connected" : "the central server is not connected"));
+}
+
+static const char *state_of(const struct vault_copy *c, bool is_new)
+{
+	if (!c->is_up)
+		return c->why;
+	return is_new ? "up to date" : "changes are under way";
+}
+
+/* On the central server: another one. */
+static err add_copy(struct call *call, const struct vault_copy *c)
+{
+	bool is_new = c->is_up && c->have.version == store_version(call->vault->store) && !c->is_walking && !c->wants_whole;
+	return command_add_object(call, json_pack("{s:b,s:s,s:o,s:o,s:o,s:s,s:I,s:s}", "UpToDate", is_new, "ReplicaFqdn", c->fqdn, "LastStatusReport",
+		command_moment(c->report_ms / 1000), "LastUpdateCreation", command_moment(c->update_ms / 1000), "ProductVersion",
+		c->product[0] != '\0' ? command_json(str_of(c->product)) : json_null(), "Process", "vault", "Version", (json_int_t)c->have.version, "State", state_of(c, is_new)));
+}
+
+err command_replication_get(struct call *call)
+{
+	struct vault *v = call->vault;
+	str only = STR("");
+	TRY(vault_store(v, &call->diag));
+	if (command_switch(call, "CentralManagementStoreStatus"))
+		return add_store_status(call);
+	(void)command_text(call, "ReplicaFqdn", &only);
+	if (only.n == 0 || str_eq_case(only, str_of(v->skel->fqdn))) {
+		TRY(add_fronts(call));
+		if (v->is_copy)
+			TRY(add_self(call));
+	}
+	LIST_EACH (n, &v->copies) {
+		const struct vault_copy *c = LIST_OF(n, struct vault_copy, node);
+		if (only.n == 0 || str_eq_case(only, str_of(c->fqdn)))
+			TRY(add_copy(call, c));
+	}
+	if (call->n_objects == 0 && only.n != 0)
+		return diag_fail(&call->diag, ERR(ABSENT), "ReplicaFqdn", "Get-CsComputer lists the servers; the server of the central store knows of all copies",
+			"%s knows of no copy on %.*s", v->skel->fqdn, STR_FMT(str_cut(only, 0, 120)));
 	return OK;
 }
 
 err command_replication_invoke(struct call *call)
 {
+	struct vault *v = call->vault;
+	str only = STR("");
 	TRY(reach_server(call));
+	bool is_here = !command_text(call, "ReplicaFqdn", &only) || str_eq_case(only, str_of(v->skel->fqdn));
 	if (call->what_if)
 		return OK;
-	vault_want_all(call->vault);
-	vault_turn(call->vault);
+	if (is_here)
+		vault_want_all(v);
+	if ((!is_here || only.n == 0) && failed(vault_copies_again(v, only)))
+		return diag_fail(&call->diag, ERR(ABSENT), "ReplicaFqdn", "say it on the server of the central store; Get-CsComputer lists the servers",
+			"%s sends nothing to %.*s", v->skel->fqdn, STR_FMT(str_cut(only, 0, 120)));
+	vault_turn(v);
 	return OK;
 }
 

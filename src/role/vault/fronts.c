@@ -30,6 +30,9 @@ err vault_send_certificate(struct vault *v, struct ipc *to)
 	vault_ticket_keys(v, vault_unix_ms() / 1000 / VAULT_TICKET_SECONDS, keys);
 	err e = ipc_send_certificate(to, &(struct ipc_certificate){ .usage = STR("Default"), .chain_pem = buf_str(&v->chain),
 		.ca_pem = buf_str(&v->ca), .ticket_keys = { keys, sizeof keys } }, -1);
+	if (!failed(e) && v->external.n != 0)
+		e = ipc_send_certificate(to, &(struct ipc_certificate){ .usage = STR("AccessEdgeExternal"), .chain_pem = buf_str(&v->external),
+			.ca_pem = buf_str(&v->ca), .ticket_keys = { keys, sizeof keys } }, -1);
 	crypt_wipe(keys, sizeof keys);
 	return e;
 }
@@ -140,6 +143,8 @@ void vault_tell_certificate(struct vault *v)
 		send_certificate(f);
 	vault_web_certificate(v);
 	vault_edge_certificate(v);
+	if (v->replicator != NULL)
+		(void)failed(vault_send_certificate(v, v->replicator));
 }
 
 void vault_tell_lock(struct vault *v, str aor, uint32_t failures, uint64_t until_ms)
@@ -430,6 +435,10 @@ void vault_on_channel(struct skel *s, str role, unsigned index, int fd)
 	struct vault_front *f = NULL;
 	if (str_eq(role, STR("web"))) {
 		vault_web_open(v, fd);
+		return;
+	}
+	if (str_eq(role, STR("replicator"))) {
+		vault_replicator_open(v, fd);
 		return;
 	}
 	if (str_eq(role, STR("edge"))) {

@@ -11,7 +11,7 @@
 #include "model/config.h"
 #include "model/rbac.h"
 #include "model/schema.h"
-#include "model/store.h"
+#include "model/store_replica.h"
 #include "model/topo.h"
 #include "role/vault.h"
 #include "service/cert.h"
@@ -66,6 +66,13 @@ struct vault_front {
 	bool wants_all; /* the whole state is to be sent */
 };
 
+/* What the replicator is told once a turn is on the disk. */
+struct vault_due {
+	err e; /* what came could not be taken */
+	bool taken, applied;
+	uint64_t version; /* applied */
+};
+
 struct vault {
 	struct skel *skel;
 	struct store *store; /* NULL: not opened yet */
@@ -86,8 +93,19 @@ struct vault {
 	struct sessions *sessions; /* NULL: nobody has signed in yet */
 	struct vault_web *web; /* NULL: no channel to it */
 	struct vault_edge *edge; /* the same */
+	struct ipc *replicator; /* the same */
+	char central[256];   /* the server of the central store; empty: this server is alone */
+	bool is_copy;        /* that is another one: what is declared comes from there */
+	struct list copies;  /* struct vault_copy: where it is this one, the others */
+	struct vault_due due;
+	bool has_stage, stage_is_whole; /* a copy is laid aside by this process; what it does not name goes */
+	bool central_is_there; /* it is connected with this copy */
+	uint64_t heard_ms;   /* of the central server, on a copy: when the last version came */
+	struct buf topology_text; /* what master has told since the start; empty: nothing */
+	struct buf incoming; /* a file that master tells */
 	int certificates; /* certs/, opened before the jail */
 	struct buf chain; /* of certs/default.pem */
+	struct buf external; /* of certs/external.pem: what an Edge presents outside; empty: none */
 	struct cert_crl *crl; /* certs/witan.crl; NULL: none that can be used, so nobody signs in by a certificate */
 	struct buf ca;    /* ca.pem: who issues certificates for servers of the topology; read once, before the jail */
 	uid_t owner;      /* of the deployment directory */
@@ -367,6 +385,48 @@ void vault_edge_open(struct vault *v, int fd);
 void vault_edge_close(struct vault *v);
 void vault_edge_settings(struct vault *v);
 void vault_edge_certificate(struct vault *v);
+
+/* ---- central.c: this store and its copies on other servers ---- */
+
+/* Another server of the topology, and what is known of its copy. */
+struct vault_copy {
+	struct list node;
+	struct vault *vault;
+	char fqdn[256], product[65], why[128];
+	uint32_t role; /* enum topo_role */
+	bool is_up, is_walking, is_waiting, wants_whole; /* is_waiting: for its word on the last piece */
+	struct store_walk walk;
+	uint8_t flags;       /* of the next piece */
+	struct store_moment have; /* what is on its disk */
+	struct store_moment sending; /* what the last piece makes hold */
+	uint64_t report_ms;  /* its last word, and when the version that it has last was made */
+	uint64_t update_ms;
+};
+
+/* Finds out by the topology whether this is the central store, and who has copies; tells the replicator. */
+void vault_know_copies(struct vault *v);
+void vault_replicator_open(struct vault *v, int fd);
+void vault_replicator_close(struct vault *v);
+/* After each turn: e is what its commit came to. */
+void vault_tell_copies(struct vault *v, err e);
+/* Sends a copy everything again, or all copies (fqdn empty). ABSENT. */
+err vault_copies_again(struct vault *v, str fqdn);
+/* Which files go along with the store: as they are now. Where the store is central. */
+void vault_note_files(struct vault *v);
+/* What a server whose role has no use for people and secrets is told of an object; false: nothing. out is initialised here. */
+bool vault_object_for(uint32_t role, const struct replica_row *r, struct buf *out);
+/* Whether servers of this role have people signing in, and so a copy of them. */
+bool vault_role_has_people(uint32_t role);
+
+/* ---- copy.c: a copy of the central store ---- */
+
+/* What the central server sends. */
+void vault_take_piece(struct vault *v, str bytes);
+/* The files of the copy that differ from those on the disk, to master. */
+void vault_give_files(struct vault *v);
+/* REFUSED on a copy, for a command that changes what is declared. */
+err vault_copy_check(struct call *call, bool is_local);
+void vault_on_file(struct skel *s, str name, bool is_last, str bytes);
 
 /* ---- line.c: lines of administrators, whichever way they come ---- */
 
