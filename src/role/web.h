@@ -13,6 +13,9 @@
  *
  * A session is presented as `Authorization: Bearer TOKEN`. A browser signs in with `Witan-Cookie: 1`: then the session is a cookie
  * that scripts cannot read, and the "CSRF" of the answer must come back as `Witan-CSRF` with each request that uses the cookie.
+ *
+ * Over plain HTTP (listeners "http" and "external-http") it gives to everybody what vault has published, revocation lists and
+ * certificates of issuers, and nothing else: GET and HEAD, 304 for who has it already.
  */
 #ifndef WITAN_ROLE_WEB_H
 #define WITAN_ROLE_WEB_H

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.request
 
 import pytest
 
@@ -16,7 +17,7 @@ from peers import Program, tone_share
 class Run(Program):
     def __init__(self, folder, port):
         self.dir, self.control = folder / "var", free_port()
-        super().__init__(["bash", str(ROOT / "run"), "--dir", str(self.dir), "--port", str(port), "--port-web", str(free_port())], folder,
+        super().__init__(["bash", str(ROOT / "run"), "--dir", str(self.dir), "--port", str(port), "--port-web", str(free_port()), "--port-http", str(free_port())], folder,
                          env={"HOME": os.environ.get("HOME", "/root"), "WITAN_BUILD": str(BUILD), "WITAN_BARESIP_CONTROL": str(self.control)})
 
     def stop(self):
@@ -41,6 +42,9 @@ def test_from_nothing_to_a_call(folder, linger):
     run = Run(folder, port)
     linger(run.end)
     run.wait_text("Ctrl-C stops the server", 240)
+    listed = re.search(r"^ *revocation list +(http://\S+/witan\.crl)$", run.text, re.M).group(1)
+    with urllib.request.urlopen(listed, timeout=10) as answer:
+        assert answer.read() == (run.dir / "certs/witan.crl").read_bytes()
     users = dict(re.findall(r"^(\w+) \S+ (\S+)$", (run.dir / "users.txt").read_text(), re.M))
     assert set(users) == {"ann", "bob"} and all(len(p) >= 12 for p in users.values())
     assert (run.dir / "users.txt").stat().st_mode & 0o077 == 0
