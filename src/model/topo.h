@@ -25,6 +25,7 @@ enum topo_role {
 	TOPO_ROLE_N
 };
 enum topo_simple_urls { TOPO_URLS_PER_FUNCTION, TOPO_URLS_PER_DOMAIN, TOPO_URLS_SHARED };
+enum topo_autodiscover { TOPO_AUTODISCOVER_HTTPS, TOPO_AUTODISCOVER_HTTP };
 enum topo_ca { TOPO_CA_BUILT_IN, TOPO_CA_EXTERNAL };
 enum topo_key_type { TOPO_RSA_2048, TOPO_RSA_3072, TOPO_RSA_4096, TOPO_EC_P256, TOPO_EC_P384, TOPO_KEY_TYPE_N };
 enum topo_store_kind { TOPO_SQLITE, TOPO_POSTGRESQL };
@@ -53,6 +54,8 @@ struct topo_certificates {
 	uint32_t internal_ca, public_ca; /* enum topo_ca */
 	uint32_t key;                    /* enum topo_key_type */
 	bool hybrid;
+	bool include_av_san; /* default: true */
+	bool separate_av;
 	str crl_url; /* empty: http://SERVER:PORT/witan.crl */
 };
 
@@ -93,6 +96,7 @@ struct topo_server {
 struct topo_external {
 	struct topo_at at;
 	str access, web_conferencing, av;
+	str regional_access; /* where a geographic balancer answers for access */
 };
 
 struct topo_pool {
@@ -108,6 +112,7 @@ struct topo_pool {
 	struct topo_store store;
 	str next_hop_edge;
 	uint32_t balancer; /* enum topo_balancer */
+	bool shared_certificate;
 	struct topo_ports ports;
 	uint32_t front_processes;      /* SIP processes on each server, at least 1 */
 	struct topo_external external; /* Edge only, as all the rest */
@@ -172,6 +177,8 @@ struct topo {
 	uint32_t simple_urls; /* enum topo_simple_urls */
 	str simple_url_host;
 	str central_management; /* empty: topo_find_central says */
+	uint32_t secondary_autodiscover; /* enum topo_autodiscover: of all SIP domains but the default */
+	bool device_update, legacy_names;
 	struct topo_certificates certificates;
 	struct {
 		struct topo_site *p;

@@ -2,8 +2,6 @@
 /* The rules of a topology that no single value can break. */
 #include "model/topo/topo_priv.h"
 
-#include "base/map.h"
-
 #include <stdio.h>
 
 static err each_pool(
@@ -72,91 +70,6 @@ static err check_servers(struct topo_reader *r, struct topo_site *site, struct t
 static err servers(struct topo_reader *r)
 {
 	return each_pool(r, check_servers);
-}
-
-/* ---- names that must differ ---- */
-
-/* Keys whose names must be unlike every other such name. */
-static const struct {
-	enum topo_section_id section;
-	const char *key;
-} host_keys[] = {
-	{ SECTION_pool, "pool" },
-	{ SECTION_server, "fqdn" },
-	{ SECTION_web, "external" },
-	{ SECTION_reverse_proxy, "fqdn" },
-	{ SECTION_gateway, "fqdn" },
-	{ SECTION_office_web_apps, "internal" },
-};
-
-static bool is_host(const struct topo_use *u)
-{
-	for (size_t i = 0; i < sizeof host_keys / sizeof *host_keys; i++)
-		if (u->section == host_keys[i].section && str_eq(str_of(u->key->name), str_of(host_keys[i].key)))
-			return true;
-	return false;
-}
-
-/* A pool of one computer may share its name with it. */
-static bool is_own_server(const struct topo_reader *r, str a, str b)
-{
-	TOPO_EACH (site, r->topo->sites)
-		TOPO_EACH (pool, site->pools)
-			if (pool->servers.n == 1 && pool->pool.p == a.p && pool->servers.p[0].fqdn.p == b.p)
-				return true;
-	return false;
-}
-
-struct host_name {
-	struct map_node node;
-	const struct topo_use *use;
-};
-
-static str host_name_key(const struct map_node *n)
-{
-	return MAP_OF((struct map_node *)(uintptr_t)n, struct host_name, node)->use->name;
-}
-
-static err add_host(struct topo_reader *r, struct map *seen, const struct topo_use *u)
-{
-	struct map_node *n = map_find(seen, u->name);
-	if (n != NULL) {
-		const struct topo_use *first = MAP_OF(n, struct host_name, node)->use;
-		if (is_own_server(r, first->name, u->name) || is_own_server(r, u->name, first->name))
-			return OK;
-		bool webs = first->section == SECTION_web && u->section == SECTION_web;
-		return topo_refuse(r, ERR(REFUSED), u->at,
-			webs ? "give each pool and each Director an external web name of its own"
-			     : "give each host and pool a name of its own",
-			"\"%.*s\" is used twice (first in line %u)", STR_FMT(str_cut(u->name, 0, 120)), first->at.line);
-	}
-	struct host_name *host = arena_zalloc(r->arena, sizeof *host);
-	ENSURE(host != NULL, CEILING);
-	host->use = u;
-	return map_add(seen, &host->node);
-}
-
-static err hosts_differ(struct topo_reader *r)
-{
-	struct map seen;
-	map_init(&seen, host_name_key);
-	err e = OK;
-	for (const struct topo_use *u = r->uses; u != NULL && !failed(e); u = u->next)
-		if (is_host(u))
-			e = add_host(r, &seen, u);
-	map_fini(&seen);
-	return e;
-}
-
-static err sites_differ(struct topo_reader *r)
-{
-	TOPO_EACH (site, r->topo->sites)
-		for (const struct topo_site *first = r->topo->sites.p; first < site; first++)
-			if (str_eq(first->name, site->name))
-				return topo_refuse(r, ERR(REFUSED), site->at, "give each site a name of its own",
-					"the site \"%.*s\" stands twice (first in line %u)", STR_FMT(site->name),
-					first->at.line);
-	return OK;
 }
 
 /* ---- references ---- */
@@ -239,14 +152,6 @@ static bool is_in_domain(str name, str domain)
 	       str_eq(str_cut(name, name.n - domain.n, name.n), domain);
 }
 
-static bool has_domain(const struct topo *t, str name)
-{
-	TOPO_EACH (domain, t->sip_domains)
-		if (str_eq(*domain, name))
-			return true;
-	return false;
-}
-
 static err check_edge(struct topo_reader *r, struct topo_site *site, struct topo_pool *pool)
 {
 	const struct topo_external *x = &pool->external;
@@ -262,8 +167,11 @@ static err check_edge(struct topo_reader *r, struct topo_site *site, struct topo
 	if (!pool->single_address && str_eq(x->web_conferencing, x->av))
 		return refuse_name(r, x->av, "give each service a name, or state single-address: true",
 			"names two services, which have an address each");
+	if (pool->balancer == TOPO_BALANCE_TLS)
+		return topo_refuse(r, ERR(REFUSED), pool->at, "write balancer: tcp, or dns",
+			"a balancer cannot end TLS for an Edge, which proves itself to partners");
 	TOPO_EACH (domain, pool->xmpp)
-		if (!has_domain(r->topo, *domain))
+		if (!topo_has_domain(r->topo, *domain))
 			return refuse_name(r, *domain, "name SIP domains of this topology", "is not a SIP domain");
 	if (!is_in_domain(x->access, r->topo->sip_domains.p[0]))
 		return topo_warn(r, topo_use_at(r, x->access), x->access,
@@ -384,8 +292,7 @@ static err central(struct topo_reader *r)
 /* In this order: a later rule may rely on an earlier one. */
 static err (*const rules[])(struct topo_reader *r) = {
 	servers,
-	sites_differ,
-	hosts_differ,
+	topo_check_names,
 	next_hops,
 	proxies,
 	gateways,

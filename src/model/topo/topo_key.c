@@ -3,6 +3,7 @@
 #include "model/topo/topo_priv.h"
 
 static const char *const words_simple_urls[] = { "per-function", "per-domain", "shared", NULL };
+static const char *const words_autodiscover[] = { "https", "http", NULL };
 static const char *const words_ca[] = { "built-in", "external", NULL };
 static const char *const words_key_type[] = { "rsa-2048", "rsa-3072", "rsa-4096", "ec-p256", "ec-p384", NULL };
 static const char *const words_role[] = { "standard-edition", "front-end", "director", "mediation", "persistent-chat",
@@ -77,6 +78,9 @@ static void key_init(const struct topo_key *k, char *member)
 	case TOPO_KIND_PORT:
 	case TOPO_KIND_COUNT:
 		memcpy(member, &k->standard, sizeof k->standard);
+		break;
+	case TOPO_KIND_BOOL:
+		memcpy(member, &(bool){ k->standard != 0 }, sizeof(bool));
 		break;
 	default:
 		if (k->text != NULL)

@@ -120,5 +120,8 @@ struct topo_at topo_use_at(const struct topo_reader *r, str name);
 /* ---- rules ---- */
 
 err topo_check(struct topo_reader *r);
+/* Sites, hosts and pools that must not share a name, and names that the plan gives to something else (topo_check_name.c). */
+err topo_check_names(struct topo_reader *r);
+bool topo_has_domain(const struct topo *t, str name);
 
 #endif

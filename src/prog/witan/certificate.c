@@ -167,7 +167,7 @@ static err request(struct certificate *c)
 
 static int run(struct certificate *c, const char *type, const char *as, err (*work)(struct certificate *c))
 {
-	if (type != NULL && !plan_usage_find(str_of(type), &c->usage))
+	if (type != NULL && (!plan_usage_find(str_of(type), &c->usage) || c->usage != PLAN_DEFAULT))
 		return witan_usage(c->command, "there is no certificate of type \"%s\"; there is: Default", type);
 	if (!set_form(c, as))
 		return witan_usage(c->command, "-As cannot be \"%s\": table, list or json", as);

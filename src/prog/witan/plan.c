@@ -1,139 +1,152 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* witan plan - what the topology asks for. */
-#include "prog/witan/witan_priv.h"
+#include "prog/witan/plan_priv.h"
 
-#include "model/topo.h"
-#include "service/cert.h"
-
-#include <jansson.h>
 #include <stdio.h>
 
-struct plan {
-	struct arena arena;
-	struct topo topo;
-	bool as_json;
-	struct diag diag;
+static const struct plan_subject_row subjects[] = {
+	{ "certificates", "which each host has, and why each name is in it", { "table", "json" }, true,
+		plan_show_certificates },
+	{ "rules", "what the rule ids of plans mean", { "table", "json" }, false, plan_show_rules },
 };
 
-/* ---- certificates ---- */
+#define SUBJECTS (sizeof subjects / sizeof *subjects)
 
-static json_t *json_str(str s)
+#define ARENA (512u << 20)
+
+bool plan_is_json(const struct plan *p)
 {
-	return json_stringn(s.p, s.n);
+	return strcmp(p->format, "json") == 0;
 }
 
-static json_t *certificate_json(const struct plan_certificate *p)
+json_t *plan_json_str(str s)
 {
-	json_t *san = json_array(), *why = json_array(), *eku = json_array(), *listeners = json_array();
-	TOPO_EACH (listener, p->listeners)
-		(void)json_array_append_new(listeners, json_str(*listener));
-	TOPO_EACH (name, p->san) {
-		(void)json_array_append_new(san, json_str(name->name));
-		(void)json_array_append_new(
-			why, json_pack("{s:s%, s:s}", "name", name->name.p, name->name.n, "rule", name->rule));
-	}
-	(void)json_array_append_new(eku, json_string("serverAuth"));
-	if (p->client_auth)
-		(void)json_array_append_new(eku, json_string("clientAuth"));
-	return json_pack("{s:s%, s:s%, s:[s], s:s%, s:o, s:o, s:s, s:b, s:s, s:[], s:o, s:o, s:s%}", "host", p->host.p,
-		p->host.n, "pool", p->pool.p, p->pool.n, "usage", plan_usage_word(p->usage), "cn", p->cn.p, p->cn.n,
-		"san", san, "eku", eku, "key", topo_key_type_word(p->key), "exportable", p->exportable, "ca",
-		p->public_ca ? "public" : "internal", "shared-with", "listeners", listeners, "why", why, "crl-url",
-		p->crl_url.p, p->crl_url.n);
+	return json_stringn(s.n != 0 ? s.p : "", s.n);
 }
 
-static void show_certificate(const struct plan_certificate *p)
+err plan_print_json(json_t *all)
 {
-	(void)printf("%.*s  %s\n  CN         %.*s\n", STR_FMT(p->host), plan_usage_word(p->usage), STR_FMT(p->cn));
-	TOPO_EACH (name, p->san)
-		(void)printf("  SAN        %-40.*s %s\n", STR_FMT(name->name), name->rule);
-	(void)printf("  EKU        serverAuth%s\n  key        %s, %s\n  CA         %s\n  CRL        %.*s\n  listeners ",
-		p->client_auth ? ", clientAuth" : "", topo_key_type_word(p->key),
-		p->exportable ? "exportable" : "stays on the host", p->public_ca ? "public" : "internal",
-		STR_FMT(p->crl_url));
-	TOPO_EACH (listener, p->listeners)
-		(void)printf(" %.*s", STR_FMT(*listener));
-	(void)putchar('\n');
-}
-
-static err certificates(struct plan *p)
-{
-	struct plan_certificates plans;
-	TRY(plan_certificates(&p->topo, &p->arena, &plans, &p->diag));
-	if (!p->as_json) {
-		TOPO_EACH (plan, plans)
-			show_certificate(plan);
-		return OK;
-	}
-	json_t *all = json_array();
-	TOPO_EACH (plan, plans)
-		(void)json_array_append_new(all, certificate_json(plan));
-	bool ok =
-		json_array_size(all) == plans.n && json_dumpf(all, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF;
+	bool ok = all != NULL && json_dumpf(all, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF;
 	json_decref(all);
 	return ok ? OK : ERR(NO_MEMORY);
 }
 
-static const struct {
-	const char *name;
-	err (*show)(struct plan *p);
-} subjects[] = {
-	{ "certificates", certificates },
-};
-
-static err show(struct plan *p, size_t subject, const char *path)
+static err show(struct plan *p, const struct plan_subject_row *subject, const char *path)
 {
-	TRY(topo_read(&p->topo, &p->arena, path, &p->diag));
-	witan_warn(&p->topo);
-	return subjects[subject].show(p);
+	if (subject->needs_topology) {
+		TRY(topo_read(&p->topo, &p->arena, path, &p->diag));
+		witan_warn(&p->topo);
+	}
+	return subject->show(p);
 }
 
-static int run(size_t subject, const char *path, bool as_json)
+static int run(struct plan *p, const struct plan_subject_row *subject, const char *path)
 {
-	struct plan p = { .as_json = as_json };
-	arena_init(&p.arena, 64u << 20);
-	err e = show(&p, subject, path);
-	arena_fini(&p.arena);
-	return failed(e) ? witan_fail("plan", e, &p.diag) : WITAN_DONE;
+	arena_init(&p->arena, ARENA);
+	err e = show(p, subject, path);
+	arena_fini(&p->arena);
+	return failed(e) ? witan_fail("plan", e, &p->diag) : WITAN_DONE;
 }
 
-static size_t find_subject(str name)
+/* ---- the command line ---- */
+
+static const struct plan_subject_row *find_subject(str name)
 {
-	size_t i = 0;
-	while (i < sizeof subjects / sizeof *subjects && !str_eq(str_of(subjects[i].name), name))
-		i++;
-	return i;
+	for (size_t i = 0; i < SUBJECTS; i++)
+		if (str_eq(str_of(subjects[i].name), name))
+			return &subjects[i];
+	return NULL;
+}
+
+static void put_subjects(struct buf *out)
+{
+	for (size_t i = 0; i < SUBJECTS; i++)
+		buf_printf(out, "%s%s", i > 0 ? ", " : "", subjects[i].name);
+}
+
+static void put_usage(struct buf *out)
+{
+	buf_printf(out,
+		"SUBJECT [OPTION...]\n\nShows what the topology asks for, from the document alone. The subjects:\n\n");
+	for (size_t i = 0; i < SUBJECTS; i++)
+		buf_printf(out, "  %-28s %s\n", subjects[i].name, subjects[i].help);
+	buf_printf(out, "\nThe options:");
+}
+
+static void put_formats(struct buf *out, const struct plan_subject_row *subject)
+{
+	for (const char *const *word = subject->formats; *word != NULL; word++)
+		buf_printf(out, "%s%s", word != subject->formats ? ", " : "", *word);
+}
+
+static bool set_format(struct plan *p, const struct plan_subject_row *subject)
+{
+	if (p->format == NULL)
+		p->format = subject->formats[0];
+	for (const char *const *word = subject->formats; *word != NULL; word++)
+		if (strcmp(*word, p->format) == 0)
+			return true;
+	return false;
+}
+
+static int no_subject(const char *given)
+{
+	struct buf names DEFER(buf_fini) = { 0 };
+	buf_init(&names, 4096);
+	put_subjects(&names);
+	if (given == NULL)
+		return witan_usage("plan", "what plan? there is: %.*s", STR_FMT(buf_str(&names)));
+	return witan_usage("plan", "there is no plan of \"%s\"; there is: %.*s", given, STR_FMT(buf_str(&names)));
+}
+
+static int no_format(const struct plan *p, const struct plan_subject_row *subject)
+{
+	struct buf words DEFER(buf_fini) = { 0 };
+	buf_init(&words, 4096);
+	put_formats(&words, subject);
+	return witan_usage("plan", "--format cannot be \"%s\"; %s can be shown as: %.*s", p->format, subject->name,
+		STR_FMT(buf_str(&words)));
+}
+
+static bool read_options(struct plan *p, int argc, char **argv, const char **topology, int *status)
+{
+	const struct witan_option options[] = {
+		{ "--topology", WITAN_TEXT, topology, "FILE", "a topology document (default: the deployment's)", 0 },
+		{ "--host", WITAN_TEXT, &p->host, "NAME", "only what is of this host", 0 },
+		{ "--usage", WITAN_TEXT, &p->usage, "USAGE",
+			"only certificates for this: Default, AccessEdgeExternal, ...", 0 },
+		{ "--format", WITAN_TEXT, &p->format, "FORMAT", "table (default), json, or what else the subject has",
+			0 },
+		{ NULL, WITAN_FLAG, NULL, NULL, NULL, 0 },
+	};
+	struct buf usage DEFER(buf_fini) = { 0 };
+	buf_init(&usage, 16384);
+	put_usage(&usage);
+	buf_add_char(&usage, '\0');
+	return witan_options(argc, argv, usage.p, options, status);
 }
 
 int plan_main(int argc, char **argv, const char *dir)
 {
-	const char *topology = NULL, *format = NULL;
-	const struct witan_option options[] = {
-		{ "--topology", WITAN_TEXT, &topology, "FILE", "a topology document (default: the deployment's)", 0 },
-		{ "--format", WITAN_TEXT, &format, "table|json", "how it is printed", 0 },
-		{ NULL, WITAN_FLAG, NULL, NULL, NULL, 0 },
-	};
+	struct plan p = { .format = NULL };
+	const char *topology = NULL;
 	bool named = argc > 1 && argv[1][0] != '-';
-	size_t subject = named ? find_subject(str_of(argv[1])) : 0;
+	const struct plan_subject_row *subject = named ? find_subject(str_of(argv[1])) : NULL;
 	int status;
 	char path[4096];
-	if (named && subject == sizeof subjects / sizeof *subjects)
-		return witan_usage("plan", "there is no plan of \"%s\"; there is: certificates", argv[1]);
+	if (named && subject == NULL)
+		return no_subject(argv[1]);
 	if (named)
 		argv[1] = argv[0];
-	if (!witan_options(argc - named, argv + named,
-		    "certificates [OPTION...]\n\nShows which certificates the topology asks for, and why each name is "
-		    "there.",
-		    options, &status))
+	if (!read_options(&p, argc - named, argv + named, &topology, &status))
 		return status;
 	if (!named)
-		return witan_usage("plan", "what plan? there is: certificates");
-	bool as_json = format != NULL && strcmp(format, "json") == 0;
-	if (format != NULL && !as_json && strcmp(format, "table") != 0)
-		return witan_usage("plan", "--format cannot be \"%s\": table or json", format);
+		return no_subject(NULL);
+	if (!set_format(&p, subject))
+		return no_format(&p, subject);
 	int n = snprintf(
 		path, sizeof path, "%s%s", topology != NULL ? topology : dir, topology != NULL ? "" : "/topology.yaml");
 	if (n < 0 || (size_t)n >= sizeof path)
 		return witan_usage("plan", "the path is too long");
-	return run(subject, path, as_json);
+	return run(&p, subject, path);
 }

@@ -1,215 +1,146 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "service/plan.h"
+/* Certificates: a walk over everything in the topology that can have one, with the rows of plan_certificate.def for
+ * each. */
+#include "service/plan/plan_priv.h"
 
-#include <stdio.h>
+/* ---- the walk ---- */
 
-#define NAMES_MAX   256 /* in one certificate */
-#define NAME_OCTETS 253
-#define SOURCES_MAX 12
-#define PORTS_MAX   4
-
-struct planning {
-	const struct topo *topo;
-	struct topo_host host;
-	struct arena *arena;
-	struct diag *diag;
-	struct plan_certificate *plan;
-	const char *rule;
+/* Is told of each row that a place has; p->at is the place. */
+struct visit {
+	err (*row)(struct visit *v, const struct plan_row *row, struct planning *p);
+	struct plan_certificates *out;
+	uint32_t usages; /* of those that are wanted */
 };
 
-static err add_name(struct planning *p, str name)
+static err visit(struct visit *v, struct planning *p, enum plan_subject subject, struct plan_place at)
 {
-	for (size_t i = 0; i < p->plan->san.n; i++)
-		if (str_eq(p->plan->san.p[i].name, name))
-			return OK;
-	ENSURE(p->plan->san.n < NAMES_MAX, CEILING);
-	p->plan->san.p[p->plan->san.n++] = (struct plan_name){ name, p->rule };
+	p->at = at;
+	for (const struct plan_row *row = plan_row_find(NULL, p, subject); row != NULL;
+		row = plan_row_find(row, p, subject))
+		TRY(v->row(v, row, p));
 	return OK;
 }
 
-static err add_prefixed(struct planning *p, const char *prefix, str domain)
+static err visit_pool(struct visit *v, struct planning *p, struct plan_place at)
 {
-	struct buf b;
-	buf_init(&b, 512);
-	buf_printf(&b, "%s.%.*s", prefix, STR_FMT(domain));
-	str name = arena_copy(p->arena, buf_str(&b));
-	buf_fini(&b);
-	ENSURE(name.p != NULL, CEILING);
-	if (name.n > NAME_OCTETS)
-		return diag_fail(p->diag, ERR(REFUSED), "topology.yaml", "use a shorter SIP domain",
-			"\"%s.\" before \"%.*s\" has more than %d octets", prefix, STR_FMT(str_cut(domain, 0, 100)),
-			NAME_OCTETS);
-	return add_name(p, name);
-}
-
-/* ---- where names come from ---- */
-
-static err source_server(struct planning *p)
-{
-	return add_name(p, p->host.server->fqdn);
-}
-
-static err source_sip_each(struct planning *p)
-{
-	TOPO_EACH (domain, p->topo->sip_domains)
-		TRY(add_prefixed(p, "sip", *domain));
-	return OK;
-}
-
-#define SERVER   source_server
-#define SIP_EACH source_sip_each
-
-static const struct row {
-	enum plan_usage usage;
-	uint32_t roles; /* set of 1 << enum topo_role */
-	struct {
-		err (*add)(struct planning *p);
-		const char *rule;
-	} names[SOURCES_MAX];
-	bool exportable, public_ca, client_auth;
-	size_t ports[PORTS_MAX]; /* offsets in struct topo_ports, each + 1; 0 ends */
-} rows[] = {
-#define ROLE(name)              (1u << TOPO_##name)
-#define NAME(source, rule)      { source, rule },
-#define LISTENER(port)          offsetof(struct topo_ports, port) + 1,
-#define PLAN(usage, roles, ...) { usage, roles, __VA_ARGS__ },
-#include "service/plan/plan_certificate.def"
-#undef ROLE
-#undef NAME
-#undef LISTENER
-#undef PLAN
-};
-
-#define ROWS (sizeof rows / sizeof *rows)
-
-static const char *const usage_words[PLAN_USAGE_N] = { [PLAN_DEFAULT] = "Default" };
-
-const char *plan_usage_word(enum plan_usage usage)
-{
-	return usage_words[usage];
-}
-
-bool plan_usage_find(str word, enum plan_usage *out)
-{
-	for (unsigned i = 0; i < PLAN_USAGE_N; i++) {
-		if (str_eq_case(word, str_of(usage_words[i]))) {
-			*out = (enum plan_usage)i;
-			return true;
-		}
+	TRY(visit(v, p, PLAN_OF_BALANCER, at));
+	TRY(visit(v, p, PLAN_OF_POOL, at));
+	TOPO_EACH (server, at.pool->servers) {
+		at.server = server;
+		TRY(visit(v, p, PLAN_OF_SERVER, at));
 	}
-	return false;
+	return OK;
 }
 
-static err set_crl_url(struct planning *p)
+static err visit_site(struct visit *v, struct planning *p, const struct topo_site *site)
 {
-	p->plan->crl_url = p->topo->certificates.crl_url;
-	if (p->plan->crl_url.n != 0)
-		return OK;
-	/* the server itself if it serves HTTP, else the first of the topology that does; if none does, it is left to an administrator */
-	const struct topo_server *server = p->host.server;
-	uint32_t port = topo_has_web(p->host.pool) ? p->host.pool->ports.http : 0;
+	TOPO_EACH (pool, site->pools)
+		TRY(visit_pool(v, p, (struct plan_place){ .site = site, .pool = pool }));
+	TOPO_EACH (proxy, site->reverse_proxies)
+		TRY(visit(v, p, PLAN_OF_PROXY, (struct plan_place){ .site = site, .proxy = proxy }));
+	TOPO_EACH (gateway, site->pstn_gateways)
+		TRY(visit(v, p, PLAN_OF_GATEWAY, (struct plan_place){ .site = site, .gateway = gateway }));
+	TOPO_EACH (farm, site->office_web_apps)
+		TRY(visit(v, p, PLAN_OF_FARM, (struct plan_place){ .site = site, .farm = farm }));
+	return OK;
+}
+
+static err visit_all(struct visit *v, struct planning *p)
+{
 	TOPO_EACH (site, p->topo->sites)
-		TOPO_EACH (pool, site->pools)
-			if (port == 0 && topo_has_web(pool) && pool->ports.http != 0) {
-				server = pool->servers.p;
-				port = pool->ports.http;
-			}
-	struct buf b;
-	buf_init(&b, 512);
-	buf_printf(&b, "http://%.*s", STR_FMT(server->fqdn));
-	if (port != 0 && port != 80)
-		buf_printf(&b, ":%u", port);
-	buf_add(&b, STR("/witan.crl"));
-	p->plan->crl_url = arena_copy(p->arena, buf_str(&b));
-	buf_fini(&b);
-	ENSURE(p->plan->crl_url.p != NULL, CEILING);
+		TRY(visit_site(v, p, site));
+	return visit(v, p, PLAN_OF_DEPLOYMENT, (struct plan_place){ .site = NULL });
+}
+
+/* ---- what callers ask for ---- */
+
+/* The server with the CA: the first that signs users in, else the first of all. */
+static str find_central(const struct topo *t)
+{
+	str first = { NULL, 0 };
+	TOPO_EACH (site, t->sites)
+		TOPO_EACH (pool, site->pools) {
+			if (pool->role == TOPO_STANDARD_EDITION || pool->role == TOPO_FRONT_END)
+				return pool->servers.p[0].fqdn;
+			if (first.n == 0)
+				first = pool->servers.p[0].fqdn;
+		}
+	return first;
+}
+
+static err planning_init(struct planning *p, const struct topo *t, struct arena *a, struct diag *d)
+{
+	*p = (struct planning){ .topo = t, .arena = a, .diag = d, .central = find_central(t) };
+	p->list = arena_zalloc(a, sizeof *p->list);
+	ENSURE(p->list != NULL, CEILING);
+	TRY(plan_names(t, a, &p->names, d));
+	return plan_hybrid_init(p);
+}
+
+static err count_row(struct visit *v, const struct plan_row *row, struct planning *p)
+{
+	v->out->n++;
 	return OK;
 }
 
-static err set_listeners(struct planning *p, const struct row *row)
+static err keep_row(struct visit *v, const struct plan_row *row, struct planning *p)
 {
-	p->plan->listeners = (struct topo_names){ arena_alloc(p->arena, PORTS_MAX * sizeof(str)), 0 };
-	ENSURE(p->plan->listeners.p != NULL, CEILING);
-	for (size_t i = 0; i < PORTS_MAX && row->ports[i] != 0; i++) {
-		uint32_t port;
-		char z[16];
-		memcpy(&port, (const char *)&p->host.pool->ports + row->ports[i] - 1, sizeof port);
-		if (port == 0)
-			continue; /* "web" without such a listener */
-		(void)snprintf(z, sizeof z, "%u/tcp", port);
-		str s = arena_copy(p->arena, str_of(z));
-		ENSURE(s.p != NULL, CEILING);
-		p->plan->listeners.p[p->plan->listeners.n++] = s;
-	}
-	return OK;
+	return plan_row_make(row, p, &v->out->p[v->out->n++]);
 }
 
-static err plan_row(const struct row *row, const struct topo *t, const struct topo_host *host, struct arena *a,
-	struct plan_certificate *out, struct diag *d)
+static err plan_all(const struct topo *t, struct arena *a, struct plan_certificates *out, struct diag *d)
 {
-	struct planning p = { .topo = t, .host = *host, .arena = a, .diag = d, .plan = out };
-	*out = (struct plan_certificate){ .usage = row->usage,
-		.host = host->server->fqdn,
-		.pool = host->pool->pool,
-		.key = (enum topo_key_type)t->certificates.key,
-		.client_auth = row->client_auth,
-		.exportable = row->exportable,
-		.public_ca = row->public_ca };
-	out->san.p = arena_alloc(a, NAMES_MAX * sizeof *out->san.p);
-	ENSURE(out->san.p != NULL, CEILING);
-	for (size_t i = 0; i < SOURCES_MAX && row->names[i].add != NULL; i++) {
-		p.rule = row->names[i].rule;
-		TRY(row->names[i].add(&p));
-	}
-	ASSERT(out->san.n > 0);
-	out->cn = out->san.p[0].name;
-	TRY(set_listeners(&p, row));
-	return set_crl_url(&p);
+	struct planning p;
+	struct visit count = { count_row, out, 0 }, keep = { keep_row, out, 0 };
+	TRY(planning_init(&p, t, a, d));
+	TRY(visit_all(&count, &p));
+	out->p = arena_alloc(a, (out->n + 1) * sizeof *out->p);
+	ENSURE(out->p != NULL, CEILING);
+	out->n = 0;
+	return visit_all(&keep, &p);
 }
 
-static bool row_fits(const struct row *row, const struct topo_pool *pool)
+err plan_certificates(const struct topo *t, struct arena *a, struct plan_certificates *out, struct diag *d)
 {
-	return (row->roles & 1u << pool->role) != 0;
+	*out = (struct plan_certificates){ NULL, 0 };
+	if (d != NULL)
+		d->what[0] = '\0';
+	err e = plan_all(t, a, out, d);
+	if (err_is(e, ERR_CEILING) && d != NULL && d->what[0] == '\0')
+		return diag_fail(
+			d, e, "topology.yaml", "split the deployment", "its certificates do not fit in memory");
+	return e;
+}
+
+/* ---- one of them ---- */
+
+static err find_row(struct visit *v, const struct plan_row *row, struct planning *p)
+{
+	if (v->out->n != 0 || (plan_row_usages(row, p) & v->usages) == 0)
+		return OK;
+	return keep_row(v, row, p);
+}
+
+static err find(struct visit *v, struct planning *p, const struct topo_host *host)
+{
+	struct plan_place at = { .site = host->site, .pool = host->pool, .server = host->server };
+	TRY(visit(v, p, PLAN_OF_SERVER, at));
+	TRY(visit(v, p, PLAN_OF_POOL, at));
+	return plan_has_web(host->pool) ? visit(v, p, PLAN_OF_DEPLOYMENT, (struct plan_place){ .site = NULL }) : OK;
 }
 
 err plan_certificate_host(const struct topo *t, const struct topo_host *host, enum plan_usage usage, struct arena *a,
 	struct plan_certificate *out, struct diag *d)
 {
-	for (size_t i = 0; i < ROWS; i++)
-		if (rows[i].usage == usage && row_fits(&rows[i], host->pool))
-			return plan_row(&rows[i], t, host, a, out, d);
-	return diag_fail(d, ERR(ABSENT), "topology.yaml", "use the role standard-edition",
-		"a server with the role %s has no %s certificate yet", topo_role_word((enum topo_role)host->pool->role),
+	struct planning p;
+	struct plan_certificates one = { out, 0 };
+	struct visit v = { find_row, &one, 1u << usage };
+	TRY(planning_init(&p, t, a, d));
+	TRY(find(&v, &p, host));
+	if (one.n != 0)
+		return OK;
+	return diag_fail(d, ERR(ABSENT), "topology.yaml", "see witan plan certificates for what it has",
+		"the server \"%.*s\" with the role %s has no %s certificate",
+		STR_FMT(str_cut(host->server->fqdn, 0, 80)), topo_role_word((enum topo_role)host->pool->role),
 		plan_usage_word(usage));
-}
-
-static size_t count_servers(const struct topo *t)
-{
-	size_t n = 0;
-	TOPO_EACH (site, t->sites)
-		TOPO_EACH (pool, site->pools)
-			n += pool->servers.n;
-	return n;
-}
-
-static err plan_server(
-	const struct topo *t, const struct topo_host *host, struct arena *a, struct plan_certificates *out, struct diag *d)
-{
-	for (size_t i = 0; i < ROWS; i++)
-		if (row_fits(&rows[i], host->pool))
-			TRY(plan_row(&rows[i], t, host, a, &out->p[out->n++], d));
-	return OK;
-}
-
-err plan_certificates(const struct topo *t, struct arena *a, struct plan_certificates *out, struct diag *d)
-{
-	*out = (struct plan_certificates){ arena_alloc(a, count_servers(t) * ROWS * sizeof *out->p), 0 };
-	ENSURE(out->p != NULL, CEILING);
-	TOPO_EACH (site, t->sites)
-		TOPO_EACH (pool, site->pools)
-			TOPO_EACH (server, pool->servers) {
-				struct topo_host host = { site, pool, server };
-				TRY(plan_server(t, &host, a, out, d));
-			}
-	return OK;
 }
