@@ -23,6 +23,7 @@ struct jail {
 		*room; /* a directory below the deployment directory: the root of its file system when root starts it */
 	const char *const *reads; /* directories below the deployment directory that JAIL_READ covers too, ended by
 				     NULL; may be NULL */
+	const char *const *writes; /* the same for JAIL_WRITE, which covers reading */
 	unsigned may;             /* set of JAIL_* */
 	unsigned n_files;         /* descriptors; 0: as many as the system lets it have */
 };

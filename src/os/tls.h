@@ -75,6 +75,8 @@ enum tls_io {
 err tls_accept(struct tls_server *s, int fd, void (*resume)(void *arg), void *arg, struct tls **out);
 /* As a client (next hops): verifies the peer's chain by ca_pem and its SAN by `name`; presents s's certificate when asked. */
 err tls_connect(struct tls_server *s, int fd, str name, void (*resume)(void *arg), void *arg, struct tls **out);
+/* Before the handshake of tls_connect: this name in the certificate will do as well. */
+err tls_expect_also(struct tls *t, str name);
 enum tls_io tls_handshake(struct tls *t);
 enum tls_io tls_read(struct tls *t, void *p, size_t size, size_t *n);
 /* Bytes that are already decrypted and would not make the descriptor readable. */

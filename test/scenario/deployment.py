@@ -45,6 +45,21 @@ def wait_for(what, timeout=10.0, step=0.02, message="not so in time"):
         time.sleep(step)
 
 
+def assigned_file(directory, usage="Default"):
+    """The certificate that a deployment presents, its issuers after it."""
+    for line in (pathlib.Path(directory) / "certs/assigned").read_text().splitlines():
+        word, thumbprint, *_ = line.split()
+        if word == usage:
+            return pathlib.Path(directory) / f"certs/{thumbprint}.pem"
+    raise AssertionError(f"nothing is assigned to {usage}")
+
+
+def authority_files(directory):
+    """Certificate and key of the authority that issues."""
+    key, = (p for p in (pathlib.Path(directory) / "keys").glob("*.key") if "purpose: authority" in p.read_text())
+    return pathlib.Path(directory) / "certs/issuing.pem", key
+
+
 class Refused(Exception):
     """witan answered with a failure."""
 

@@ -13,7 +13,7 @@ import threading
 
 import pytest
 
-from deployment import BUILD, ROOT, wait_for
+from deployment import BUILD, ROOT, assigned_file, authority_files, wait_for
 
 WITAN = str(BUILD / "witan")
 
@@ -56,7 +56,7 @@ def openssl(*words):
 
 
 def verify(d, name, ca=None):
-    return openssl("verify", "-x509_strict", "-purpose", "sslserver", "-verify_hostname", name, "-CAfile", ca or d / "ca.pem", d / "certs/default.pem")
+    return openssl("verify", "-x509_strict", "-purpose", "sslserver", "-verify_hostname", name, "-CAfile", ca or d / "ca.pem", "-untrusted", assigned_file(d), assigned_file(d))
 
 
 def mode(path):
@@ -77,15 +77,15 @@ def test_init_makes_what_the_server_needs(made):
 
 
 def test_secrets_are_closed_to_others(made):
-    key, = (made / "keys").iterdir()
-    assert mode(key) == 0o400 and mode(made / "ca/ca.key") == 0o600
+    keys = list((made / "keys").iterdir())
+    assert len(keys) == 2 and {mode(key) for key in keys} == {0o400} and mode(made / "ca/root.key") == mode(made / "ca/root.passphrase") == 0o400
     assert [mode(made / p) for p in ("ca", "keys", "store")] == [0o700] * 3
     assert [mode(made / p) for p in (".", "certs", "run")] == [0o755] * 3
-    assert [mode(made / p) for p in ("topology.yaml", "ca.pem", "certs/default.pem", "certs/witan.crl")] == [0o644] * 4
+    assert [mode(made / p) for p in ("topology.yaml", "ca.pem", "certs/issuing.pem", "certs/witan.crl", "certs/root.crl", "certs/assigned")] == [0o644] * 4
     if os.geteuid() == 0:
-        assert key.owner() == (made / "keys").owner() == "witan-keeper"
-        assert (made / "store").owner() == "witan-vault"
-        assert (made / "ca").owner() == (made / "ca/ca.key").owner() == "root"
+        assert {key.owner() for key in keys} == {(made / "keys").owner()} == {"witan-keeper"}
+        assert (made / "store").owner() == (made / "certs").owner() == (made / "certs/issued").owner() == "witan-vault"
+        assert (made / "ca").owner() == (made / "ca/root.key").owner() == "root"
     else:
         assert {p.stat().st_uid for p in made.rglob("*")} == {os.geteuid()}
 
@@ -93,12 +93,31 @@ def test_secrets_are_closed_to_others(made):
 def test_modes_do_not_depend_on_umask(d):
     result = subprocess.run(["sh", "-c", f"umask 0; exec {WITAN} init --dir {d} --sip-domain a.test"], capture_output=True, timeout=60)
     assert result.returncode == 0
-    assert mode(d / "ca/ca.key") == 0o600 and mode(d / "keys") == 0o700 and mode(d) == 0o755
+    assert mode(d / "ca/root.key") == 0o400 and mode(d / "keys") == 0o700 and mode(d) == 0o755
 
 
 def test_revocation_list_is_signed_by_the_ca(made):
-    answer = openssl("crl", "-in", made / "certs/witan.crl", "-inform", "DER", "-CAfile", made / "ca.pem", "-noout", "-verify")
-    assert "verify OK" in answer.stdout + answer.stderr
+    for crl, ca in (("certs/witan.crl", "certs/issuing.pem"), ("certs/root.crl", "ca.pem")):
+        answer = openssl("crl", "-in", made / crl, "-inform", "DER", "-CAfile", made / ca, "-noout", "-verify")
+        assert "verify OK" in answer.stdout + answer.stderr
+
+
+def test_the_root_is_locked_and_the_issuing_authority_bound(made, tmp_path):
+    secret = (made / "ca/root.passphrase").read_text().strip()
+    assert "ENCRYPTED PRIVATE KEY" in (made / "ca/root.key").read_text() and len(secret) >= 32
+    assert openssl("pkey", "-in", made / "ca/root.key", "-passin", f"pass:{secret}", "-noout").returncode == 0
+    assert openssl("pkey", "-in", made / "ca/root.key", "-passin", "pass:wrong", "-noout").returncode != 0
+    text = openssl("x509", "-in", made / "certs/issuing.pem", "-noout", "-text").stdout
+    assert "CA:TRUE, pathlen:0" in text and "DNS:corp.test" in text and "DNS:example.test" in text and "Name Constraints: critical" in text
+    given = tmp_path / "passphrase"
+    given.write_text("a passphrase of ours\n")
+    d = tmp_path / "own"
+    done("init", "--dir", d, "--sip-domain", "a.test", "--root-passphrase-file", given, "--key", "ec-p256")
+    assert not (d / "ca/root.passphrase").exists()
+    assert openssl("pkey", "-in", d / "ca/root.key", "-passin", "pass:a passphrase of ours", "-noout").returncode == 0
+    given.write_text("short")
+    refused(2, "init", "--dir", tmp_path / "other", "--sip-domain", "a.test", "--root-passphrase-file", given, says=["passphrase"])
+    assert not (tmp_path / "other").exists()
 
 
 def test_init_takes_a_topology_as_it_is(d):
@@ -139,7 +158,7 @@ def test_interrupted_init_can_be_run_again(d):
     (half / "keys").mkdir(parents=True)
     (half / "keys/default-0000000000000000.key").write_text("half a key")
     done("init", "--dir", d, "--sip-domain", "a.test")
-    assert len(list((d / "keys").iterdir())) == 1 and not half.exists()
+    assert len(list((d / "keys").iterdir())) == 2 and not half.exists()
 
 
 def test_two_inits_at_once_do_not_mix(d):
@@ -225,7 +244,7 @@ def test_bash_completes_commands_and_options():
     assert set(listed()) <= set(complete(""))
     assert complete("--dir", "/nowhere", "init", "--port-sip-t") == ["--port-sip-tcp", "--port-sip-tls"]
     assert "Request-CsCertificate" in complete("request")
-    assert complete("Get-CsCertificate", "-a") == ["-As"]
+    assert complete("Get-CsCertificate", "-a") == ["-All", "-As"]
     assert complete("Get-CsCertificate", "-As", "") == ["table", "list", "json", "csv"]
     assert set(complete("trace", "--")) >= {"--user", "--address", "--json"}
     assert "-DisplayName" in complete("New-CsUser", "-")
@@ -253,7 +272,7 @@ def test_plan_says_why_each_name_is_there(made):
 
 def test_certificate_is_shown_as_openssl_sees_it(made):
     shown, = json.loads(done("--dir", made, "get-cscertificate", "-as", "json"))
-    print_out = openssl("x509", "-in", made / "certs/default.pem", "-noout", "-fingerprint", "-sha1", "-serial", "-nameopt", "RFC2253", "-subject").stdout
+    print_out = openssl("x509", "-in", assigned_file(made), "-noout", "-fingerprint", "-sha1", "-serial", "-nameopt", "RFC2253", "-subject").stdout
     assert shown["Thumbprint"] in print_out.replace(":", "")
     assert int(shown["SerialNumber"], 16) == int(print_out.split("serial=")[1].split()[0], 16)
     assert shown["Subject"] == "CN=uc01.corp.test,O=example.test" and shown["Use"] == "Default"
@@ -267,24 +286,27 @@ def thumbprint(d):
     return json.loads(done("--dir", d, "Get-CsCertificate", "-As", "json"))[0]["Thumbprint"]
 
 
-def test_request_keeps_the_key_before_and_drops_older_ones(made):
-    keys = lambda: {p.name for p in (made / "keys").iterdir()}
-    first, old = keys(), thumbprint(made)
-    done("--dir", made, "Request-CsCertificate", "-New", "-Type", "Default")
+def test_request_keeps_the_key_before_and_drops_older_ones(server_factory):
+    server = server_factory(users=())
+    keys = lambda: {p.name for p in (server.dir / "keys").iterdir()}
+    first, old = keys(), thumbprint(server.dir)
+    done("--dir", server.dir, "Request-CsCertificate", "-New", "-Type", "Default")
     second = keys() - first
-    assert len(second) == 1 and first < keys() and thumbprint(made) != old
-    done("--dir", made, "Request-CsCertificate", "-New")
-    assert len(keys()) == 2 and second < keys() and not first & keys()
-    assert {mode(p) for p in (made / "keys").iterdir()} == {0o400}
-    assert verify(made, "sip.example.org").returncode == 0
+    assert len(second) == 1 and first < keys() and thumbprint(server.dir) != old
+    done("--dir", server.dir, "Request-CsCertificate", "-New")
+    wait_for(lambda: len(keys()) == 3 and second < keys() and len(first & keys()) == 1, message="the oldest key is still there")
+    assert {mode(p) for p in (server.dir / "keys").iterdir()} == {0o400}
+    assert verify(server.dir, "sip.example.test").returncode == 0
 
 
-def test_request_needs_its_words_and_the_ca(made):
-    refused(2, "--dir", made, "Request-CsCertificate", says=["-New is missing"])
-    before = thumbprint(made)
-    (made / "ca/ca.key").unlink()
-    refused(1, "--dir", made, "Request-CsCertificate", "-New", says=["ca/ca.key"])
-    assert thumbprint(made) == before
+def test_request_needs_its_words_and_the_ca(server_factory):
+    server = server_factory(users=(), start=False)
+    authority_files(server.dir)[1].unlink()
+    server.start()
+    refused(2, "--dir", server.dir, "Request-CsCertificate", says=["-New is missing"])
+    before = thumbprint(server.dir)
+    refused(1, "--dir", server.dir, "Request-CsCertificate", "-New", says=["the key of the built-in authority is not on this machine"])
+    assert thumbprint(server.dir) == before
 
 
 def presented(port, ca):
@@ -298,9 +320,9 @@ def test_running_server_presents_the_new_certificate(server_factory):
     ca = server.dir / "ca.pem"
     old = presented(server.port_tls, ca)
     told = run("--dir", server.dir, "Request-CsCertificate", "-New")
-    assert told.returncode == 0 and "told the server" in told.stderr
+    assert told.returncode == 0 and "Thumbprint" in told.stdout
     wait_for(lambda: presented(server.port_tls, ca) != old, 10, message="the old certificate is still presented")
-    assert ssl.DER_cert_to_PEM_cert(presented(server.port_tls, ca)).strip() == (server.dir / "certs/default.pem").read_text().strip()
+    assert ssl.DER_cert_to_PEM_cert(presented(server.port_tls, ca)).strip() in assigned_file(server.dir).read_text()
 
 
 def test_no_handshake_fails_while_certificates_are_replaced(server_factory):

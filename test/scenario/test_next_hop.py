@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from deployment import free_port
+from deployment import authority_files, free_port
 from sip_client import Message, Wire, token
 
 pytestmark = pytest.mark.root
@@ -57,7 +57,7 @@ def certificate(server, name, usage="serverAuth"):
     run = lambda *words: subprocess.run(words, check=True, capture_output=True, cwd=top)
     run("openssl", "req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "req.pem", "-subj", f"/CN={name}")
     (top / "ext").write_text(f"subjectAltName=DNS:{name}\nextendedKeyUsage={usage}\n")
-    run("openssl", "x509", "-req", "-in", "req.pem", "-CA", str(server.dir / "ca.pem"), "-CAkey", str(server.dir / "ca/ca.key"),
+    run("openssl", "x509", "-req", "-in", "req.pem", "-CA", *(words := [str(p) for p in authority_files(server.dir)])[:1], "-CAkey", words[1],
         "-CAcreateserial", "-CAserial", str(top / "serial"), "-days", "30", "-extfile", "ext", "-out", "cert.pem")
     return str(top / "cert.pem"), str(top / "key.pem")
 

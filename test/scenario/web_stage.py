@@ -11,7 +11,7 @@ import socket
 import struct
 import threading
 
-from deployment import ROOT, Deployment, wait_for
+from deployment import ROOT, Deployment, assigned_file, wait_for
 from web_client import WebClient
 
 KINDS = {"U8": "B", "U16": "H", "U32": "I", "U64": "Q"}
@@ -192,8 +192,8 @@ class WebStage:
         self.vault = Channel(ours)
         self.web.master.send("CHANNEL", fd=theirs.fileno(), role="vault", index=0)
         theirs.close()
-        chain = (self.deployment.dir / "certs/default.pem").read_bytes()
-        ca = (self.deployment.dir / "ca.pem").read_bytes()
+        chain = assigned_file(self.deployment.dir).read_bytes()
+        ca = (self.deployment.dir / "certs/issuing.pem").read_bytes() + (self.deployment.dir / "ca.pem").read_bytes()
         self.vault.send("CERTIFICATE", usage="Default", chain_pem=chain, ca_pem=ca, ticket_keys=self.key * 2 + self.key[:16])
         threading.Thread(target=self._serve, args=(self.vault,), daemon=True).start()
 

@@ -115,6 +115,9 @@ struct row {
 
 #define TYPE_SWITCH SCHEMA_BOOL, true
 #define TYPE_TEXT   SCHEMA_TEXT, false
+#define TYPE_BOOL   SCHEMA_BOOL, false
+#define TYPE_LIST   SCHEMA_LISTED, false
+#define TYPE_DATE   SCHEMA_DATE, false
 #define TYPE_INT    SCHEMA_INT, false
 #define TYPE_ENUM   SCHEMA_ENUM, false
 #define TYPE_FQDN   SCHEMA_FQDN, false

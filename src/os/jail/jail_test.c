@@ -24,7 +24,7 @@
 #include <cmocka.h>
 
 static char top[] = "/tmp/jail_test.XXXXXX";
-static int dir, secret;
+static int dir, secret, more;
 
 static void put(const char *path, const char *text)
 {
@@ -39,12 +39,13 @@ static int setup(void **state)
 	assert_non_null(mkdtemp(top));
 	assert_int_equal(chmod(top, 0755), 0);
 	dir = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	assert_int_equal(mkdirat(dir, "room", 0777) | mkdirat(dir, "certs", 0755) | mkdirat(dir, "other", 0755), 0);
-	assert_int_equal(fchmodat(dir, "room", 0777, 0), 0);
+	assert_int_equal(mkdirat(dir, "room", 0777) | mkdirat(dir, "certs", 0755) | mkdirat(dir, "other", 0755) | mkdirat(dir, "more", 0777), 0);
+	assert_int_equal(fchmodat(dir, "room", 0777, 0) | fchmodat(dir, "more", 0777, 0), 0);
 	put("room/in", "x");
 	put("certs/leaf", "x");
 	put("other/secret", "x");
 	secret = openat(dir, "other", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	more = openat(dir, "more", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return 0;
 }
 
@@ -55,11 +56,11 @@ static int teardown(void **state)
 	return system(command);
 }
 
-static const char *const reads[] = { "certs", NULL };
+static const char *const reads[] = { "certs", NULL }, *const writes[] = { "more", NULL };
 
 static int in_jail(unsigned may, int (*fn)(void))
 {
-	struct jail j = { .user = "nobody", .room = "room", .reads = reads, .may = may, .n_files = 64 };
+	struct jail j = { .user = "nobody", .room = "room", .reads = reads, .writes = writes, .may = may, .n_files = 64 };
 	pid_t pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
@@ -112,6 +113,15 @@ static int do_open_reads(void)
 static int do_write_reads(void)
 {
 	return told(openat(dir, "certs/new", O_WRONLY | O_CREAT, 0600));
+}
+
+/* As certificates are replaced: a new file beside it, renamed into its place; the directory was opened before. */
+static int do_write_more(void)
+{
+	int fd = openat(more, "new", O_WRONLY | O_CREAT | O_EXCL, 0600);
+	return fd >= 0 && fchmod(fd, 0644) == 0 && write(fd, "x", 1) == 1 && renameat(more, "new", more, "there") == 0 && fsync(more) == 0 && unlinkat(more, "there", 0) == 0
+		       ? 0
+		       : told(fd);
 }
 
 static int do_open_other(void)
@@ -217,6 +227,8 @@ static void every_right_is_given_by_the_row_alone(void **state)
 		{ JAIL_READ, do_open_reads, 0 },
 		{ JAIL_READ | JAIL_WRITE, do_write_reads, 1 },
 		{ 0, do_open_reads, 1 },
+		{ JAIL_READ | JAIL_WRITE, do_write_more, 0 },
+		{ JAIL_READ, do_write_more, 1 },
 		{ JAIL_READ | JAIL_WRITE, do_open_other, 1 },
 		{ JAIL_READ | JAIL_WRITE, do_open_up, 1 },
 		{ 0, do_socket, 1 },

@@ -64,15 +64,16 @@ static err allow(int ruleset, int dir, const char *path, uint64_t rights, struct
 
 static err add_rules(const struct jail *j, int ruleset, int dir, uint64_t known, struct diag *d)
 {
-	uint64_t rights = 0;
+	const uint64_t reading = FS_READ_FILE | FS_READ_DIR;
+	const uint64_t writing = (reading | FS_WRITE_FILE | FS_REMOVE_FILE | FS_MAKE_REG | FS_TRUNCATE) & known;
+	const uint64_t rights = (j->may & JAIL_WRITE) != 0 ? writing : reading;
 	if ((j->may & (JAIL_READ | JAIL_WRITE)) == 0)
 		return OK;
-	rights |= FS_READ_FILE | FS_READ_DIR;
-	if ((j->may & JAIL_WRITE) != 0)
-		rights |= FS_WRITE_FILE | FS_REMOVE_FILE | FS_MAKE_REG | FS_TRUNCATE;
-	TRY(allow(ruleset, dir, j->room, rights & known, d));
+	TRY(allow(ruleset, dir, j->room, rights, d));
 	for (const char *const *path = j->reads; path != NULL && *path != NULL; path++)
-		TRY(allow(ruleset, dir, *path, FS_READ_FILE | FS_READ_DIR, d));
+		TRY(allow(ruleset, dir, *path, reading, d));
+	for (const char *const *path = j->writes; path != NULL && *path != NULL; path++)
+		TRY(allow(ruleset, dir, *path, rights, d));
 	return OK;
 }
 

@@ -63,6 +63,13 @@ err tls_connect(struct tls_server *s, int fd, str name, void (*resume)(void *arg
 	return ERR(MALFORMED);
 }
 
+err tls_expect_also(struct tls *t, str name)
+{
+	char z[NAME_MAX_DNS + 1];
+	ENSURE(name.n != 0 && memchr(name.p, '\0', name.n) == NULL && str_to_z(name, z, sizeof(z)), MALFORMED);
+	return X509_VERIFY_PARAM_add1_host(SSL_get0_param(t->ssl), z, name.n) == 1 ? OK : ERR(NO_MEMORY);
+}
+
 /* ---- signatures ---- */
 
 static void on_resume(void *arg)

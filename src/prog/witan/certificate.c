@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The cmdlets on certificates. They work on the deployment's files, so that they also work when the server does not
- * run. */
+/* Get-CsCertificate while the server does not run: what it would present. While it runs, it answers itself. */
 #include "prog/witan/witan_priv.h"
 
-#include "base/enc.h"
 #include "model/topo.h"
 #include "os/file.h"
-#include "service/cert.h"
+#include "prog/witan/console.h"
+#include "prog/witan/link.h"
+#include "service/certstore.h"
+
+#include <fcntl.h>
 
 #include <jansson.h>
 #include <stdio.h>
@@ -23,13 +25,34 @@ struct certificate {
 	struct diag diag;
 };
 
+/* Of a deployment that no server of this version has taken over yet. */
+static err read_former(struct certificate *c, int certs, struct cert_view *out)
+{
+	struct buf pem DEFER(buf_fini) = { 0 };
+	TRY(file_read(certs, "default.pem", CERT_PEM_MAX, &pem, &c->diag));
+	return cert_read(buf_str(&pem), &c->arena, out, &c->diag);
+}
+
+static err read_assigned(struct certificate *c, int certs, struct cert_view *out)
+{
+	struct certstore *store = NULL;
+	TRY(certstore_open(certs, &store, NULL, &c->diag));
+	const struct certstore_cert *found = certstore_assigned(store, c->usage);
+	err e = found != NULL ? cert_read(buf_str(&found->chain), &c->arena, out, &c->diag) : ERR(ABSENT);
+	certstore_close(store);
+	if (err_is(e, ERR_ABSENT) && c->usage == PLAN_DEFAULT && faccessat(certs, "default.pem", F_OK, 0) == 0)
+		return read_former(c, certs, out);
+	return failed(e) && c->diag.what[0] == '\0' ? diag_fail(&c->diag, e, "certs/assigned", "witan Request-CsCertificate -New makes one while the server runs", "no certificate is assigned to %s",
+							     plan_usage_word(c->usage)) : e;
+}
+
 static err read_current(struct certificate *c, struct cert_view *out)
 {
-	struct buf pem;
-	err e = file_read(c->dirfd, "certs/default.pem", CERT_PEM_MAX, &pem, &c->diag);
-	if (!failed(e))
-		e = cert_read(buf_str(&pem), &c->arena, out, &c->diag);
-	buf_fini(&pem);
+	int certs = openat(c->dirfd, "certs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (certs < 0)
+		return diag_fail(&c->diag, ERR(ABSENT), "certs/", "make the deployment with `witan init`", "cannot open the directory");
+	err e = read_assigned(c, certs, out);
+	(void)close(certs);
 	return e;
 }
 
@@ -113,56 +136,6 @@ static err get(struct certificate *c)
 	return c->show(c, &view);
 }
 
-/* ---- a new one ---- */
-
-static err issue(struct certificate *c, const struct topo *t, const struct topo_host *host, struct cert_pair *pair)
-{
-	struct plan_certificate plan;
-	struct cert_ca *ca = NULL;
-	TRY(plan_certificate_host(t, host, c->usage, &c->arena, &plan, &c->diag));
-	TRY(deploy_read_ca(c->dirfd, &ca, &c->diag));
-	err e = cert_issue(ca, &plan, t->organization, (int64_t)time(NULL), pair, &c->diag);
-	if (!failed(e))
-		e = deploy_write_pair(c->dirfd, pair, &c->diag);
-	if (!failed(e))
-		e = deploy_write_crl(c->dirfd, ca, &c->diag);
-	cert_ca_free(ca);
-	return e;
-}
-
-static err replace(struct certificate *c, const struct topo *t, const struct topo_host *host)
-{
-	struct cert_view before;
-	struct cert_pair pair = { .spki = { 0 } };
-	char old_id[16] = "", new_id[16];
-	bool had = !failed(read_current(c, &before)); /* a broken one is no reason not to make a new one */
-	if (had)
-		enc_hex(before.spki, 8, old_id);
-	err e = issue(c, t, host, &pair);
-	enc_hex(pair.spki, 8, new_id);
-	cert_pair_fini(&pair);
-	TRY(e);
-	unsigned dropped = deploy_drop_keys(c->dirfd, (str){ new_id, 16 }, (str){ old_id, had ? 16 : 0 });
-	(void)fprintf(stderr, "wrote keys/default-%.16s.key, certs/default.pem and certs/witan.crl\n", new_id);
-	if (dropped > 0)
-		(void)fprintf(stderr, "removed %u old key%s\n", dropped, dropped > 1 ? "s" : "");
-	err told = deploy_reload(c->dirfd, &c->diag);
-	if (failed(told) && !err_is(told, ERR_ABSENT))
-		return told;
-	(void)fprintf(stderr, failed(told)
-				      ? "the server is not running; it will present the certificate when it starts\n"
-				      : "told the server to read it; connections that are there go on\n");
-	return get(c);
-}
-
-static err request(struct certificate *c)
-{
-	struct topo topo;
-	struct topo_host host;
-	TRY(deploy_read(c->dir, &c->arena, &topo, &host, &c->diag));
-	return replace(c, &topo, &host);
-}
-
 /* ---- command lines ---- */
 
 static int run(struct certificate *c, const char *type, const char *as, err (*work)(struct certificate *c))
@@ -181,39 +154,31 @@ static int run(struct certificate *c, const char *type, const char *as, err (*wo
 	return failed(e) ? witan_fail(c->command, e, &c->diag) : WITAN_DONE;
 }
 
-int get_certificate_main(int argc, char **argv, const char *dir)
+static bool is_running(const struct console_where *where)
 {
-	struct certificate c = { .command = argv[0], .dir = dir };
+	struct link *link = NULL;
+	struct diag d;
+	bool is = where->url != NULL || !failed(link_open_local(where->dir, &link, &d));
+	link_close(link);
+	return is;
+}
+
+int get_certificate_main(int argc, char **argv, const struct console_where *where)
+{
+	struct certificate c = { .command = argv[0], .dir = where->dir };
 	const char *type = NULL, *as = NULL;
+	bool all = false;
 	const struct witan_option options[] = {
 		{ "-Type", WITAN_TEXT, &type, "USAGE", "what the certificate is for (Default)", 0 },
+		{ "-All", WITAN_FLAG, &all, NULL, "those too that are for nothing (only while the server runs)", 0 },
 		{ "-As", WITAN_TEXT, &as, "table|list|json", "how it is printed", 0 },
 		{ NULL, WITAN_FLAG, NULL, NULL, NULL, 0 },
 	};
 	int status;
+	if (is_running(where))
+		return cmdlet_main(argc, argv, where);
 	if (!witan_options(
 		    argc, argv, "[OPTION...]\n\nShows the certificate that the server presents.", options, &status))
 		return status;
 	return run(&c, type, as, get);
-}
-
-int request_certificate_main(int argc, char **argv, const char *dir)
-{
-	struct certificate c = { .command = argv[0], .dir = dir };
-	const char *type = NULL, *as = NULL;
-	bool is_new = false;
-	const struct witan_option options[] = {
-		{ "-New", WITAN_FLAG, &is_new, NULL, "make a new key and a certificate for it (must be given)", 0 },
-		{ "-Type", WITAN_TEXT, &type, "USAGE", "what the certificate is for (Default)", 0 },
-		{ "-As", WITAN_TEXT, &as, "table|list|json", "how the new one is printed", 0 },
-		{ NULL, WITAN_FLAG, NULL, NULL, NULL, 0 },
-	};
-	int status;
-	if (!witan_options(argc, argv,
-		    "-New [OPTION...]\n\nReplaces the server's key and certificate; the built-in CA signs.", options,
-		    &status))
-		return status;
-	if (!is_new)
-		return witan_usage(argv[0], "-New is missing");
-	return run(&c, type, as, request);
 }

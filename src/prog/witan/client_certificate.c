@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* witan issue-certificate, revoke-certificate: certificates by which administrators sign in, on the machine with the authority's key. */
-#include "prog/witan/issued.h"
+/* witan issue-certificate, revoke-certificate: certificates by which people sign in. The key is made here and never leaves this program but into
+ * the file; the server signs (New-CsClientCertificate) and takes back (Revoke-CsClientCertificate). */
+#include "prog/witan/cmdlet_priv.h"
+#include "prog/witan/link.h"
 #include "prog/witan/sign_in.h"
 #include "prog/witan/witan_priv.h"
 
 #include "model/topo.h"
+#include "service/cert.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -72,37 +75,60 @@ static err ask_twice(struct order *o, char out[SIGN_IN_SECRET])
 	return e;
 }
 
-static err make(struct order *o, const struct cert_ca *ca, struct cert_client_pair *pair)
+/* A request proves to the server that who asks has the key. */
+static err make_request(struct order *o, struct buf *pkcs8, struct buf *pem)
 {
 	struct topo topo;
 	struct topo_host host;
-	struct plan_certificate plan;
-	char password[SIGN_IN_SECRET] = "";
+	enum cert_alg alg;
+	struct buf spki DEFER(buf_fini) = { 0 }, tbs DEFER(buf_fini) = { 0 }, signature DEFER(buf_fini) = { 0 }, der DEFER(buf_fini) = { 0 };
+	str cn = str_cut(str_of(o->address), 0, CERT_CN_MAX);
+	const struct cert_order order = { .subject = { .cn = cn } };
+	buf_init(&spki, CERT_DER_MAX);
+	buf_init(&tbs, CERT_DER_MAX);
+	buf_init(&signature, CERT_SIGNATURE_MAX);
+	buf_init(&der, CERT_DER_MAX);
 	TRY(deploy_read(o->dir, &o->arena, &topo, &host, &o->diag));
 	TRY(check_domain(o, &topo));
-	TRY(plan_certificate_host(&topo, &host, PLAN_DEFAULT, &o->arena, &plan, &o->diag));
-	const struct cert_client who = { .address = str_of(o->address), .organization = topo.organization, .crl_url = plan.crl_url,
-		.key = plan.key, .days = o->days };
-	err e = o->pem ? OK : ask_twice(o, password);
-	if (!failed(e))
-		e = cert_client_issue(ca, &who, o->pem ? NULL : password, (int64_t)time(NULL), pair, &o->diag);
-	explicit_bzero(password, sizeof password);
-	return e;
+	TRY(cert_key_new((enum cert_key)topo.certificates.key, pkcs8, &o->diag));
+	TRY(cert_key_spki(buf_str(pkcs8), &spki, &o->diag));
+	TRY(cert_tbs_request(&order, buf_str(&spki), &tbs, &alg, &o->diag));
+	TRY(cert_sign_here(buf_str(pkcs8), buf_str(&tbs), &signature, &o->diag));
+	TRY(cert_seal(buf_str(&tbs), alg, buf_str(&signature), &der));
+	cert_request_print(buf_str(&der), pem);
+	return pem->failed ? ERR(NO_MEMORY) : OK;
 }
 
-static err record(struct order *o, const struct cert_client_pair *pair)
+/* The first object that the server answers; the caller drops it. parameters are taken over. */
+static err ask(struct order *o, const char *cmdlet, json_t *parameters, json_t **object)
 {
-	struct issued_list list;
-	struct issued one = { .expires = pair->expires };
-	(void)snprintf(one.user, sizeof one.user, "sip:%s", o->address);
-	memcpy(one.revoked.serial, pair->serial, sizeof pair->serial);
-	err e = issued_open(o->dirfd, &list, &o->diag);
+	struct link *link = NULL;
+	json_t *answer = NULL;
+	err e = parameters != NULL ? link_open_local(o->dir, &link, &o->diag) : ERR(NO_MEMORY);
 	if (!failed(e))
-		e = issued_add(&list, &one, &o->diag);
+		e = link_send(link, cmdlet, parameters, NULL, &o->diag);
 	if (!failed(e))
-		e = issued_write(&list, (int64_t)time(NULL), &o->diag);
-	issued_close(&list);
-	return e;
+		e = link_receive(link, &answer, &o->diag);
+	if (!failed(e))
+		e = control_result(answer, &o->diag);
+	if (!failed(e))
+		*object = json_incref(json_array_get(json_object_get(answer, "objects"), 0));
+	json_decref(parameters);
+	json_decref(answer);
+	link_close(link);
+	return failed(e) || *object != NULL ? e : ERR(INTERNAL);
+}
+
+static err seal(struct order *o, str pkcs8, str chain, const char *password, struct buf *out)
+{
+	struct topo_names certs;
+	if (o->pem) {
+		TRY(cert_key_print(pkcs8, out));
+		buf_add(out, chain);
+		return out->failed ? ERR(NO_MEMORY) : OK;
+	}
+	TRY(cert_pem_read(chain, &o->arena, &certs, &o->diag));
+	return cert_pkcs12_write(pkcs8, &certs, o->address, password, out, &o->diag);
 }
 
 static err write_all(struct order *o, int fd, str s)
@@ -116,24 +142,35 @@ static err write_all(struct order *o, int fd, str s)
 	return fsync(fd) == 0 ? OK : diag_fail(&o->diag, ERR(SYSTEM), o->out, "", "cannot write it: %s", strerror(errno));
 }
 
-/* On the list before it leaves: what nobody could revoke is not given out. */
+static err sign(struct order *o, str request, const char *password, str pkcs8, struct buf *out, json_t **object)
+{
+	char uri[CERT_ADDRESS_MAX + 6];
+	(void)snprintf(uri, sizeof uri, "sip:%s", o->address);
+	TRY(ask(o, "New-CsClientCertificate", json_pack("{s:s,s:s%,s:i}", "Identity", uri, "Request", request.p, request.n, "Days", (int)o->days), object));
+	const json_t *chain = json_object_get(*object, "Certificate");
+	return seal(o, pkcs8, (str){ json_string_value(chain), json_string_length(chain) }, password, out);
+}
+
 static err fill(struct order *o, int fd)
 {
-	struct cert_ca *ca = NULL;
-	struct cert_client_pair pair = { .expires = 0 };
-	TRY(deploy_read_ca(o->dirfd, &ca, &o->diag));
-	err e = make(o, ca, &pair);
+	char password[SIGN_IN_SECRET] = "";
+	json_t *object = NULL;
+	struct buf pkcs8 DEFER(cert_wipe) = { 0 }, out DEFER(cert_wipe) = { 0 }, request DEFER(buf_fini) = { 0 };
+	buf_init(&pkcs8, CERT_KEY_MAX);
+	buf_init(&out, 2 * CERT_PEM_MAX);
+	buf_init(&request, CERT_PEM_MAX);
+	TRY(make_request(o, &pkcs8, &request));
+	err e = o->pem ? OK : ask_twice(o, password);
 	if (!failed(e))
-		e = record(o, &pair);
+		e = sign(o, buf_str(&request), password, buf_str(&pkcs8), &out, &object);
+	explicit_bzero(password, sizeof password);
 	if (!failed(e))
-		e = write_all(o, fd, buf_str(&pair.bytes));
-	cert_client_fini(&pair);
-	cert_ca_free(ca);
-	TRY(e);
-	char to[WITAN_TIME];
-	witan_time(pair.expires, to);
-	(void)printf("User         : sip:%s\nSerialNumber : %s\nNotAfter     : %s\nFile         : %s\n", o->address, pair.serial, to, o->out);
-	return OK;
+		e = write_all(o, fd, buf_str(&out));
+	if (!failed(e))
+		(void)printf("User         : sip:%s\nSerialNumber : %s\nNotAfter     : %s\nFile         : %s\n", o->address, json_string_value(json_object_get(object, "SerialNumber")),
+			json_string_value(json_object_get(object, "NotAfter")), o->out);
+	json_decref(object);
+	return e;
 }
 
 static err issue(struct order *o)
@@ -151,63 +188,17 @@ static err issue(struct order *o)
 
 /* ---- revoking ---- */
 
-static bool is_meant(const struct order *o, const struct issued *i, int64_t now)
-{
-	if (i->is_revoked || i->expires <= now)
-		return false;
-	if (o->serial != NULL)
-		return str_eq_case(str_of(o->serial), str_of(i->revoked.serial));
-	return str_eq(str_of(o->address), str_cut(str_of(i->user), 4, CERT_ADDRESS_MAX + 4));
-}
-
-static err mark(struct order *o, struct issued_list *l, int64_t now, enum cert_reason reason)
-{
-	unsigned n = 0;
-	for (size_t i = 0; i < l->n; i++) {
-		struct issued *one = &l->all[i];
-		if (!is_meant(o, one, now))
-			continue;
-		one->is_revoked = true;
-		one->revoked.when = now;
-		one->revoked.reason = reason;
-		(void)printf("revoked %s of %s\n", one->revoked.serial, one->user);
-		n++;
-	}
-	if (n != 0)
-		return OK;
-	return diag_fail(&o->diag, ERR(ABSENT), "ca/issued", "it lists what was issued: serial number, end, user", "there is no such certificate that is valid");
-}
-
-static err revoke_listed(struct order *o, struct issued_list *l, enum cert_reason reason)
-{
-	int64_t now = (int64_t)time(NULL);
-	struct cert_ca *ca = NULL;
-	TRY(deploy_read_ca(o->dirfd, &ca, &o->diag));
-	err e = mark(o, l, now, reason);
-	if (!failed(e))
-		e = issued_write(l, now, &o->diag);
-	if (!failed(e))
-		e = issued_write_crl(l, ca, now, &o->diag);
-	cert_ca_free(ca);
-	return e;
-}
-
 static err take_back(struct order *o)
 {
-	enum cert_reason reason = CERT_UNSPECIFIED;
-	struct issued_list list;
-	if (o->reason != NULL && !cert_reason_find(str_of(o->reason), &reason))
-		return diag_fail(&o->diag, ERR(USAGE), "--reason", "write keyCompromise, affiliationChanged, superseded, cessationOfOperation or unspecified",
-			"\"%.40s\" is no reason", o->reason);
-	err e = issued_open(o->dirfd, &list, &o->diag);
-	if (!failed(e))
-		e = revoke_listed(o, &list, reason);
-	issued_close(&list);
-	TRY(e);
-	e = deploy_reload(o->dirfd, &o->diag);
-	if (failed(e) && !err_is(e, ERR_ABSENT))
-		return e;
-	(void)fprintf(stderr, failed(e) ? "wrote certs/witan.crl; the server is not running\n" : "wrote certs/witan.crl and told the server to read it\n");
+	char uri[CERT_ADDRESS_MAX + 6];
+	json_t *object = NULL, *one;
+	size_t i;
+	(void)snprintf(uri, sizeof uri, "sip:%s", o->address);
+	TRY(ask(o, "Revoke-CsClientCertificate", json_pack("{s:s,s:s*}", o->user != NULL ? "Identity" : "SerialNumber", o->user != NULL ? uri : o->serial, "Reason", o->reason), &object));
+	json_array_foreach(json_object_get(object, "Revoked"), i, one)
+		(void)printf("revoked %s of %s\n", json_string_value(json_object_get(one, "SerialNumber")), json_string_value(json_object_get(one, "User")));
+	(void)fprintf(stderr, "the server has written certs/witan.crl and obeys it\n");
+	json_decref(object);
 	return OK;
 }
 

@@ -170,8 +170,9 @@ static err on_send(void *arg, const char *cmdlet, json_t *parameters, json_t *in
 	TRY(confirm(c, cmd, parameters, input, d));
 	TRY(reach_server(c, d));
 	TRY(transfer_before(c, cmdlet, parameters, &name, d));
+	TRY(certificate_before(cmdlet, parameters, &name, d));
 	TRY(link_send(c->link, cmdlet, parameters, input, d));
-	json_t *note = name.n != 0 ? json_pack("{s:s#,s:O?}", "name", name.p, (int)name.n, "password", json_object_get(parameters, "Password")) : json_null();
+	json_t *note = name.n != 0 ? json_pack("{s:s,s:s#,s:O?}", "cmdlet", cmdlet, "name", name.p, (int)name.n, "password", json_object_get(parameters, "Password")) : json_null();
 	return json_array_append_new(c->files, note) == 0 ? OK : ERR(NO_MEMORY);
 }
 
@@ -184,6 +185,15 @@ static void name_place(struct diag *d)
 	(void)snprintf(what, sizeof what, "%.100s: %.130s", d->where, d->what);
 	(void)snprintf(d->what, sizeof d->what, "%s", what);
 	d->where[0] = '\0';
+}
+
+static err finish_files(struct console *c, const json_t *note, json_t *answer, struct diag *d)
+{
+	const char *cmdlet = json_string_value(json_object_get(note, "cmdlet"));
+	str name = str_of(json_string_value(json_object_get(note, "name")));
+	if (strcmp(cmdlet, "Export-CsConfiguration") == 0)
+		return transfer_after(c, name, str_of(json_string_value(json_object_get(note, "password"))), answer, d);
+	return certificate_after(cmdlet, name, answer, d);
 }
 
 static err on_receive(void *arg, json_t **answer, struct diag *d)
@@ -202,7 +212,7 @@ static err on_receive(void *arg, json_t **answer, struct diag *d)
 		name_place(d);
 	}
 	if (!failed(e) && json_is_object(note))
-		e = transfer_after(c, str_of(json_string_value(json_object_get(note, "name"))), str_of(json_string_value(json_object_get(note, "password"))), *answer, d);
+		e = finish_files(c, note, *answer, d);
 	json_decref(note);
 	return e;
 }

@@ -51,4 +51,8 @@ err transfer_before(const struct console *c, const char *cmdlet, json_t *paramet
 /* Writes the document of an answer to the file and takes it out of the answer. */
 err transfer_after(const struct console *c, str name, str password, json_t *answer, struct diag *d);
 
+/* The same for the files of the certificate cmdlets (certificate_file.c). */
+err certificate_before(const char *cmdlet, json_t *parameters, str *name, struct diag *d);
+err certificate_after(const char *cmdlet, str name, json_t *answer, struct diag *d);
+
 #endif

@@ -36,8 +36,8 @@ static const struct {
 	mode_t mode;
 	enum owner owner;
 } places[] = {
-	{ "ca", 0700, OWNER_SELF },     /* the CA's key: read by this program alone */
-	{ "certs", 0755, OWNER_SELF },  /* certificates and revocation list: public */
+	{ "ca", 0700, OWNER_SELF },     /* the root's key: for those alone who make an issuing authority */
+	{ "certs", 0755, OWNER_VAULT }, /* certificates and revocation lists: public */
 	{ "keys", 0700, OWNER_KEEPER }, /* private keys of the server */
 	{ "store", 0700, OWNER_VAULT }, /* the database */
 	{ "run", 0755, OWNER_SELF },    /* process number and control socket */
@@ -194,34 +194,10 @@ static err make_places(struct init *in)
 
 /* ---- certificates ---- */
 
-static err make_ca(struct init *in)
+static err make_certificates(struct init *in)
 {
-	struct buf pem, key;
-	TRY(cert_ca_new(in->topo.organization, (enum topo_key_type)in->topo.certificates.key, (int64_t)time(NULL),
-		&in->ca, &in->diag));
-	buf_init(&pem, CERT_PEM_MAX);
-	buf_init(&key, CERT_PEM_MAX);
-	cert_ca_pem(in->ca, &pem);
-	cert_ca_key_pem(in->ca, &key);
-	err e = pem.failed || key.failed ? ERR(NO_MEMORY) : file_write(in->dirfd, "ca/ca.key", buf_str(&key), 0600, &in->diag);
-	if (!failed(e))
-		e = file_write(in->dirfd, "ca.pem", buf_str(&pem), 0644, &in->diag);
-	if (key.p != NULL)
-		crypt_wipe(key.p, key.size);
-	buf_fini(&key);
-	buf_fini(&pem);
-	TRY(e);
-	return deploy_write_crl(in->dirfd, in->ca, &in->diag);
-}
-
-static err make_certificate(struct init *in)
-{
-	struct cert_pair pair;
-	err e = cert_issue(in->ca, &in->plan, in->topo.organization, (int64_t)time(NULL), &pair, &in->diag);
-	if (!failed(e))
-		e = deploy_write_pair(in->dirfd, &pair, &in->diag);
-	cert_pair_fini(&pair);
-	return e;
+	TRY(init_certificates(in));
+	return give(in, "certs/issued", OWNER_VAULT);
 }
 
 /* Everything on the disk, then DIR by one rename. */
@@ -249,8 +225,9 @@ static const struct {
 	{ "making the directory", open_new }, /* before the users: a place that cannot be written to changes nothing */
 	{ "making system users", add_users },
 	{ "making what is in it", make_places },
-	{ "making the certificate authority", make_ca },
-	{ "issuing the server's certificate", make_certificate },
+	{ "making the root authority", init_root },
+	{ "making the issuing authority", init_issuing },
+	{ "issuing the server's certificates", make_certificates },
 	{ "finishing", publish },
 };
 
@@ -311,6 +288,11 @@ static void report(const struct init *in)
 		(void)printf(" %.*s", STR_FMT(*domain));
 	(void)printf(
 		"\ntopology:         %s/topology.yaml\nCA for clients:   %s/ca.pem\n\nnext:\n", in->path, in->path);
+	if (in->root_passphrase == NULL)
+		(void)printf("  move %s/ca/root.key and %s/ca/root.passphrase to a safe place off this machine: they are needed\n"
+			     "  again only to make another issuing authority\n", in->path, in->path);
+	else
+		(void)printf("  move %s/ca/root.key to a safe place off this machine: it is needed again only to make another\n  issuing authority\n", in->path);
 	(void)printf("  witand --dir %s\n", in->path);
 	(void)printf("  witan --dir %s New-CsUser -SipAddress sip:ann@%.*s -DisplayName \"Ann\" -PasswordFile -\n",
 		in->path, STR_FMT(in->topo.sip_domains.p[0]));
@@ -341,7 +323,8 @@ static int run(struct init *in)
 		report(in);
 	if (in->dirfd >= 0)
 		(void)close(in->dirfd);
-	cert_ca_free(in->ca);
+	init_authority_fini(&in->root);
+	init_authority_fini(&in->issuing);
 	buf_fini(&in->text);
 	arena_fini(&in->arena);
 	return status;
@@ -371,6 +354,8 @@ int init_main(int argc, char **argv, const char *dir)
 			"processes that handle SIP (1 to 64; default: 1)", 64 },
 		{ "--key", WITAN_TEXT, &in.key, "TYPE", "rsa-2048 (default), rsa-3072, rsa-4096, ec-p256 or ec-p384",
 			0 },
+		{ "--root-passphrase-file", WITAN_TEXT, &in.root_passphrase, "FILE",
+			"holds what locks the root's key (default: one is made and kept in ca/root.passphrase)", 0 },
 		{ NULL, WITAN_FLAG, NULL, NULL, NULL, 0 },
 	};
 	int status;

@@ -9,10 +9,15 @@
 
 #define PATH_OCTETS 4096
 
+/* A certificate and, as long as it is needed, its key. */
+struct init_authority {
+	struct buf pkcs8, der;
+};
+
 struct init {
 	/* what was asked for */
 	struct witan_texts sip_domains;
-	const char *fqdn, *host_name, *topology, *organization, *key;
+	const char *fqdn, *host_name, *topology, *organization, *key, *root_passphrase;
 	uint32_t port_sip_tls, port_sip_tcp, port_web, port_http, front_processes;
 	/* what becomes of it */
 	const char *dir;
@@ -24,11 +29,17 @@ struct init {
 	bool host_file; /* the directory says which server it is */
 	struct buf text; /* of the topology, as it is written */
 	struct plan_certificate plan;
-	struct cert_ca *ca;
+	struct init_authority root, issuing;
 	struct diag diag;
 };
 
 /* From the options to in->topo, host, plan and text; in->diag says what is wrong. */
 err init_topology(struct init *in);
+
+/* init_authority.c: the root, the issuing authority below it, what the topology asks for on this host. */
+err init_root(struct init *in);
+err init_issuing(struct init *in);
+err init_certificates(struct init *in);
+void init_authority_fini(struct init_authority *a);
 
 #endif

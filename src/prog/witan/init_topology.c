@@ -123,5 +123,6 @@ err init_topology(struct init *in)
 		TRY(parse(in, NULL)); /* the rules see what the options changed */
 	}
 	witan_warn(&in->topo);
-	return plan_certificate_host(&in->topo, &in->host, PLAN_DEFAULT, &in->arena, &in->plan, &in->diag);
+	enum plan_usage usage = in->host.pool->role == TOPO_EDGE ? PLAN_INTERNAL : PLAN_DEFAULT;
+	return plan_certificate_host(&in->topo, &in->host, usage, &in->arena, &in->plan, &in->diag);
 }

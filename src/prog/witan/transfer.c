@@ -170,12 +170,19 @@ static err read_document(const char *name, json_t **out, struct diag *d)
 /* The signature alone says that the file is whole; whose it is, the authority of the deployment at hand can tell. */
 static void tell_stranger(const struct console *c, const json_t *document)
 {
-	char path[4096];
-	struct buf pem DEFER(buf_fini) = { 0 };
+	static const char *const files[] = { "certs/issuing.pem", "ca.pem" }; /* the second: before there were two authorities */
 	const json_t *authority = json_object_get(document, "authority");
-	(void)snprintf(path, sizeof path, "%.4000s/ca.pem", c->where.dir);
-	if (json_is_string(authority) && !failed(file_read(AT_FDCWD, path, CERT_PEM_MAX, &pem, NULL)) &&
-	    !str_eq(buf_str(&pem), (str){ json_string_value(authority), json_string_length(authority) }))
+	bool is_known = !json_is_string(authority), any = false;
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		char path[4096];
+		struct buf pem DEFER(buf_fini) = { 0 };
+		(void)snprintf(path, sizeof path, "%.4000s/%s", c->where.dir, files[i]);
+		if (failed(file_read(AT_FDCWD, path, CERT_PEM_MAX, &pem, NULL)))
+			continue;
+		any = true;
+		is_known = is_known || str_eq(buf_str(&pem), (str){ json_string_value(authority), json_string_length(authority) });
+	}
+	if (any && !is_known)
 		(void)fprintf(stderr, "WARNING: the file was signed by the authority of another deployment than %s\n", c->where.dir);
 }
 

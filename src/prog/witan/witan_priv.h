@@ -27,6 +27,7 @@ int shell_main(int argc, char **argv, const struct console_where *where);
 int sign_in_main(int argc, char **argv, const struct console_where *where);
 int sign_out_main(int argc, char **argv, const struct console_where *where);
 int run_main(int argc, char **argv, const struct console_where *where);
+int get_certificate_main(int argc, char **argv, const struct console_where *where);
 int complete_main(int argc, char **argv, const struct console_where *where);
 /* witan -c TEXT */
 int run_text_main(const char *text, const struct console_where *where);
@@ -64,7 +65,6 @@ bool witan_options(int argc, char **argv, const char *usage, const struct witan_
 struct topo;
 struct topo_host;
 struct arena;
-struct cert_pair;
 struct cert_ca;
 
 /* Opens the directory; -1 with d. */
@@ -73,18 +73,8 @@ int deploy_open(const char *dir, struct diag *d);
 err deploy_read(const char *dir, struct arena *a, struct topo *t, struct topo_host *host, struct diag *d);
 /* What the topology's reader found odd, on standard error. */
 void witan_warn(const struct topo *t);
-/* The CA with its key, for issuing. */
+/* The issuing authority with its key, which only root and the owner of the deployment can read. */
 err deploy_read_ca(int dirfd, struct cert_ca **out, struct diag *d);
-/* Removes the server's keys but these two (hexadecimal, 16 digits; empty: none), answers how many. */
-unsigned deploy_drop_keys(int dirfd, str keep, str keep_too);
-/* Asks the running server to read its files again. ABSENT with d: none is running. */
-err deploy_reload(int dirfd, struct diag *d);
-/* keys/default-<16 digits of spki>.key, then certs/default.pem: whoever sees the certificate finds its key. The key
- * belongs to the owner of keys/. */
-err deploy_write_pair(int dirfd, const struct cert_pair *pair, struct diag *d);
-/* certs/witan.crl, with what was revoked of the certificates of people */
-err deploy_write_crl(int dirfd, const struct cert_ca *ca, struct diag *d);
-
 /* Makes a deployment's directory with its places and owners, lets fill write what belongs into it, and publishes it whole. EXISTS: there is one. */
 err init_from(const char *dir, err (*fill)(void *arg, int dirfd, struct diag *d), void *arg, struct diag *d);
 

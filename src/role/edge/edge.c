@@ -52,7 +52,7 @@ static err on_snapshot_end(struct edge *e, str body)
 	for (unsigned i = 0; i < EDGE_SIDES; i++)
 		if (e->sides[i].tls == NULL)
 			LOG(&e->skel->log, LISTENER_FAILED, LOG_Z("transport", e->sides[i].row->transport), LOG_Z("why", "there is no certificate for it"),
-				LOG_Z("usage", e->sides[i].row->usages[0]), LOG_Z("remedy", "request one and assign it to this usage; the listener takes it at once"));
+				LOG_Z("usage", e->sides[i].row->usage), LOG_Z("remedy", "request one and assign it to this usage; the listener takes it at once"));
 	return OK;
 }
 

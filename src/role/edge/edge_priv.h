@@ -17,7 +17,7 @@ enum { EDGE_INSIDE, EDGE_OUTSIDE, EDGE_SIDES };
 /* What is known of a side beforehand. */
 struct edge_side_row {
 	const char *transport; /* as master calls its listeners */
-	const char *usages[2]; /* of the certificates that it may present, the best first; NULL: none */
+	const char *usage;     /* of the certificate that it presents */
 	enum identity_asks asks;
 };
 extern const struct edge_side_row edge_side_rows[EDGE_SIDES];
@@ -27,7 +27,6 @@ struct edge_side {
 	const struct edge_side_row *row;
 	struct conns *conns;
 	struct tls_server *tls; /* NULL: nothing to present yet, so nobody is taken */
-	unsigned rank;          /* of the usage that is presented */
 	struct answers answers;
 };
 

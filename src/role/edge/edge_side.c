@@ -5,8 +5,8 @@
 enum { RETRY_SECONDS = 600 };
 
 const struct edge_side_row edge_side_rows[EDGE_SIDES] = {
-	[EDGE_INSIDE] = { "tls-internal", { "Internal", "Default" }, IDENTITY_TAKES_SERVERS_ONLY },
-	[EDGE_OUTSIDE] = { "tls-external", { "AccessEdgeExternal", NULL }, IDENTITY_ASKS_NOBODY },
+	[EDGE_INSIDE] = { "tls-internal", "Internal", IDENTITY_TAKES_SERVERS_ONLY },
+	[EDGE_OUTSIDE] = { "tls-external", "AccessEdgeExternal", IDENTITY_ASKS_NOBODY },
 };
 
 /* ---- who gets in ---- */
@@ -111,21 +111,10 @@ err edge_side_init(struct edge_side *s, struct edge *e, unsigned which)
 	return OK;
 }
 
-static bool rank_of(const struct edge_side *s, str usage, unsigned *rank)
-{
-	for (unsigned i = 0; i < 2 && s->row->usages[i] != NULL; i++)
-		if (str_eq(usage, str_of(s->row->usages[i]))) {
-			*rank = i;
-			return true;
-		}
-	return false;
-}
-
 err edge_side_present(struct edge_side *s, str usage, str body)
 {
 	struct tls_server *tls;
-	unsigned rank;
-	if (!rank_of(s, usage, &rank) || (s->tls != NULL && rank > s->rank))
+	if (!str_eq(usage, str_of(s->row->usage)))
 		return OK;
 	TRY(identity_read(s->edge->identity, body, s->row->asks, &tls));
 	if (tls == NULL)
@@ -133,6 +122,5 @@ err edge_side_present(struct edge_side *s, str usage, str body)
 	conns_set_tls(s->conns, tls);
 	tls_server_unref(s->tls);
 	s->tls = tls;
-	s->rank = rank;
 	return OK;
 }

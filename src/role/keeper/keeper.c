@@ -16,15 +16,6 @@ struct peer {
 	unsigned index;
 };
 
-struct keeper {
-	struct skel *skel;
-	struct crypt *crypt;
-	struct keys keys;
-	struct list peers;
-	int dir;            /* keys/, opened before the jail */
-	uint64_t sought_at; /* when an unknown key last made us read the files again */
-};
-
 static err keeper_open(struct skel *s, struct diag *d)
 {
 	struct keeper *k = calloc(1, sizeof *k);
@@ -32,12 +23,12 @@ static err keeper_open(struct skel *s, struct diag *d)
 	k->skel = s;
 	list_init(&k->peers);
 	s->state = k;
-	TRY(crypt_new(&k->crypt));
 	k->dir = openat(s->dir, "keys", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (k->dir < 0)
 		return diag_fail(d, ERR(ABSENT), "keys/", "make the deployment directory with `witan init`",
 			"cannot open the directory");
-	TRY(keys_read(&k->keys, k->dir, k->crypt, d));
+	TRY(former_take(s->dir, k->dir, &s->log, d));
+	TRY(keys_read(&k->keys, k->dir, d));
 	LOG(&s->log, KEYS_READ, LOG_INT("keys", k->keys.n));
 	return OK;
 }
@@ -54,7 +45,7 @@ static void keeper_reload(struct skel *s)
 	struct keeper *k = s->state;
 	struct keys fresh;
 	struct diag d = { 0 };
-	err e = keys_read(&fresh, k->dir, k->crypt, &d);
+	err e = keys_read(&fresh, k->dir, &d);
 	if (failed(e)) {
 		LOG(&s->log, KEYS_FAILED, LOG_ERR(e), LOG_Z("where", d.where), LOG_Z("reason", d.what),
 			LOG_Z("remedy", d.remedy));
@@ -89,14 +80,12 @@ static err sign(struct keeper *k, const struct ipc_sign *m, uint8_t out[SIGNATUR
 	return key_sign(key, m->kind, m->input, out, n);
 }
 
-static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body, int fd)
+static err on_sign(struct peer *p, struct ipc *from, str body)
 {
-	struct peer *p = arg;
 	struct skel *s = p->keeper->skel;
 	struct ipc_sign m;
 	uint8_t out[SIGNATURE_MAX];
 	size_t n = 0;
-	ENSURE(type == IPC_SIGN, MALFORMED);
 	TRY(ipc_sign_parse(&m, body));
 	err e = sign(p->keeper, &m, out, &n);
 	if (failed(e)) {
@@ -107,6 +96,15 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 		meter_add(s->meter, METER_TLS_SIGNED, 1);
 	}
 	return ipc_send_signed(from, &(struct ipc_signed){ .id = m.id, .signature = { (const char *)out, n } }, -1);
+}
+
+/* A front that was taken over gets signatures for handshakes, and nothing else. */
+static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body, int fd)
+{
+	struct peer *p = arg;
+	if (strcmp(p->role, "vault") == 0)
+		return keeper_on_vault(p->keeper, from, type, body);
+	return type == IPC_SIGN ? on_sign(p, from, body) : ERR(MALFORMED);
 }
 
 static void peer_remove(struct peer *p)
@@ -136,7 +134,10 @@ static void forget(struct keeper *k, str role, unsigned index)
 static void keeper_on_channel(struct skel *s, str role, unsigned index, int fd)
 {
 	struct keeper *k = s->state;
-	bool may_ask = str_eq(role, STR("front")) || str_eq(role, STR("web")) || str_eq(role, STR("edge")) || str_eq(role, STR("replicator"));
+	static const char *const may[] = { "front", "web", "edge", "replicator", "vault" };
+	bool may_ask = false;
+	for (size_t i = 0; i < sizeof may / sizeof *may; i++)
+		may_ask = may_ask || str_eq(role, str_of(may[i]));
 	struct peer *p = may_ask ? calloc(1, sizeof *p) : NULL;
 	if (p == NULL) {
 		(void)close(fd);
@@ -157,7 +158,7 @@ static void keeper_on_channel(struct skel *s, str role, unsigned index, int fd)
 static const struct jail jail = {
 	.user = "witan-keeper",
 	.room = "keys",
-	.may = JAIL_READ | JAIL_LOCK_MEMORY,
+	.may = JAIL_READ | JAIL_WRITE | JAIL_LOCK_MEMORY,
 	.n_files = 256,
 };
 

@@ -2,19 +2,24 @@
 #ifndef WITAN_ROLE_KEEPER_PRIV_H
 #define WITAN_ROLE_KEEPER_PRIV_H
 
-#include "base/crypt.h"
 #include "base/err.h"
+#include "base/list.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "os/tls.h"
+#include "role/skel.h"
+#include "service/keyfile.h"
 
+#include <limits.h>
 #include <openssl/evp.h>
 
-enum { KEYS_MAX = 64, SIGNATURE_MAX = 1024 };
+enum { KEYS_MAX = 64, SIGNATURE_MAX = 1024, SEALED_MAX = 256 * 1024 };
+
+/* ---- the keys: key.c ---- */
 
 struct key {
-	uint8_t id[32]; /* SHA-256 of its SubjectPublicKeyInfo */
-	EVP_PKEY *pkey;
+	struct keyfile file;
+	char name[NAME_MAX + 1]; /* of its file */
 };
 
 struct keys {
@@ -22,18 +27,56 @@ struct keys {
 	unsigned n;
 };
 
-/* Reads every *.key (PEM without a passphrase) of the directory. ABSENT: there is none. On error k is empty and d says
- * which file. */
-err keys_read(struct keys *k, int dir, struct crypt *c, struct diag *d);
+/* Reads every *.key (PEM without a passphrase) of the directory; there may be none. On error k is empty and d says which file. */
+err keys_read(struct keys *k, int dir, struct diag *d);
 void keys_fini(struct keys *k);
 /* NULL if there is none. */
 const struct key *keys_find(const struct keys *k, str id);
+/* Takes over file: writes it into the directory and adds it. *out is the one of this id from now on, also when it was there already. CEILING
+ * (KEYS_MAX), REFUSED (it is there with another purpose), what keyfile_write answers; then nothing has changed. */
+err keys_add(struct keys *k, int dir, struct keyfile *file, const struct key **out, struct diag *d);
+/* Removes its file. ABSENT. */
+err keys_remove(struct keys *k, int dir, str id, struct diag *d);
+
+/* ---- signing: sign.c, sign_tbs.c ---- */
 
 /*
  * Signs what is a well-formed input of the kind, and nothing else, so that the key cannot be used to decrypt: a SHA-2
  * digest, its DigestInfo (RFC 8017 9.2), a block of EMSA-PSS with a salt as long as the digest (RFC 8017 9.1.1).
- * REFUSED: another input, or a key that is not of the kind. *n bytes are written.
+ * REFUSED: another input, a key that is not of the kind, or the key of an authority. *n bytes are written.
  */
 err key_sign(const struct key *k, enum tls_sign_kind kind, str input, uint8_t out[SIGNATURE_MAX], size_t *n);
+/*
+ * Signs a CertificationRequestInfo (RFC 2986) of the key's own SubjectPublicKeyInfo with the key of a server, and a TBSCertificate, a TBSCertList
+ * (RFC 5280) or a ResponseData (RFC 6960) with that of an authority; REFUSED with d: anything else.
+ */
+err key_sign_tbs(const struct key *k, str tbs, uint8_t out[SIGNATURE_MAX], size_t *n, struct diag *d);
+
+/* ---- in and out: key_transfer.c ---- */
+
+/* From PKCS #8 in DER. MALFORMED, REFUSED. */
+err key_read_pkcs8(str der, struct keyfile *out, struct diag *d);
+/* Key and certificates (PEM, its own first) as PKCS #12 sealed by the password. REFUSED: it is not exportable, or the first certificate is not
+ * that of the key. out is initialised by the caller. */
+err key_export(const struct key *k, str name, str password, str chain_pem, struct buf *out, struct diag *d);
+
+/* ---- the deployment as it was before: former.c ---- */
+
+/* Takes ca/ca.key of a deployment without keys of purpose authority into keys/, where it belongs to the authority that signs certificates, and
+ * removes it from ca/. Called before the jail; dir is the deployment, keys its keys/. There may be nothing to do. */
+err former_take(int dir, int keys, struct log *log, struct diag *d);
+
+/* ---- messages of vault: keeper_vault.c ---- */
+
+struct keeper {
+	struct skel *skel;
+	struct keys keys;
+	struct list peers;
+	int dir;            /* keys/, opened before the jail */
+	uint64_t sought_at; /* when an unknown key last made us read the files again */
+};
+
+/* MALFORMED: it is none of vault's. */
+err keeper_on_vault(struct keeper *k, struct ipc *from, enum ipc_type type, str body);
 
 #endif

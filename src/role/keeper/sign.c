@@ -69,7 +69,7 @@ static bool is_pss_of(const struct digest *g, str block, size_t bits)
 
 static bool is_pss(const struct key *k, str input)
 {
-	size_t bits = (size_t)EVP_PKEY_get_bits(k->pkey), unused = 8 * input.n - (bits - 1);
+	size_t bits = (size_t)EVP_PKEY_get_bits(k->file.pkey), unused = 8 * input.n - (bits - 1);
 	/* sizes that are no multiple of 8 bits would need blocks with another first byte: no such key is made */
 	if (bits % 8 != 0 || input.n != bits / 8 || (uint8_t)input.p[input.n - 1] != 0xbc ||
 		(uint8_t)input.p[0] >> (8 - unused) != 0)
@@ -94,9 +94,9 @@ err key_sign(const struct key *k, enum tls_sign_kind kind, str input, uint8_t ou
 {
 	ENSURE((size_t)kind < sizeof kinds / sizeof kinds[0], REFUSED);
 	const struct kind *row = &kinds[kind];
-	ENSURE(EVP_PKEY_is_a(k->pkey, row->type) && row->is_fit(k, input), REFUSED);
-	ENSURE(EVP_PKEY_get_size(k->pkey) <= SIGNATURE_MAX, CEILING);
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, k->pkey, NULL);
+	ENSURE(k->file.purpose == KEYFILE_TLS && EVP_PKEY_is_a(k->file.pkey, row->type) && row->is_fit(k, input), REFUSED);
+	ENSURE(EVP_PKEY_get_size(k->file.pkey) <= SIGNATURE_MAX, CEILING);
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, k->file.pkey, NULL);
 	ENSURE(ctx != NULL, NO_MEMORY);
 	*n = SIGNATURE_MAX;
 	bool is_fine = EVP_PKEY_sign_init(ctx) == 1 &&

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define CERTIFICATE "certs/default.pem"
+#define ASSIGNED    "certs/assigned"
 #define KEYS        "keys/"
 #define STORE       "store/witan.db"
 
@@ -27,6 +28,7 @@ struct check {
 	const struct role *const *roles;
 	struct plan plan;
 	bool has_plan;
+	char certificate[64]; /* the file of what is presented */
 };
 
 /* ---- the document ---- */
@@ -45,17 +47,41 @@ static int no_passphrase(char *buf, int size, int rwflag, void *arg)
 	return -1;
 }
 
-static err read_certificate(X509 **out, struct diag *d)
+/* The thumbprint that is assigned to Default: the first word after it in certs/assigned. False: there is none. */
+static bool find_assigned(char out[41])
 {
 	struct buf b DEFER(buf_fini) = { 0 };
-	TRY(file_read(AT_FDCWD, CERTIFICATE, PEM_FILE_MAX, &b, d));
+	if (failed(file_read(AT_FDCWD, ASSIGNED, PEM_FILE_MAX, &b, NULL)))
+		return false;
+	for (str rest = buf_str(&b); rest.n != 0;) {
+		str words, line = str_split(rest, '\n', &rest);
+		if (str_eq(str_split(line, ' ', &words), STR("Default")) && str_to_z(str_split(words, ' ', &words), out, 41) && strlen(out) == 40)
+			return true;
+	}
+	return false;
+}
+
+/* A file that somebody has put there by the former name comes before what is assigned, as it does when the server starts. */
+static void find_certificate(struct check *c)
+{
+	char thumbprint[41];
+	(void)snprintf(c->certificate, sizeof c->certificate, CERTIFICATE);
+	if (access(CERTIFICATE, F_OK) != 0 && find_assigned(thumbprint))
+		(void)snprintf(c->certificate, sizeof c->certificate, "certs/%s.pem", thumbprint);
+}
+
+static err read_certificate(struct check *c, X509 **out, struct diag *d)
+{
+	struct buf b DEFER(buf_fini) = { 0 };
+	find_certificate(c);
+	TRY(file_read(AT_FDCWD, c->certificate, PEM_FILE_MAX, &b, d));
 	BIO *bio = BIO_new_mem_buf(b.p, (int)b.n);
 	*out = bio != NULL ? PEM_read_bio_X509(bio, NULL, no_passphrase, NULL) : NULL;
 	BIO_free(bio);
 	if (*out == NULL)
-		return diag_fail(d, ERR(MALFORMED), CERTIFICATE,
-			"put the server's certificate there, the issuers after it, as PEM",
-			"the file does not begin with a certificate");
+		return diag_fail(d, ERR(MALFORMED), c->certificate,
+			"put the server's certificate into " CERTIFICATE ", the issuers after it, as PEM",
+			"there is no certificate in the file");
 	return OK;
 }
 
@@ -75,12 +101,12 @@ static EVP_PKEY *read_key(int dir, const char *name, struct diag *d)
 static err judge_certificate(const struct check *c, X509 *x, struct diag *d)
 {
 	if (X509_cmp_current_time(X509_get0_notAfter(x)) < 0)
-		return diag_fail(d, ERR(REFUSED), CERTIFICATE, "renew it", "the certificate has expired");
+		return diag_fail(d, ERR(REFUSED), c->certificate, "renew it", "the certificate has expired");
 	if (X509_cmp_current_time(X509_get0_notBefore(x)) > 0)
-		return diag_fail(d, ERR(REFUSED), CERTIFICATE, "set the clock of this machine right",
+		return diag_fail(d, ERR(REFUSED), c->certificate, "set the clock of this machine right",
 			"the certificate is not valid yet");
 	if (c->has_plan && X509_check_host(x, c->plan.fqdn, 0, 0, NULL) != 1)
-		return diag_fail(d, ERR(REFUSED), CERTIFICATE,
+		return diag_fail(d, ERR(REFUSED), c->certificate,
 			"have a certificate issued for the names in topology.yaml",
 			"the certificate does not name %.200s", c->plan.fqdn);
 	return OK;
@@ -89,7 +115,7 @@ static err judge_certificate(const struct check *c, X509 *x, struct diag *d)
 static err check_certificate(struct check *c, struct diag *d)
 {
 	X509 *x = NULL;
-	TRY(read_certificate(&x, d));
+	TRY(read_certificate(c, &x, d));
 	err e = judge_certificate(c, x, d);
 	X509_free(x);
 	return e;
@@ -102,7 +128,7 @@ static bool is_key_file(const char *name)
 }
 
 /* One of them must be the certificate's, none may be read by others. */
-static err look_through_keys(DIR *keys, X509 *x, struct diag *d)
+static err look_through_keys(DIR *keys, X509 *x, const char *certificate, struct diag *d)
 {
 	bool is_there = false;
 	for (struct dirent *file = readdir(keys); file != NULL; file = readdir(keys)) {
@@ -126,15 +152,15 @@ static err look_through_keys(DIR *keys, X509 *x, struct diag *d)
 	if (is_there)
 		return OK;
 	return diag_fail(d, ERR(ABSENT), KEYS, "put the certificate and its key (*.key) there together",
-		"none of the keys is that of %s", CERTIFICATE);
+		"none of the keys is that of %s", certificate);
 }
 
 static err check_key(struct check *c, struct diag *d)
 {
 	X509 *x = NULL;
-	TRY(read_certificate(&x, d));
+	TRY(read_certificate(c, &x, d));
 	DIR *keys = opendir(KEYS);
-	err e = keys != NULL ? look_through_keys(keys, x, d)
+	err e = keys != NULL ? look_through_keys(keys, x, c->certificate, d)
 			     : diag_fail(d, ERR(SYSTEM), KEYS, "start as root or as the owner of the directory",
 				       "cannot read the directory: %s", strerror(errno));
 	if (keys != NULL)

@@ -88,10 +88,10 @@ static void send_channel(struct child *to, const struct child *other, int fd)
 		&(struct ipc_channel){ .role = str_of(other->role->name), .index = (uint16_t)other->index }, fd));
 }
 
-/* Keeper and vault know those who face outward; fronts know each other too. */
+/* Keeper and vault know those who face outward, and each other; fronts know each other too. */
 static bool may_talk(const struct role *a, const struct role *b)
 {
-	return (is_outward(a) && !is_outward(b)) || (!is_outward(a) && is_outward(b)) || (is_front(a) && is_front(b));
+	return is_outward(a) != is_outward(b) || !is_outward(a) || (is_front(a) && is_front(b));
 }
 
 static void send_channels(struct master *m, struct child *c)

@@ -33,7 +33,7 @@ static err check_roots(str content, struct diag *d)
 {
 	if (memmem(content.p, content.n, "-----BEGIN CERTIFICATE-----", 27) != NULL)
 		return OK;
-	return diag_fail(d, ERR(MALFORMED), "ca.pem", "", "there is no certificate in it");
+	return diag_fail(d, ERR(MALFORMED), "file of certificates", "", "there is no certificate in it");
 }
 
 static const struct row rows[] = {
@@ -41,6 +41,7 @@ static const struct row rows[] = {
 	{ "ca.pem", true, check_roots },
 	{ "certs/witan.crl", false, NULL },
 	{ "certs/root.crl", false, NULL },
+	{ "certs/issuing.pem", false, check_roots },
 };
 
 static void tell_file(struct ipc *vault, const char *name)

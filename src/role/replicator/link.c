@@ -86,10 +86,10 @@ struct link *link_find(struct replicator *r, str fqdn)
 	return NULL;
 }
 
-err link_want(struct replicator *r, str fqdn, str address, uint16_t port)
+err link_want(struct replicator *r, str fqdn, str pool, str address, uint16_t port)
 {
 	struct link *l = link_find(r, fqdn);
-	if (l != NULL && (l->port != port || !str_eq(str_of(l->address), address))) {
+	if (l != NULL && (l->port != port || !str_eq(str_of(l->address), address) || !str_eq(str_of(l->pool), pool))) {
 		link_free(l);
 		l = NULL;
 	}
@@ -98,7 +98,7 @@ err link_want(struct replicator *r, str fqdn, str address, uint16_t port)
 		l = calloc(1, sizeof *l);
 		ENSURE(l != NULL, NO_MEMORY);
 		*l = (struct link){ .r = r, .port = port };
-		if (!str_to_z(fqdn, l->fqdn, sizeof l->fqdn) || !str_to_z(address, l->address, sizeof l->address)) {
+		if (!str_to_z(fqdn, l->fqdn, sizeof l->fqdn) || !str_to_z(pool, l->pool, sizeof l->pool) || !str_to_z(address, l->address, sizeof l->address)) {
 			free(l);
 			return ERR(MALFORMED);
 		}

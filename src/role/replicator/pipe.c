@@ -218,8 +218,10 @@ static void on_ready(void *arg, unsigned events)
 static err begin(struct pipe *p)
 {
 	struct replicator *r = p->r;
-	if (p->link != NULL)
-		return tls_connect(r->tls, p->fd, str_of(p->link->fqdn), resume, p, &p->tls);
+	if (p->link != NULL) { /* the servers of an Edge pool share a certificate for its name */
+		TRY(tls_connect(r->tls, p->fd, str_of(p->link->fqdn), resume, p, &p->tls));
+		return tls_expect_also(p->tls, str_of(p->link->pool));
+	}
 	return tls_accept(r->tls, p->fd, resume, p, &p->tls);
 }
 

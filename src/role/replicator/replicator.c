@@ -176,7 +176,7 @@ static err on_host(struct replicator *r, str body)
 {
 	struct ipc_replica_host m;
 	TRY(ipc_replica_host_parse(&m, body));
-	return link_want(r, m.fqdn, m.address, m.port);
+	return link_want(r, m.fqdn, m.pool, m.address, m.port);
 }
 
 static void drop_unwanted(struct replicator *r)

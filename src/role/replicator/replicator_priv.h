@@ -56,7 +56,7 @@ void pipe_send(struct pipe *p, enum replica_frame type, str body);
 struct link {
 	struct list node;
 	struct replicator *r;
-	char fqdn[256], address[64];
+	char fqdn[256], pool[256], address[64];
 	uint16_t port;
 	bool is_wanted; /* named by the list that is coming */
 	struct pipe *pipe;
@@ -68,7 +68,7 @@ struct link {
 	bool is_told; /* the log has said that it is away */
 };
 
-err link_want(struct replicator *r, str fqdn, str address, uint16_t port);
+err link_want(struct replicator *r, str fqdn, str pool, str address, uint16_t port);
 void link_free(struct link *l);
 void link_start(struct link *l);
 /* Its connection has ended. */

@@ -86,7 +86,7 @@ static void tell_hosts(struct vault *v)
 		TOPO_EACH (pool, site->pools)
 			TOPO_EACH (server, pool->servers)
 				if (!v->is_copy && is_other(v, server))
-					sent(ipc_send_replica_host(v->replicator, &(struct ipc_replica_host){ .fqdn = server->fqdn, .address = server->internal_address,
+					sent(ipc_send_replica_host(v->replicator, &(struct ipc_replica_host){ .fqdn = server->fqdn, .pool = pool->pool, .address = server->internal_address,
 						.port = topo_replica_port(pool) }, -1));
 	if (v->is_copy)
 		(void)failed(store_copy_get(v->store, &m));
@@ -134,7 +134,8 @@ static err note_all(struct vault *v)
 		TRY(store_file_set(v->store, STR("topology.yaml"), topology));
 	TRY(store_file_set(v->store, STR("ca.pem"), buf_str(&v->ca)));
 	TRY(note_file(v, v->certificates, "witan.crl", "certs/witan.crl"));
-	return note_file(v, v->certificates, "root.crl", "certs/root.crl");
+	TRY(note_file(v, v->certificates, "root.crl", "certs/root.crl"));
+	return note_file(v, v->certificates, "issuing.pem", "certs/issuing.pem");
 }
 
 void vault_note_files(struct vault *v)
@@ -419,7 +420,7 @@ void vault_replicator_open(struct vault *v, int fd)
 		v->replicator = NULL;
 		return;
 	}
-	sent(vault_send_certificate(v, v->replicator));
+	sent(vault_send_certificate(v, v->replicator, VAULT_REPLICA));
 	if (v->store != NULL && v->central[0] != '\0')
 		tell_hosts(v);
 }

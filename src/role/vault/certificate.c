@@ -1,28 +1,103 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The chain that fronts present, the list of what was revoked, and the keys by which all of them resume each other's TLS sessions. */
 #include "os/file.h"
-#include "role/vault/vault_priv.h"
+#include "role/vault/vault_cert.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
 
 enum { CHAIN_MAX = 256 * 1024 };
 
-err vault_read_chain(struct vault *v, struct diag *d)
+static const char former[] = "default.pem";
+
+/* Where the certificate was before there were several. Whoever puts one there still has it used, and finds it under its thumbprint afterwards. */
+static err take_former(struct vault *v, struct diag *d)
 {
-	struct buf fresh;
-	err e = file_read(v->certificates, "default.pem", CHAIN_MAX, &fresh, d);
-	if (failed(e)) {
-		buf_fini(&fresh);
+	struct buf text DEFER(buf_fini) = { 0 };
+	const struct certstore_cert *c = NULL;
+	err e = file_read(v->certificates, former, CHAIN_MAX, &text, d);
+	if (err_is(e, ERR_ABSENT))
+		return OK;
+	if (!failed(e))
+		e = certstore_add(v->certstore, buf_str(&text), STR("Default"), false, &c, d);
+	if (failed(e) && !err_is(e, ERR_EXISTS)) {
+		(void)snprintf(d->where, sizeof d->where, "certs/default.pem");
 		return e;
 	}
-	if (memmem(fresh.p != NULL ? fresh.p : "", fresh.n, "-----BEGIN CERTIFICATE-----", 27) == NULL) {
-		buf_fini(&fresh);
-		return diag_fail(d, ERR(MALFORMED), "certs/default.pem", "put the server's certificate and its issuers there, in PEM",
-			"there is no certificate in it");
+	TRY(certstore_assign(v->certstore, 1u << PLAN_DEFAULT, c, d));
+	LOG(&v->skel->log, CERTIFICATE_ASSIGNED, LOG_Z("usages", "Default"), LOG_Z("thumbprint", c->thumbprint), LOG_Z("from", former));
+	if (unlinkat(v->certificates, former, 0) != 0)
+		return diag_fail(d, ERR(SYSTEM), "certs/default.pem", "remove it: it is in the store now", "cannot remove it: %s", strerror(errno));
+	return OK;
+}
+
+static err check_default(const struct certstore *s, const struct diag *odd, struct diag *d)
+{
+	if (certstore_assigned(s, PLAN_DEFAULT) != NULL || certstore_assigned(s, PLAN_INTERNAL) != NULL)
+		return OK;
+	if (odd->what[0] != '\0')
+		*d = *odd;
+	else
+		(void)failed(diag_fail(d, ERR(ABSENT), "certs/assigned", "put the server's certificate and its issuers into certs/default.pem, in PEM, and its key into keys/",
+			"no certificate is assigned to Default"));
+	return ERR(ABSENT);
+}
+
+err vault_read_certificates(struct vault *v, struct diag *d)
+{
+	struct certstore *fresh = NULL, *old = v->certstore;
+	struct diag odd = { 0 };
+	unsigned n = 0;
+	TRY(certstore_open(v->certificates, &fresh, &n, &odd));
+	if (n != 0)
+		LOG(&v->skel->log, CERTIFICATE_FAILED, LOG_Z("where", odd.where), LOG_Z("why", odd.what), LOG_Z("remedy", odd.remedy));
+	v->certstore = fresh;
+	err e = take_former(v, d);
+	if (!failed(e))
+		e = check_default(fresh, &odd, d);
+	if (failed(e)) {
+		v->certstore = old;
+		certstore_close(fresh);
+		return e;
 	}
-	buf_fini(&v->chain);
-	v->chain = fresh;
-	buf_fini(&v->external);
-	if (failed(file_read(v->certificates, "external.pem", CHAIN_MAX, &v->external, NULL)))
-		buf_reset(&v->external); /* only an Edge has one */
+	certstore_close(old);
+	return OK;
+}
+
+/* The usages whose certificate a listener presents, the best first. */
+static const enum plan_usage presented[VAULT_LISTENER_N][2] = {
+	[VAULT_SIP] = { PLAN_DEFAULT, PLAN_INTERNAL },
+	[VAULT_WEB] = { PLAN_WEB_SERVICES_INTERNAL, PLAN_DEFAULT },
+	[VAULT_REPLICA] = { PLAN_INTERNAL, PLAN_DEFAULT },
+	[VAULT_EDGE_INSIDE] = { PLAN_INTERNAL, PLAN_DEFAULT },
+	[VAULT_EDGE_OUTSIDE] = { PLAN_ACCESS_EDGE_EXTERNAL, PLAN_ACCESS_EDGE_EXTERNAL },
+};
+
+const struct certstore_cert *vault_presented(const struct vault *v, enum vault_listener of)
+{
+	const struct certstore_cert *c = certstore_assigned(v->certstore, presented[of][0]);
+	return c != NULL ? c : certstore_assigned(v->certstore, presented[of][1]);
+}
+
+void vault_certificates_changed(struct vault *v)
+{
+	vault_tell_certificate(v);
+}
+
+static bool is_here(const struct vault *v, const struct plan_certificate *p)
+{
+	return plan_certificate_is_on(p, str_of(v->skel->fqdn));
+}
+
+err vault_plan(struct vault *v, struct arena *a, struct plan_certificates *out, struct diag *d)
+{
+	size_t n = 0;
+	TRY(plan_certificates(&v->topo, a, out, d));
+	for (size_t i = 0; i < out->n; i++)
+		if (is_here(v, &out->p[i]))
+			out->p[n++] = out->p[i];
+	out->n = n;
 	return OK;
 }
 
@@ -40,7 +115,7 @@ void vault_read_revocations(struct vault *v)
 	struct cert_crl *fresh = NULL;
 	err e = file_read(v->certificates, "witan.crl", CERT_CRL_MAX, &der, &d);
 	if (!failed(e))
-		e = cert_crl_read(buf_str(&der), buf_str(&v->ca), &fresh, &d);
+		e = cert_crl_read(buf_str(&der), buf_str(&v->trust), &fresh, &d);
 	buf_fini(&der);
 	cert_crl_free(v->crl);
 	v->crl = failed(e) ? NULL : fresh;

@@ -72,6 +72,15 @@ static const struct command_row rows[CMD_ID_N] = {
 	[CMD_HOSTING_DISABLE] = { command_provider_disable, false },
 	[CMD_PUBLIC_ENABLE] = { command_provider_enable, false },
 	[CMD_PUBLIC_DISABLE] = { command_provider_disable, false },
+	[CMD_CERTIFICATE_REQUEST] = { command_certificate_request, true },
+	[CMD_CERTIFICATE_IMPORT] = { command_certificate_import, true },
+	[CMD_CERTIFICATE_SET] = { command_certificate_set, true },
+	[CMD_CERTIFICATE_GET] = { command_certificate_get, false },
+	[CMD_CERTIFICATE_REMOVE] = { command_certificate_remove, true },
+	[CMD_CERTIFICATE_EXPORT] = { command_certificate_export, true },
+	[CMD_CERTIFICATE_TEST] = { command_certificate_test, false },
+	[CMD_CLIENT_CERTIFICATE_NEW] = { command_client_certificate_new, true },
+	[CMD_CLIENT_CERTIFICATE_REVOKE] = { command_client_certificate_revoke, true },
 };
 
 /* Kinds that are more than their properties have functions of their own for some verbs. */
@@ -224,17 +233,27 @@ err command_audit_add(struct vault *v, const struct store_audit *line)
 	return OK;
 }
 
-/* What changes something, and everything that was refused. Reads that were allowed stand in the log alone. */
+/* Reads that were allowed stand in the log alone. */
+void command_audit(struct vault *v, const struct cmd *cmd, const struct store_audit *who, err e, const struct diag *d)
+{
+	struct store_audit line = *who;
+	bool wrote = cmd_has(cmd, CMD_WRITES) || cmd_has(cmd, CMD_HIDDEN);
+	if ((!wrote && !err_is(e, ERR_REFUSED)) || failed(vault_store(v, NULL)))
+		return;
+	line.time = vault_unix_ms() / 1000;
+	line.result = str_of(failed(e) ? e.def->name : "OK");
+	if (failed(e))
+		line.detail = str_of(d->what);
+	(void)failed(command_audit_add(v, &line));
+}
+
 static void audit(struct call *call, const char *what, err e)
 {
-	struct vault *v = call->vault;
-	bool wrote = cmd_has(call->cmd, CMD_WRITES) || cmd_has(call->cmd, CMD_HIDDEN);
-	if (call->what_if || (!wrote && !err_is(e, ERR_REFUSED)) || failed(vault_store(v, NULL)))
+	if (call->what_if || call->held != NULL)
 		return;
 	char *detail = failed(e) || change_is_empty(call) ? NULL : json_dumps(call->diff, JSON_COMPACT);
-	str why = failed(e) ? str_of(call->diag.what) : str_of(detail);
-	(void)failed(command_audit_add(v, &(struct store_audit){ .time = vault_unix_ms() / 1000, .author = str_of(call->author->name),
-		.address = str_of(call->author->address), .command = str_of(what), .result = str_of(failed(e) ? e.def->name : "OK"), .detail = why }));
+	command_audit(call->vault, call->cmd, &(struct store_audit){ .author = str_of(call->author->name), .address = str_of(call->author->address), .command = str_of(what),
+		.detail = str_of(detail) }, e, &call->diag);
 	free(detail);
 }
 

@@ -134,7 +134,7 @@ static void give(void *arg, str content)
 
 void vault_give_files(struct vault *v)
 {
-	static const char *const names[] = { "topology.yaml", "ca.pem", "certs/witan.crl", "certs/root.crl" };
+	static const char *const names[] = { "topology.yaml", "ca.pem", "certs/witan.crl", "certs/root.crl", "certs/issuing.pem" };
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		(void)failed(store_file_find(v->store, str_of(names[i]), give, &(struct giving){ v, names[i] }));
 }

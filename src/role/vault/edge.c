@@ -31,7 +31,8 @@ void vault_edge_certificate(struct vault *v)
 {
 	if (v->edge == NULL)
 		return;
-	sent(vault_send_certificate(v, v->edge->channel));
+	sent(vault_send_certificate(v, v->edge->channel, VAULT_EDGE_INSIDE));
+	sent(vault_send_certificate(v, v->edge->channel, VAULT_EDGE_OUTSIDE));
 	sent(ipc_send_snapshot_end(v->edge->channel, &(struct ipc_snapshot_end){ .version = v->told }, -1));
 }
 

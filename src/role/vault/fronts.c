@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What fronts are told, and what they tell of people who sign in. */
-#include "role/vault/vault_priv.h"
+#include "role/vault/vault_cert.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -24,22 +24,22 @@ bool vault_front_is_there(const struct vault *v, unsigned index)
 
 /* ---- single messages ---- */
 
-err vault_send_certificate(struct vault *v, struct ipc *to)
+err vault_send_certificate(struct vault *v, struct ipc *to, enum vault_listener of)
 {
 	char keys[VAULT_TICKET_KEYS];
+	const struct certstore_cert *c = vault_presented(v, of);
+	const char *usage = of == VAULT_EDGE_OUTSIDE ? "AccessEdgeExternal" : of == VAULT_EDGE_INSIDE ? "Internal" : "Default";
+	ENSURE(c != NULL, ABSENT);
 	vault_ticket_keys(v, vault_unix_ms() / 1000 / VAULT_TICKET_SECONDS, keys);
-	err e = ipc_send_certificate(to, &(struct ipc_certificate){ .usage = STR("Default"), .chain_pem = buf_str(&v->chain),
-		.ca_pem = buf_str(&v->ca), .ticket_keys = { keys, sizeof keys } }, -1);
-	if (!failed(e) && v->external.n != 0)
-		e = ipc_send_certificate(to, &(struct ipc_certificate){ .usage = STR("AccessEdgeExternal"), .chain_pem = buf_str(&v->external),
-			.ca_pem = buf_str(&v->ca), .ticket_keys = { keys, sizeof keys } }, -1);
+	err e = ipc_send_certificate(to, &(struct ipc_certificate){ .usage = str_of(usage), .chain_pem = buf_str(&c->chain),
+		.ca_pem = buf_str(&v->trust), .ticket_keys = { keys, sizeof keys } }, -1);
 	crypt_wipe(keys, sizeof keys);
 	return e;
 }
 
 static void send_certificate(struct vault_front *f)
 {
-	sent(f, vault_send_certificate(f->vault, f->channel));
+	sent(f, vault_send_certificate(f->vault, f->channel, VAULT_SIP));
 }
 
 static void send_settings(struct vault_front *f)
@@ -144,7 +144,7 @@ void vault_tell_certificate(struct vault *v)
 	vault_web_certificate(v);
 	vault_edge_certificate(v);
 	if (v->replicator != NULL)
-		(void)failed(vault_send_certificate(v, v->replicator));
+		(void)failed(vault_send_certificate(v, v->replicator, VAULT_REPLICA));
 }
 
 void vault_tell_lock(struct vault *v, str aor, uint32_t failures, uint64_t until_ms)
@@ -443,6 +443,10 @@ void vault_on_channel(struct skel *s, str role, unsigned index, int fd)
 	}
 	if (str_eq(role, STR("edge"))) {
 		vault_edge_open(v, fd);
+		return;
+	}
+	if (str_eq(role, STR("keeper"))) {
+		vault_keeper_open(v, fd);
 		return;
 	}
 	if (str_eq(role, STR("front")) && index < VAULT_FRONTS_MAX)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lines of administrators: who says them, what they come to, and their answers at the end of the turn. */
-#include "role/vault/vault_priv.h"
+#include "role/vault/vault_cert.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +19,7 @@ struct answer {
 	json_t *warnings;
 	err result;
 	struct diag diag;
+	const struct cmd *cmd; /* set when it is held */
 };
 
 /* ---- answers ---- */
@@ -74,10 +75,10 @@ void vault_answer(struct vault *v, err e)
 		give(v, LIST_OF(it, struct answer, node), e);
 }
 
-unsigned vault_line_forget(struct vault *v, const void *arg, uint64_t id, bool every)
+static unsigned forget(struct list *answers, const void *arg, uint64_t id, bool every)
 {
 	unsigned n = 0;
-	LIST_EACH(it, &v->answers) {
+	LIST_EACH(it, answers) {
 		struct answer *w = LIST_OF(it, struct answer, node);
 		if (!w->is_awaited || w->door.arg != arg || (!every && w->id != id))
 			continue;
@@ -85,6 +86,56 @@ unsigned vault_line_forget(struct vault *v, const void *arg, uint64_t id, bool e
 		n++;
 	}
 	return n;
+}
+
+unsigned vault_line_forget(struct vault *v, const void *arg, uint64_t id, bool every)
+{
+	return forget(&v->answers, arg, id, every) + forget(&v->held, arg, id, every);
+}
+
+/* ---- answers that are held ---- */
+
+struct held *command_hold(struct call *call)
+{
+	struct answer *w = call->answer;
+	ASSERT(w->cmd == NULL);
+	w->cmd = call->cmd;
+	list_add(&call->vault->held, &w->node);
+	call->held = (struct held *)w;
+	return call->held;
+}
+
+static void print_object(struct buf *b, json_t *object, json_t *warnings)
+{
+	json_t *line = json_pack("{s:b,s:[]}", "ok", 1, "objects");
+	if (object != NULL)
+		(void)json_array_append(json_object_get(line, "objects"), object);
+	if (json_array_size(warnings) != 0)
+		(void)json_object_set(line, "warnings", warnings);
+	add_json(b, line);
+	buf_add_char(b, '\n');
+	json_decref(line);
+}
+
+void command_release(struct vault *v, struct held *h, err e, const struct diag *d, json_t *object, json_t *warnings)
+{
+	struct answer *w = (struct answer *)h;
+	if (warnings != NULL && w->warnings != NULL)
+		(void)json_array_extend(w->warnings, warnings);
+	else if (warnings != NULL)
+		w->warnings = json_incref(warnings);
+	json_decref(warnings);
+	w->result = e;
+	w->diag = *d;
+	if (!failed(e))
+		print_object(&w->text, object, w->warnings);
+	json_decref(object);
+	if (!failed(e) && w->text.failed)
+		w->result = ERR(NO_MEMORY);
+	command_audit(v, w->cmd, &(struct store_audit){ .author = str_of(w->author), .address = str_of(w->address), .command = str_of(w->what) }, w->result, &w->diag);
+	list_remove(&w->node);
+	list_add(&v->answers, &w->node);
+	vault_turn(v);
 }
 
 /* ---- running ---- */
@@ -121,7 +172,7 @@ static err run_command(struct answer *w, struct call *call, const char *name, co
 	command_describe(call, w->what, sizeof w->what);
 	if (!failed(e))
 		e = command_run(call, w->what);
-	if (!failed(e))
+	if (!failed(e) && call->held == NULL)
 		print_answer(&w->text, call);
 	w->diag = call->diag;
 	w->warnings = json_incref(call->warnings);
@@ -154,7 +205,7 @@ static err run_line(struct vault *v, struct answer *w, const struct line_from *f
 	const char *name = json_string_value(json_object_get(line, "command")), *session = json_string_value(json_object_get(line, "session"));
 	const json_t *given = json_object_get(line, "parameters");
 	struct author author = from->console != NULL ? *from->console : (struct author){ 0 };
-	struct call call = { .vault = v, .author = &author, .input = json_object_get(line, "input") };
+	struct call call = { .vault = v, .author = &author, .input = json_object_get(line, "input"), .answer = w };
 	if (name == NULL || (given != NULL && !json_is_object(given)))
 		return diag_fail(&w->diag, ERR(USAGE), "line", "send {\"command\":NAME,\"parameters\":{...}}", "the line does not name a command");
 	(void)snprintf(w->what, sizeof w->what, "%.64s", name);
@@ -188,6 +239,8 @@ void vault_line(struct vault *v, const struct line_from *from, str text, const s
 	else
 		w->result = diag_fail(&w->diag, ERR(USAGE), "line", "send one JSON object a line", "%s", at.text);
 	json_decref(line);
+	if (w->cmd != NULL)
+		return; /* it is held */
 	list_add(&v->answers, &w->node);
 	vault_turn(v);
 }

@@ -342,7 +342,7 @@ static err check_user(str aor, const struct proof *p, struct diag *d)
 static err by_certificate(struct vault *v, struct session_ask *ask, char room[VAULT_AOR], str *aor, struct proof *p, struct diag *d)
 {
 	(void)vault_knows_revocations(v);
-	err e = cert_client_check(ask->certificate, buf_str(&v->ca), v->crl, (int64_t)(vault_unix_ms() / 1000), &ask->by, d);
+	err e = cert_client_check(ask->certificate, buf_str(&v->trust), v->crl, (int64_t)(vault_unix_ms() / 1000), &ask->by, d);
 	if (failed(e))
 		return err_is(e, ERR_REFUSED) ? ERR(SIGN_IN) : e;
 	ENSURE(str_to_z(str_of(ask->by.address), room, VAULT_AOR), CEILING);

@@ -2,7 +2,7 @@
 /* The process: opening, the end of a turn, and coming back after a failure of the store. */
 #include "base/enc.h"
 #include "os/file.h"
-#include "role/vault/vault_priv.h"
+#include "role/vault/vault_cert.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,7 +37,9 @@ static err look_at_dir(struct vault *v, struct diag *d)
 			strerror(errno));
 	v->topology = openat(v->skel->dir, "topology.yaml", O_RDONLY | O_CLOEXEC);
 	TRY(vault_read_topology(v, d));
-	return file_read(v->skel->dir, "ca.pem", CA_MAX, &v->ca, d);
+	TRY(file_read(v->skel->dir, "ca.pem", CA_MAX, &v->ca, d));
+	TRY(vault_take_former(v, v->skel->role->jail->user, d));
+	return vault_read_authority(v, d);
 }
 
 /* JSON texts hold passwords for a moment: nothing of them stays in freed memory. */
@@ -60,6 +62,8 @@ static err vault_open(struct skel *s, struct diag *d)
 	list_init(&v->copies);
 	buf_init(&v->topology_text, TOPO_SIZE_MAX + 1);
 	buf_init(&v->incoming, TOPO_SIZE_MAX + 1);
+	list_init(&v->held);
+	list_init(&v->works);
 	tally_init(&v->tally, STRANGERS);
 	config_default(&v->config);
 	v->next = v->config;
@@ -72,7 +76,7 @@ static err vault_open(struct skel *s, struct diag *d)
 	(void)signal(SIGXFSZ, SIG_IGN); /* a file at its limit is an error to answer, not an end */
 	TRY(look_at_dir(v, d));
 	vault_read_revocations(v);
-	return vault_read_chain(v, d);
+	return vault_read_certificates(v, d);
 }
 
 /* ---- the store ---- */
@@ -246,6 +250,7 @@ static err vault_start(struct skel *s, struct diag *d)
 {
 	struct vault *v = s->state;
 	rotate_later(v);
+	vault_live(v);
 	err e = open_store(v, d);
 	if (!failed(e))
 		return OK;
@@ -260,9 +265,11 @@ static void vault_on_reload(struct skel *s)
 {
 	struct vault *v = s->state;
 	struct diag d = { 0 };
+	err e = vault_read_authority(v, &d);
 	vault_read_revocations(v);
 	vault_publish(v);
-	err e = vault_read_chain(v, &d);
+	if (!failed(e))
+		e = vault_read_certificates(v, &d);
 	if (failed(e)) {
 		LOG(&s->log, CERTIFICATE_FAILED, LOG_ERR(e), LOG_Z("where", d.where), LOG_Z("why", d.what), LOG_Z("remedy", d.remedy));
 		return;
@@ -283,6 +290,7 @@ static void vault_drain(struct skel *s, uint32_t ms)
 	vault_edge_close(v);
 	vault_replicator_close(v);
 	sessions_fini(v);
+	timer_clear(loop_timers(s->loop), &v->live);
 	cert_crl_free(v->crl);
 	v->crl = NULL;
 	store_close(v->store);
@@ -290,12 +298,12 @@ static void vault_drain(struct skel *s, uint32_t ms)
 	skel_exit(s, 0);
 }
 
-static const char *const reads[] = { "certs", NULL };
+static const char *const writes[] = { "certs", NULL };
 
 static const struct jail jail = {
 	.user = "witan-vault",
 	.room = "store",
-	.reads = reads,
+	.writes = writes,
 	.may = JAIL_READ | JAIL_WRITE | JAIL_ACCEPT,
 	.n_files = 1024,
 };

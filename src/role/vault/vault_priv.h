@@ -15,6 +15,7 @@
 #include "model/topo.h"
 #include "role/vault.h"
 #include "service/cert.h"
+#include "service/issued.h"
 
 #include <jansson.h>
 #include <sys/types.h>
@@ -85,6 +86,9 @@ struct vault {
 	struct list admins;
 	struct list changes; /* to be told once they are committed */
 	struct list answers; /* to be given then */
+	struct list held;    /* answers of commands that are not done yet */
+	struct list works;   /* what is under way with keeper: struct work */
+	struct vault_keys *keys; /* the channel to keeper; NULL: it has not come yet */
 	struct loop_task turn;
 	struct timer retry, rotate;
 	struct arena topo_room;
@@ -104,10 +108,14 @@ struct vault {
 	struct buf topology_text; /* what master has told since the start; empty: nothing */
 	struct buf incoming; /* a file that master tells */
 	int certificates; /* certs/, opened before the jail */
-	struct buf chain; /* of certs/default.pem */
-	struct buf external; /* of certs/external.pem: what an Edge presents outside; empty: none */
+	struct certstore *certstore;
 	struct cert_crl *crl; /* certs/witan.crl; NULL: none that can be used, so nobody signs in by a certificate */
-	struct buf ca;    /* ca.pem: who issues certificates for servers of the topology; read once, before the jail */
+	struct buf ca;    /* ca.pem: the roots that are trusted; read once, before the jail */
+	struct buf trust; /* the issuing authority, then ca.pem: what the processes judge certificates by */
+	struct authority *authority; /* the built-in one; NULL: there is none */
+	struct issued_list issued;   /* what it has issued */
+	struct timer live;
+	unsigned warned; /* of the marks before the end of a certificate that were told */
 	uid_t owner;      /* of the deployment directory */
 	int listener;
 	struct watch listener_watch;
@@ -158,8 +166,6 @@ void vault_count_success(struct vault *v, str aor);
 #define VAULT_TICKET_KEYS 80
 enum { VAULT_TICKET_SECONDS = 12 * 3600 };
 
-/* Reads the chain again; on error the one before stays. */
-err vault_read_chain(struct vault *v, struct diag *d);
 /* Reads the revocation list again; one that cannot be used is logged, and nobody signs in by a certificate any more. */
 void vault_read_revocations(struct vault *v);
 /* Whether it says something now; that it does not is logged. */
@@ -217,12 +223,16 @@ struct call {
 	uint64_t until_ms;  /* when a long list is given up: the vault has others to answer, too */
 	struct list *mark;  /* what was noted for the processes before this command */
 	struct diag diag;
+	struct answer *answer; /* of this command */
+	struct held *held;  /* it waits: the command is not done when it returns */
 };
 
 /* Runs one command inside the group of this turn; objects, or an error with call->diag. Writes its history and its line of the audit. */
 err command_run(struct call *call, const char *what);
 /* A line of the audit for what is no cmdlet; number and hash are set here. In the group of this turn. */
 err command_audit_add(struct vault *v, const struct store_audit *line);
+/* The line of a command that is done after all: what changes something, and everything that was refused. detail: what was changed, or "". */
+void command_audit(struct vault *v, const struct cmd *cmd, const struct store_audit *who, err e, const struct diag *d);
 /* Takes given parameters and the piped object by the rows; call->parameters becomes a new object that the caller drops. */
 err command_parameters(struct call *call, const json_t *given);
 /* "New-CsUser -SipAddress sip:ann@example.test -Password ***" */
@@ -376,8 +386,10 @@ void vault_web_close(struct vault *v);
 bool vault_web_is_there(const struct vault *v);
 struct ipc *vault_web_channel(const struct vault *v); /* NULL: it is not there */
 void vault_web_certificate(struct vault *v);
-/* To a front or web: what it presents. */
-err vault_send_certificate(struct vault *v, struct ipc *to);
+/* Listeners that present certificates of their own. */
+enum vault_listener { VAULT_SIP, VAULT_WEB, VAULT_REPLICA, VAULT_EDGE_INSIDE, VAULT_EDGE_OUTSIDE, VAULT_LISTENER_N };
+/* To the process that has it: what it presents. ABSENT: nothing is assigned. */
+err vault_send_certificate(struct vault *v, struct ipc *to, enum vault_listener of);
 
 /* ---- edge.c: the process of an Edge ---- */
 
@@ -447,7 +459,7 @@ struct line_from {
 void vault_line(struct vault *v, const struct line_from *from, str text, const struct line_door *door, uint64_t id);
 /* Nobody waits any more: for answer `id`, or with every = true for any answer of this door. Answers how many were awaited. */
 unsigned vault_line_forget(struct vault *v, const void *arg, uint64_t id, bool every);
-/* Gives the answers that waited for the commit; e is what it came to. */
+/* Gives the answers that waited for the commit; e is what it came to. Those that are held stay. */
 void vault_answer(struct vault *v, err e);
 
 /* ---- the cmdlets ---- */
@@ -526,6 +538,15 @@ COMMAND(voice_user_test);
 COMMAND(voice_test_test);
 COMMAND(provider_enable);
 COMMAND(provider_disable);
+COMMAND(certificate_request);
+COMMAND(certificate_import);
+COMMAND(certificate_set);
+COMMAND(certificate_get);
+COMMAND(certificate_remove);
+COMMAND(certificate_export);
+COMMAND(certificate_test);
+COMMAND(client_certificate_new);
+COMMAND(client_certificate_revoke);
 #undef COMMAND
 
 #endif

@@ -102,13 +102,27 @@ static err refuse_for(int error, struct diag *d)
 	return diag_fail(d, ERR(REFUSED), "certificate", again, "%s", X509_verify_cert_error_string(error));
 }
 
-static int verify(X509 *x, X509 *ca, X509_CRL *crl, int64_t now)
+/* The first of them has issued it; the others lead from there to a root. */
+static bool is_issued_by_first(X509_STORE_CTX *ctx, const STACK_OF(X509) *issuers)
+{
+	const STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
+	return chain != NULL && sk_X509_num(chain) >= 2 && X509_cmp(sk_X509_value(chain, 1), sk_X509_value(issuers, 0)) == 0;
+}
+
+static bool fill_store(X509_STORE *store, const STACK_OF(X509) *issuers, X509_CRL *crl)
+{
+	for (int i = 0; i < sk_X509_num(issuers); i++)
+		if (X509_STORE_add_cert(store, sk_X509_value(issuers, i)) != 1)
+			return false;
+	return X509_STORE_add_crl(store, crl) == 1;
+}
+
+static int verify(X509 *x, const STACK_OF(X509) *issuers, X509_CRL *crl, int64_t now)
 {
 	X509_STORE *store = X509_STORE_new();
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
 	int error = X509_V_ERR_OUT_OF_MEM;
-	if (store != NULL && ctx != NULL && X509_STORE_add_cert(store, ca) == 1 && X509_STORE_add_crl(store, crl) == 1 &&
-		X509_STORE_CTX_init(ctx, store, x, NULL) == 1) {
+	if (store != NULL && ctx != NULL && fill_store(store, issuers, crl) && X509_STORE_CTX_init(ctx, store, x, NULL) == 1) {
 		X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
 		X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_X509_STRICT | X509_V_FLAG_CRL_CHECK);
 		X509_VERIFY_PARAM_set_purpose(param, X509_PURPOSE_SSL_CLIENT);
@@ -118,6 +132,8 @@ static int verify(X509 *x, X509 *ca, X509_CRL *crl, int64_t now)
 		error = X509_STORE_CTX_get_error(ctx);
 		if (!is_fine && error == X509_V_OK)
 			error = X509_V_ERR_UNSPECIFIED;
+		if (is_fine && !is_issued_by_first(ctx, issuers))
+			error = X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
 	}
 	X509_STORE_CTX_free(ctx);
 	X509_STORE_free(store);
@@ -131,12 +147,10 @@ static bool is_for_people(X509 *x)
 	return usage != UINT32_MAX && (usage & XKU_SSL_CLIENT) != 0 && (usage & (XKU_SSL_SERVER | XKU_ANYEKU)) == 0;
 }
 
-/* One of the scheme sip, of user and host alone. */
-static bool take_address(str uri, char out[CERT_ADDRESS_MAX + 1])
+bool cert_address_read(str address, char out[CERT_ADDRESS_MAX + 1])
 {
-	str address = str_cut(uri, 4, uri.n);
 	size_t at = str_find_char(address, '@');
-	if (!str_begins_case(uri, STR("sip:")) || address.n > CERT_ADDRESS_MAX || at == 0 || at + 1 >= address.n)
+	if (address.n > CERT_ADDRESS_MAX || at == 0 || at + 1 >= address.n)
 		return false;
 	for (size_t i = 0; i < address.n; i++) {
 		char c = char_lower(address.p[i]);
@@ -147,6 +161,12 @@ static bool take_address(str uri, char out[CERT_ADDRESS_MAX + 1])
 	}
 	out[address.n] = '\0';
 	return true;
+}
+
+/* One of the scheme sip, of user and host alone. */
+static bool take_address(str uri, char out[CERT_ADDRESS_MAX + 1])
+{
+	return str_begins_case(uri, STR("sip:")) && cert_address_read(str_cut(uri, 4, uri.n), out);
 }
 
 static err read_address(X509 *x, char out[CERT_ADDRESS_MAX + 1], struct diag *d)
@@ -170,7 +190,7 @@ static err read_address(X509 *x, char out[CERT_ADDRESS_MAX + 1], struct diag *d)
 	return diag_fail(d, ERR(REFUSED), "certificate", again, found == 0 ? "the certificate names no SIP address" : "the certificate does not name one SIP address and no other");
 }
 
-static err check(X509 *x, X509 *ca, const struct cert_crl *crl, int64_t now, struct cert_client_view *out, struct diag *d)
+static err check(X509 *x, const STACK_OF(X509) *issuers, const struct cert_crl *crl, int64_t now, struct cert_client_view *out, struct diag *d)
 {
 	if (!cert_serial_text(X509_get0_serialNumber(x), out->serial))
 		return diag_fail(d, ERR(REFUSED), "certificate", again, "its serial number is too long");
@@ -178,7 +198,7 @@ static err check(X509 *x, X509 *ca, const struct cert_crl *crl, int64_t now, str
 	if (crl == NULL)
 		return diag_fail(d, ERR(REFUSED), "certs/witan.crl", "`witan Request-CsCertificate -New` at the server writes a new one",
 			"the server has no revocation list that it can use");
-	int error = verify(x, ca, crl->list, now);
+	int error = verify(x, issuers, crl->list, now);
 	if (error != X509_V_OK)
 		return refuse_for(error, d);
 	if (!is_for_people(x))
@@ -186,23 +206,37 @@ static err check(X509 *x, X509 *ca, const struct cert_crl *crl, int64_t now, str
 	return read_address(x, out->address, d);
 }
 
+/* NULL: there is none, or no memory. */
+static STACK_OF(X509) *read_issuers(str pem)
+{
+	BIO *bio = cert_bio(pem);
+	STACK_OF(X509) *out = sk_X509_new_null();
+	X509 *x;
+	while (out != NULL && bio != NULL && sk_X509_num(out) < CERT_ANSWER_CERTS && (x = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL)
+		if (sk_X509_push(out, x) <= 0)
+			X509_free(x);
+	(void)BIO_free(bio);
+	if (out != NULL && sk_X509_num(out) > 0)
+		return out;
+	sk_X509_free(out);
+	return NULL;
+}
+
 err cert_client_check(str der, str ca_pem, const struct cert_crl *crl, int64_t now, struct cert_client_view *out, struct diag *d)
 {
 	*out = (struct cert_client_view){ .expires = 0 };
 	const unsigned char *p = (const unsigned char *)der.p;
-	BIO *bio = cert_bio(ca_pem);
-	X509 *ca = bio != NULL ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+	STACK_OF(X509) *issuers = read_issuers(ca_pem);
 	X509 *x = der.n != 0 && der.n <= CERT_CLIENT_DER_MAX ? d2i_X509(NULL, &p, (long)der.n) : NULL;
 	err e;
-	if (ca == NULL)
+	if (issuers == NULL)
 		e = diag_fail(d, ERR(REFUSED), "ca.pem", "", "the server cannot read the certificate of its authority");
 	else if (x == NULL || p != (const unsigned char *)der.p + der.n)
 		e = diag_fail(d, ERR(REFUSED), "certificate", again, "it is not a certificate, or too long");
 	else
-		e = check(x, ca, crl, now, out, d);
+		e = check(x, issuers, crl, now, out, d);
 	X509_free(x);
-	X509_free(ca);
-	(void)BIO_free(bio);
+	sk_X509_pop_free(issuers, X509_free);
 	ERR_clear_error();
 	return e;
 }

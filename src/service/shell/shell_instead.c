@@ -67,10 +67,6 @@ static const struct {
 	{ "Stop-Transcript", "use script(1) of your own shell" },
 	{ "Update-Help", "the help is part of the program" },
 	/* cmdlets of the field whose work is done elsewhere */
-	{ "Get-CsCertificate", "run witan Get-CsCertificate on the server's machine" },
-	{ "Request-CsCertificate", "run witan Request-CsCertificate on the server's machine" },
-	{ "Set-CsCertificate", "run witan Request-CsCertificate on the server's machine" },
-	{ "Import-CsCertificate", "run witan Request-CsCertificate on the server's machine" },
 	{ "Publish-CsTopology", "edit topology.yaml, see witan plan, and restart the server" },
 	{ "Enable-CsTopology", "edit topology.yaml, see witan plan, and restart the server" },
 	{ "Test-CsTopology", "run witan plan: it checks topology.yaml" },
