@@ -6,20 +6,21 @@
 #include "service/cert/cert_priv.h"
 
 struct cert_found {
+	X509 *certs[CERT_ANSWER_CERTS];
+	str ders[CERT_ANSWER_CERTS];
+	size_t n;
 	struct arena *arena;
 	const char *password; /* NULL: none was given */
-	X509 *x[CERT_ANSWER_CERTS];
-	str der[CERT_ANSWER_CERTS]; /* the same in the arena */
-	size_t n;
-	struct buf *pkcs8; /* a private key that came along; a secret */
-	str friendly_name;
-	struct diag *diag; /* empty until something is wrong */
+	struct cert_answer *out;
+	struct diag *diag;
 };
 
-/* CEILING with diag; what is there already is not added again. */
+extern const char cert_answer_where[];
+
+/* Without what is there already. */
 err cert_found_add(struct cert_found *f, X509 *x);
-err cert_found_stack(struct cert_found *f, const STACK_OF(X509) *all);
-/* MALFORMED without diag: it is no PKCS #12. */
-err cert_pkcs12_read(struct cert_found *f, str der);
+err cert_found_add_key(struct cert_found *f, EVP_PKEY *key);
+err cert_found_pkcs7(struct cert_found *f, str der);
+err cert_found_pkcs12(struct cert_found *f, str der);
 
 #endif

@@ -41,7 +41,7 @@ void cert_request_print(str der, struct buf *pem)
 
 bool cert_is_pem_certificate(const char *label)
 {
-	return strcmp(label, PEM_STRING_X509) == 0 || strcmp(label, PEM_STRING_X509_OLD) == 0 || strcmp(label, PEM_STRING_X509_TRUSTED) == 0;
+	return strcmp(label, PEM_STRING_X509) == 0 || strcmp(label, PEM_STRING_X509_OLD) == 0;
 }
 
 /* Only where the text ends may there be no further block. */
