@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several servers of one topology on this machine: each a deployment of its own, found by a name server of the test."""
+import hashlib
 import itertools
 import os
 import pathlib
@@ -12,7 +13,7 @@ from test_next_hop import NameServer
 
 NUMBER = itertools.count(1)
 DOMAIN = "example.test"
-USERS = {"keys": "witan-keeper", "store": "witan-vault"}
+USERS = {"keys": "witan-keeper", "store": "witan-vault", "certs": "witan-vault"}
 
 
 def openssl(*words, cwd):
@@ -88,25 +89,49 @@ class Site:
                 (host.dir / place).mkdir(mode=mode)
             shutil.copy(ca / "topology.yaml", host.dir)
             shutil.copy(ca / "ca.pem", host.dir)
-            shutil.copy(ca / "certs/witan.crl", host.dir / "certs")
+            for file in ("witan.crl", "root.crl", "issuing.pem"):
+                shutil.copy(ca / "certs" / file, host.dir / "certs")
             (host.dir / "host").write_text(host.fqdn + "\n")
-            self.issue(host, host.fqdn, host.dir)
+            self.issue(host, host.fqdn, host.dir, "Internal" if "role: edge" in self.pools[name] else "Default")
+            if "role: edge" in self.pools[name]:
+                self.issue(host, f"sip.{DOMAIN}", host.dir, "AccessEdgeExternal")
             for place, user in USERS.items():
                 for path in [host.dir / place, *(host.dir / place).iterdir()]:
                     shutil.chown(path, user, user)
-            if "role: edge" in self.pools[name]:
-                self.issue(host, f"sip.{DOMAIN}", host.dir, "external")
 
-    def issue(self, host, name, directory, usage="default"):
+    def authority_key(self):
+        """The file of the central server's issuing key."""
+        return next(path for path in (self.central.dir / "keys").glob("*.key") if "purpose: authority" in path.read_text())
+
+    def files_of(self, host):
+        """What a server presents to others, for a client of the test: certificate and key."""
+        usage = "Internal" if "role: edge" in self.pools[host.fqdn.partition(".")[0]] else "Default"
+        thumbprint = next(line.split()[1] for line in (host.dir / "certs/assigned").read_text().splitlines() if line.startswith(usage + " "))
+        chain = host.dir / f"certs/{thumbprint}.pem"
+        spki = openssl("x509", "-in", str(chain), "-noout", "-pubkey", cwd=host.top)
+        der = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "DER"], input=spki, check=True, capture_output=True).stdout
+        return str(chain), str(host.dir / f"keys/{hashlib.sha256(der).hexdigest()[:16]}.key")
+
+    def issue(self, host, name, directory, usage="Default"):
+        """A certificate by the issuing authority of the central server, and its key, in the machine's store."""
         ca, work = self.central.dir, host.top
-        openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{usage}.key", "-out", "req.pem", "-subj", f"/CN={name}", cwd=work)
-        (work / "ext").write_text(f"subjectAltName=DNS:{name}\nextendedKeyUsage=serverAuth\n")
-        openssl("x509", "-req", "-in", "req.pem", "-CA", str(ca / "ca.pem"), "-CAkey", str(ca / "ca/ca.key"), "-CAcreateserial", "-CAserial", str(self.top / "serial"),
-                "-days", "30", "-extfile", "ext", "-out", str(directory / f"certs/{usage}.pem"), cwd=work)
-        key = directory / f"keys/{usage}.key"
-        shutil.copy(work / f"{usage}.key", key)
+        openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "new.key", "-out", "req.pem", "-subj", f"/CN={name}", cwd=work)
+        (work / "ext").write_text(f"subjectAltName=DNS:{name}\nextendedKeyUsage=serverAuth\nauthorityKeyIdentifier=keyid\n")
+        openssl("x509", "-req", "-in", "req.pem", "-CA", str(ca / "certs/issuing.pem"), "-CAkey", str(self.authority_key()), "-CAcreateserial",
+                "-CAserial", str(self.top / "serial"), "-days", "30", "-extfile", "ext", "-out", "leaf.pem", cwd=work)
+        leaf, issuing = (work / "leaf.pem").read_text(), (ca / "certs/issuing.pem").read_text()
+        der = openssl("x509", "-in", "leaf.pem", "-outform", "DER", cwd=work)
+        thumbprint = hashlib.sha1(der).hexdigest().upper()
+        (directory / f"certs/{thumbprint}.pem").write_text(f"friendly-name: {usage} {name}\nexportable: no\n{leaf}{issuing}")
+        if usage:
+            with open(directory / "certs/assigned", "a") as out:
+                out.write(f"{usage} {thumbprint} - - 0\n")
+        spki = openssl("pkey", "-in", "new.key", "-pubout", "-outform", "DER", cwd=work)
+        key = directory / f"keys/{hashlib.sha256(spki).hexdigest()[:16]}.key"
+        key.write_text("purpose: tls\nexportable: no\nmade: 1700000000\n" + (work / "new.key").read_text())
         key.chmod(0o400)
         shutil.chown(key, "witan-keeper", "witan-keeper")
+        return str(directory / f"certs/{thumbprint}.pem"), str(key)
 
     def start(self, *names):
         for name in names or self.hosts:

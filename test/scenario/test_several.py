@@ -246,7 +246,7 @@ def test_only_the_central_server_may_push(site, tmp_path):
     s.start("central", "second")
     second, third = s.hosts["second"], s.hosts["third"]
     up_to_date(s, "second")
-    third_files = (str(third.dir / "certs/default.pem"), str(third.dir / "keys/default.key"))
+    third_files = s.files_of(third)
     for files in (None, foreign(s, tmp_path / "foreign", s.central.fqdn)):
         with pytest.raises((ssl.SSLError, ConnectionError)):
             dial(second, "127.0.0.1", second.port_replica, files).recv(1)
@@ -270,8 +270,7 @@ def test_what_breaks_the_protocol_is_hung_up_on(site):
     s.prepare("second")
     s.start("second")
     second = s.hosts["second"]
-    key = next((s.central.dir / "keys").glob("*.key"))
-    files = (str(s.central.dir / "certs/default.pem"), str(key))
+    files = s.files_of(s.central)
     for bytes_ in (b"\xff\xff\xff\xff\x01", b"\0\0\0\0\x63", b"\0\0\0\0\0", b"\x11\0\0\0\1" + b"\x08" + b"\0" * 16, b"\x12\0\0\0\1" + b"\1" + b"\0" * 16 + b"\x7f"):
         connection = dial(second, "127.0.0.1", second.port_replica, files)
         hello = connection.recv(1000)
@@ -325,8 +324,7 @@ def test_an_edge_has_two_sides(site, tmp_path):
     edge = s.hosts["edge"]
     up_to_date(s, "edge")
     assert "503" in [e for e in edge.log("service.missing")][0]["what"]
-    key = next((s.central.dir / "keys").glob("*.key"))
-    ours = (str(s.central.dir / "certs/default.pem"), str(key))
+    ours = s.files_of(s.central)
     # outside: everybody, by the public name; told that nothing is passed on, without a challenge
     for port in (443, 5061):
         outside = dial(edge, s.outside, port, name=f"sip.{DOMAIN}")
@@ -348,8 +346,7 @@ def test_an_edge_has_two_sides(site, tmp_path):
         with pytest.raises((ssl.SSLError, ConnectionError)):
             dial(edge, s.inside, edge.port_tls, files).recv(1)
     # of our authority, but no server of the topology
-    s.issue(s.central, f"printer.{DOMAIN}", s.central.dir, "printer")
-    stranger = dial(edge, s.inside, edge.port_tls, (str(s.central.dir / "certs/printer.pem"), str(s.central.dir / "keys/printer.key")))
+    stranger = dial(edge, s.inside, edge.port_tls, s.issue(s.central, f"printer.{DOMAIN}", s.central.dir, ""))
     assert stranger.recv(100) == b""
     assert edge.counters()["edge.strangers"] == 1
     assert edge.counters()["edge.refused"] == 9
@@ -359,7 +356,8 @@ def test_an_edge_without_its_external_certificate_takes_nobody_outside(site):
     s = site(edge=EDGE)
     s.prepare("edge")
     edge = s.hosts["edge"]
-    (edge.dir / "certs/external.pem").unlink()
+    assigned = edge.dir / "certs/assigned"
+    assigned.write_text("".join(line for line in assigned.read_text().splitlines(True) if "External" not in line))
     edge.start()
     assert any("AccessEdgeExternal" in e["_text"] for e in edge.log("listener.failed"))
     sock = socket.create_connection((s.outside, 443), 2)
