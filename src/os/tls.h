@@ -75,6 +75,13 @@ enum tls_io {
 err tls_accept(struct tls_server *s, int fd, void (*resume)(void *arg), void *arg, struct tls **out);
 /* As a client (next hops): verifies the peer's chain by ca_pem and its SAN by `name`; presents s's certificate when asked. */
 err tls_connect(struct tls_server *s, int fd, str name, void (*resume)(void *arg), void *arg, struct tls **out);
+/* Before the handshake of tls_connect: whatever the other side shows is taken. Who it is must be proven in another way, bound to this
+ * connection by tls_binding and tls_leaf_hash. */
+void tls_expect_nobody(struct tls *t);
+/* Of a connection that is up: 32 bytes that it alone has on both sides (RFC 9266: tls-exporter). INTERNAL. */
+err tls_binding(const struct tls *t, uint8_t out[32]);
+/* SHA-256 of the certificate that was shown, verified or not, or of the own one. ABSENT: there is none. */
+err tls_leaf_hash(const struct tls *t, bool peer, uint8_t out[32]);
 /* Before the handshake of tls_connect: this name in the certificate will do as well. */
 err tls_expect_also(struct tls *t, str name);
 enum tls_io tls_handshake(struct tls *t);

@@ -67,6 +67,7 @@ void link_on_down(struct link *l, const char *why)
 {
 	struct replicator *r = l->r;
 	l->pipe = NULL;
+	l->tries_enrol = l->enrols && !l->tries_enrol;
 	if (!l->is_told)
 		LOG(&r->skel->log, COPY_LOST, LOG_Z("server", l->fqdn), LOG_Z("why", why), LOG_Z("remedy", "is it started, joined, and reachable at its replica port?"));
 	if (r->vault != NULL && !l->is_told)
@@ -86,10 +87,15 @@ struct link *link_find(struct replicator *r, str fqdn)
 	return NULL;
 }
 
-err link_want(struct replicator *r, str fqdn, str pool, str address, uint16_t port)
+static bool is_same(const struct link *l, const struct ipc_replica_host *m)
 {
-	struct link *l = link_find(r, fqdn);
-	if (l != NULL && (l->port != port || !str_eq(str_of(l->address), address) || !str_eq(str_of(l->pool), pool))) {
+	return l->port == m->port && str_eq(str_of(l->address), m->address) && str_eq(str_of(l->pool), m->pool);
+}
+
+err link_want(struct replicator *r, const struct ipc_replica_host *m)
+{
+	struct link *l = link_find(r, m->fqdn);
+	if (l != NULL && !is_same(l, m)) {
 		link_free(l);
 		l = NULL;
 	}
@@ -97,8 +103,8 @@ err link_want(struct replicator *r, str fqdn, str pool, str address, uint16_t po
 		ENSURE(r->n_links < LINKS_MAX, CEILING);
 		l = calloc(1, sizeof *l);
 		ENSURE(l != NULL, NO_MEMORY);
-		*l = (struct link){ .r = r, .port = port };
-		if (!str_to_z(fqdn, l->fqdn, sizeof l->fqdn) || !str_to_z(pool, l->pool, sizeof l->pool) || !str_to_z(address, l->address, sizeof l->address)) {
+		*l = (struct link){ .r = r, .port = m->port };
+		if (!str_to_z(m->fqdn, l->fqdn, sizeof l->fqdn) || !str_to_z(m->pool, l->pool, sizeof l->pool) || !str_to_z(m->address, l->address, sizeof l->address)) {
 			free(l);
 			return ERR(MALFORMED);
 		}
@@ -106,6 +112,13 @@ err link_want(struct replicator *r, str fqdn, str pool, str address, uint16_t po
 		r->n_links++;
 	}
 	l->is_wanted = true;
+	if (m->enrols != 0 && !l->enrols) {
+		l->tries_enrol = true; /* a bundle was made just now: nobody waits long for it */
+		l->wait = 0;
+		if (l->pipe == NULL && timer_is_set(&l->again))
+			dial_later(l);
+	}
+	l->enrols = m->enrols != 0;
 	return OK;
 }
 

@@ -220,6 +220,9 @@ static err begin(struct pipe *p)
 	struct replicator *r = p->r;
 	if (p->link != NULL) { /* the servers of an Edge pool share a certificate for its name */
 		TRY(tls_connect(r->tls, p->fd, str_of(p->link->fqdn), resume, p, &p->tls));
+		p->is_enrolling = p->link->tries_enrol;
+		if (p->is_enrolling)
+			tls_expect_nobody(p->tls);
 		return tls_expect_also(p->tls, str_of(p->link->pool));
 	}
 	return tls_accept(r->tls, p->fd, resume, p, &p->tls);

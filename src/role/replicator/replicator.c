@@ -64,6 +64,23 @@ static void say_hello(struct pipe *p)
 	buf_fini(&b);
 }
 
+/* What both sides know of this connection and nobody in the middle can have: its exporter, and the two certificates, the dialling side's first. */
+static err bind_proof(const struct pipe *p, uint8_t out[96])
+{
+	TRY(tls_binding(p->tls, out));
+	TRY(tls_leaf_hash(p->tls, p->is_accepted, out + 32));
+	return tls_leaf_hash(p->tls, !p->is_accepted, out + 64);
+}
+
+static void ask_proof(struct pipe *p)
+{
+	uint8_t binding[96];
+	if (failed(bind_proof(p, binding)))
+		refuse(p, "nothing can be bound to this connection");
+	else
+		sent(ipc_send_enrol_ask(p->r->vault, &(struct ipc_enrol_ask){ .binding = { (const char *)binding, sizeof binding } }, -1));
+}
+
 static void take_source(struct pipe *p)
 {
 	struct replicator *r = p->r;
@@ -84,7 +101,10 @@ static void take_source(struct pipe *p)
 	r->source = p;
 	sent(ipc_send_replica_up(r->vault, &(struct ipc_replica_up){ .fqdn = str_of(r->central), .version = r->version, .mark = r->mark, .product = STR("") }, -1));
 	LOG(&r->skel->log, COPY_CONNECTED, LOG_Z("central", r->central), LOG_INT("version", r->version));
-	say_hello(p);
+	if (r->joins)
+		ask_proof(p);
+	else
+		say_hello(p);
 }
 
 void replicator_on_up(struct pipe *p)
@@ -102,7 +122,7 @@ void replicator_on_down(struct pipe *p, const char *why)
 		if (r->vault != NULL)
 			sent(ipc_send_replica_down(r->vault, &(struct ipc_replica_down){ .fqdn = str_of(r->central), .why = str_of(why) }, -1));
 	} else if (p->link != NULL) {
-		meter_add(r->skel->meter, METER_COPIES, p->is_proven ? -1 : 0);
+		meter_add(r->skel->meter, METER_COPIES, p->is_proven && !p->is_enrolling ? -1 : 0);
 		link_on_down(p->link, why);
 	} else if (p->is_accepted && !p->is_proven) {
 		r->n_accepted--;
@@ -135,14 +155,26 @@ static err on_refused(struct pipe *p, str why)
 	return OK;
 }
 
+/* It is still nobody; vault judges what it says. */
+static err on_enrol(struct pipe *p, str body)
+{
+	uint8_t binding[96];
+	p->is_proven = true; /* of the time limit only: what may come over this connection is over */
+	TRY(bind_proof(p, binding));
+	return ipc_send_enrol(p->r->vault, &(struct ipc_enrol){ .fqdn = str_of(p->link->fqdn), .binding = { (const char *)binding, sizeof binding }, .bytes = body }, -1);
+}
+
 static err on_frame_of_copy(struct pipe *p, enum replica_frame type, str body)
 {
 	struct replicator *r = p->r;
 	str fqdn = str_of(p->link->fqdn);
 	uint64_t version;
-	if (type == REPLICA_HELLO)
+	if (p->is_enrolling && (type == REPLICA_ENROL || type == REPLICA_REFUSED) && !p->is_proven)
+		return type == REPLICA_ENROL ? on_enrol(p, body) : on_refused(p, body);
+	if (type == REPLICA_HELLO && !p->is_enrolling)
 		return on_hello(p, body);
 	ENSURE(p->is_proven, MALFORMED);
+	ENSURE(!p->is_enrolling, MALFORMED);
 	switch (type) {
 	case REPLICA_TAKEN:
 		return ipc_send_replica_taken(r->vault, &(struct ipc_replica_taken){ .fqdn = fqdn }, -1);
@@ -165,7 +197,12 @@ err replicator_on_frame(struct pipe *p, enum replica_frame type, str body)
 		return on_frame_of_copy(p, type, body);
 	if (type == REPLICA_PING)
 		return OK;
-	ENSURE(p == p->r->source && type == REPLICA_PIECE, MALFORMED);
+	ENSURE(p == p->r->source, MALFORMED);
+	if (p->r->joins && (type == REPLICA_ENROLLED || type == REPLICA_REFUSED)) {
+		bool is_refused = type == REPLICA_REFUSED;
+		return ipc_send_enrolled(p->r->vault, &(struct ipc_enrolled){ .fqdn = STR(""), .why = is_refused ? body : STR(""), .bytes = is_refused ? STR("") : body }, -1);
+	}
+	ENSURE(type == REPLICA_PIECE && !p->r->joins, MALFORMED);
 	meter_add(p->r->skel->meter, METER_COPY_PIECES, 1);
 	return ipc_send_replica_data(p->r->vault, &(struct ipc_replica_data){ .fqdn = STR(""), .bytes = body }, -1);
 }
@@ -176,7 +213,7 @@ static err on_host(struct replicator *r, str body)
 {
 	struct ipc_replica_host m;
 	TRY(ipc_replica_host_parse(&m, body));
-	return link_want(r, m.fqdn, m.pool, m.address, m.port);
+	return link_want(r, &m);
 }
 
 static void drop_unwanted(struct replicator *r)
@@ -201,6 +238,9 @@ static err on_self(struct replicator *r, str body)
 	r->mark = m.mark;
 	r->knows_self = true;
 	r->is_central = m.is_central != 0;
+	if (r->joins && m.joins == 0 && r->source != NULL)
+		pipe_close(r->source, "this server has joined: from now on it has a certificate");
+	r->joins = m.joins != 0;
 	drop_unwanted(r);
 	if (r->source != NULL && strcmp(before, r->central) != 0)
 		pipe_close(r->source, "another server has the central store now");
@@ -253,6 +293,26 @@ static err on_refuse(struct replicator *r, str body)
 	return OK;
 }
 
+static err on_enrol_proof(struct replicator *r, str body)
+{
+	struct ipc_enrol_proof m;
+	TRY(ipc_enrol_proof_parse(&m, body));
+	if (r->source != NULL)
+		pipe_send(r->source, REPLICA_ENROL, m.bytes);
+	return OK;
+}
+
+static err on_enrolled(struct replicator *r, str body)
+{
+	struct ipc_enrolled m;
+	TRY(ipc_enrolled_parse(&m, body));
+	struct link *l = link_find(r, m.fqdn);
+	if (l == NULL || l->pipe == NULL || !l->pipe->is_enrolling)
+		return OK;
+	pipe_send(l->pipe, m.why.n != 0 ? REPLICA_REFUSED : REPLICA_ENROLLED, m.why.n != 0 ? str_cut(m.why, 0, 512) : m.bytes);
+	return OK;
+}
+
 static err on_certificate(struct replicator *r, str body)
 {
 	struct ipc_certificate m;
@@ -277,6 +337,8 @@ static err (*const readers[IPC_N])(struct replicator *r, str body) = {
 	[IPC_REPLICA_TAKEN] = on_taken,
 	[IPC_REPLICA_APPLIED] = on_applied,
 	[IPC_REPLICA_REFUSED] = on_refuse,
+	[IPC_ENROL_PROOF] = on_enrol_proof,
+	[IPC_ENROLLED] = on_enrolled,
 	[IPC_CERTIFICATE] = on_certificate,
 };
 

@@ -41,6 +41,7 @@ struct pipe {
 	struct timer timer;
 	uint64_t heard;
 	bool is_accepted;
+	bool is_enrolling; /* dialled, and nothing is known of it but that it answers */
 	bool is_proven; /* accepted: it is the central server; dialled: HELLO has come */
 	bool is_hungry;
 };
@@ -58,6 +59,8 @@ struct link {
 	struct replicator *r;
 	char fqdn[256], pool[256], address[64];
 	uint16_t port;
+	bool enrols;    /* it may still be one that joins */
+	bool tries_enrol; /* the next time; else as a server of ours, in turn */
 	bool is_wanted; /* named by the list that is coming */
 	struct pipe *pipe;
 	struct dns_query query;
@@ -68,7 +71,7 @@ struct link {
 	bool is_told; /* the log has said that it is away */
 };
 
-err link_want(struct replicator *r, str fqdn, str pool, str address, uint16_t port);
+err link_want(struct replicator *r, const struct ipc_replica_host *m);
 void link_free(struct link *l);
 void link_start(struct link *l);
 /* Its connection has ended. */
@@ -85,7 +88,7 @@ struct replicator {
 	struct ipc *vault;
 	struct list links;    /* where the central store is */
 	size_t n_links;
-	bool knows_self, is_central;
+	bool knows_self, is_central, joins;
 	char central[256];
 	uint64_t version, mark; /* the moment that this copy has */
 	struct list accepted; /* struct pipe, oldest first */

@@ -86,11 +86,11 @@ static void tell_hosts(struct vault *v)
 		TOPO_EACH (pool, site->pools)
 			TOPO_EACH (server, pool->servers)
 				if (!v->is_copy && is_other(v, server))
-					sent(ipc_send_replica_host(v->replicator, &(struct ipc_replica_host){ .fqdn = server->fqdn, .pool = pool->pool, .address = server->internal_address,
+					sent(ipc_send_replica_host(v->replicator, &(struct ipc_replica_host){ .fqdn = server->fqdn, .enrols = vault_enrols(v, server->fqdn) ? 1 : 0, .pool = pool->pool, .address = server->internal_address,
 						.port = topo_replica_port(pool) }, -1));
 	if (v->is_copy)
 		(void)failed(store_copy_get(v->store, &m));
-	sent(ipc_send_replica_self(v->replicator, &(struct ipc_replica_self){ .is_central = v->is_copy ? 0 : 1, .central = str_of(v->central), .version = m.version,
+	sent(ipc_send_replica_self(v->replicator, &(struct ipc_replica_self){ .is_central = v->is_copy ? 0 : 1, .joins = v->joins ? 1 : 0, .central = str_of(v->central), .version = m.version,
 		.mark = m.mark }, -1));
 }
 
@@ -108,6 +108,9 @@ void vault_know_copies(struct vault *v)
 		know_all(v);
 		vault_note_files(v);
 	}
+	v->knows_enrolments = true;
+	if (v->is_copy && !v->joins)
+		vault_read_enrolment(v);
 	if (v->replicator != NULL && v->central[0] != '\0')
 		tell_hosts(v);
 }
@@ -195,6 +198,8 @@ static bool fill_row(void *arg, const struct replica_row *r)
 	struct replica_row row = *r;
 	struct buf body DEFER(buf_fini) = { 0 };
 	if (row.type == REPLICA_OBJECT) {
+		if (str_eq(row.field[0], STR("Enrollment")))
+			return true; /* the central server's own */
 		if (!vault_object_for(f->copy->role, r, &body))
 			return true; /* passed over */
 		row.field[2] = buf_str(&body);
@@ -289,6 +294,8 @@ static void tell_due(struct vault *v, err e)
 void vault_tell_copies(struct vault *v, err e)
 {
 	tell_due(v, e);
+	if (!v->knows_enrolments && !failed(e))
+		vault_know_copies(v);
 	LIST_EACH (n, &v->copies)
 		pump(LIST_OF(n, struct vault_copy, node));
 }
@@ -324,6 +331,7 @@ static err on_up(struct vault *v, str body)
 	c->have = (struct store_moment){ m.version, m.mark };
 	c->report_ms = vault_unix_ms();
 	c->why[0] = '\0';
+	vault_enrol_done(v, m.fqdn);
 	(void)str_to_z(m.product, c->product, sizeof c->product);
 	vault_turn(v);
 	return OK;
@@ -388,6 +396,9 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 		[IPC_REPLICA_TAKEN] = on_taken,
 		[IPC_REPLICA_APPLIED] = on_applied,
 		[IPC_REPLICA_DATA] = on_data,
+		[IPC_ENROL] = vault_on_enrol,
+		[IPC_ENROL_ASK] = vault_on_enrol_ask,
+		[IPC_ENROLLED] = vault_on_enrolled,
 	};
 	ENSURE(readers[type] != NULL, MALFORMED);
 	return readers[type](arg, body);

@@ -63,6 +63,7 @@ struct work {
 	uint32_t usages;
 	bool exportable, is_external;
 	str chain; /* PEM of what is brought in */
+	void *arg;         /* whoever has begun it */
 	/* a certificate of a person */
 	struct cert_client client;
 };
@@ -129,6 +130,11 @@ err certificate_find(struct call *call, const struct certstore_cert **out);
 
 /* Once a minute, and when something has changed. */
 void vault_live(struct vault *v);
+
+/* ---- enrol.c, join.c ---- */
+
+/* The friendly name of what a joining server presents until it has certificates. */
+#define VAULT_JOIN_NAME "Witan before joining"
 
 /* ---- certificate.c ---- */
 

@@ -102,6 +102,9 @@ struct vault {
 	bool is_copy;        /* that is another one: what is declared comes from there */
 	struct list copies;  /* struct vault_copy: where it is this one, the others */
 	struct vault_due due;
+	bool joins;          /* its certificates are still to come from there */
+	char join_secret[80];
+	bool knows_enrolments; /* the replicator knows who may join */
 	bool has_stage, stage_is_whole; /* a copy is laid aside by this process; what it does not name goes */
 	bool central_is_there; /* it is connected with this copy */
 	uint64_t heard_ms;   /* of the central server, on a copy: when the last version came */
@@ -430,6 +433,23 @@ bool vault_object_for(uint32_t role, const struct replica_row *r, struct buf *ou
 /* Whether servers of this role have people signing in, and so a copy of them. */
 bool vault_role_has_people(uint32_t role);
 
+/* ---- enrol.c: other servers join ---- */
+
+/* Whether this one may, at the moment. */
+bool vault_enrols(struct vault *v, str fqdn);
+/* It is here, as a server of ours: its bundle is used up. */
+void vault_enrol_done(struct vault *v, str fqdn);
+err vault_on_enrol(struct vault *v, str body);
+/* The key of the proof, of a secret in text; and the proof. */
+void vault_enrol_key(struct vault *v, str secret, uint8_t out[32]);
+err vault_enrol_proof(const uint8_t key[32], str fqdn, str binding, str orders, uint8_t out[32]);
+
+/* ---- join.c: this server joins ---- */
+
+void vault_read_enrolment(struct vault *v);
+err vault_on_enrol_ask(struct vault *v, str body);
+err vault_on_enrolled(struct vault *v, str body);
+
 /* ---- copy.c: a copy of the central store ---- */
 
 /* What the central server sends. */
@@ -517,6 +537,9 @@ COMMAND(config_import);
 COMMAND(store_backup);
 COMMAND(replication_get);
 COMMAND(replication_invoke);
+COMMAND(enrolment_new);
+COMMAND(enrolment_get);
+COMMAND(enrolment_remove);
 COMMAND(topology_get);
 COMMAND(pool_get);
 COMMAND(computer_get);

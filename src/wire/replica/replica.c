@@ -43,6 +43,8 @@ static const struct {
 	[REPLICA_APPLIED] = { 8, 8 },
 	[REPLICA_REFUSED] = { 0, 512 },
 	[REPLICA_PING] = { 0, 0 },
+	[REPLICA_ENROL] = { 32, 128 << 10 },
+	[REPLICA_ENROLLED] = { 0, 512 << 10 },
 };
 
 err replica_frame_read(str in, enum replica_frame *type, str *body, size_t *taken)
