@@ -111,9 +111,11 @@ def test_a_bundle_is_used_once(site):  # noqa: F811
     import shutil
     shutil.rmtree(second.dir)
     join(s, "second", out, secret)
+    since = len(second.events)
     second.start()
-    time.sleep(3)
-    assert second.log("join.waits") and not second.log("join.done", since=len(second.events) - 50)
+    second.wait_event("join.refused", 15, since=since, wanted=lambda e: "used before" in e["_text"])
+    s.central.wait_event("enrol.refused", 15, wanted=lambda e: "used before" in e["_text"])
+    assert not second.log("join.done", since=since)
     assert certificate(second, "Default") and "CN = second" in openssl("x509", "-in", str(certificate(second, "Default")), "-noout", "-issuer", cwd=second.top).decode()
     assert s.central.status(second.fqdn)["UpToDate"] is False
     # a newer one helps
@@ -195,7 +197,7 @@ def test_what_the_bundle_refuses(site):  # noqa: F811
     secret.write_text(PASSWORD + "\n")
     join(s, "second", out, secret)
     second.start()
-    time.sleep(2)
+    second.wait_event("join.refused", 15, wanted=lambda e: "no bundle" in e["_text"])
     assert not second.log("join.done")
     assert s.central.status(second.fqdn)["UpToDate"] is False
 

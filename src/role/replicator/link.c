@@ -66,8 +66,8 @@ static void dial_later(struct link *l)
 void link_on_down(struct link *l, const char *why)
 {
 	struct replicator *r = l->r;
+	l->tries_enrol = l->pipe != NULL && l->pipe->is_refused;
 	l->pipe = NULL;
-	l->tries_enrol = l->enrols && !l->tries_enrol;
 	if (!l->is_told)
 		LOG(&r->skel->log, COPY_LOST, LOG_Z("server", l->fqdn), LOG_Z("why", why), LOG_Z("remedy", "is it started, joined, and reachable at its replica port?"));
 	if (r->vault != NULL && !l->is_told)
@@ -112,13 +112,6 @@ err link_want(struct replicator *r, const struct ipc_replica_host *m)
 		r->n_links++;
 	}
 	l->is_wanted = true;
-	if (m->enrols != 0 && !l->enrols) {
-		l->tries_enrol = true; /* a bundle was made just now: nobody waits long for it */
-		l->wait = 0;
-		if (l->pipe == NULL && timer_is_set(&l->again))
-			dial_later(l);
-	}
-	l->enrols = m->enrols != 0;
 	return OK;
 }
 

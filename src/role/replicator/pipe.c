@@ -158,6 +158,7 @@ static void refused(struct pipe *p)
 	(void)str_to_z(str_of(tls_error(p->tls)), why, sizeof why);
 	LOG(&p->r->skel->log, TLS_FAILED, LOG_Z("peer", addr_print(&p->peer, text)), LOG_Z("why", why));
 	meter_add(p->r->skel->meter, METER_TLS_FAILED, 1);
+	p->is_refused = p->link != NULL && tls_refused_peer(p->tls);
 	pipe_close(p, why);
 }
 

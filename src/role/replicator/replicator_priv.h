@@ -41,6 +41,7 @@ struct pipe {
 	struct timer timer;
 	uint64_t heard;
 	bool is_accepted;
+	bool is_refused;   /* dialled: its certificate is none of ours */
 	bool is_enrolling; /* dialled, and nothing is known of it but that it answers */
 	bool is_proven; /* accepted: it is the central server; dialled: HELLO has come */
 	bool is_hungry;
@@ -59,8 +60,7 @@ struct link {
 	struct replicator *r;
 	char fqdn[256], pool[256], address[64];
 	uint16_t port;
-	bool enrols;    /* it may still be one that joins */
-	bool tries_enrol; /* the next time; else as a server of ours, in turn */
+	bool tries_enrol; /* the next time: it has shown a certificate that is none of ours, so it may be one that wants to join */
 	bool is_wanted; /* named by the list that is coming */
 	struct pipe *pipe;
 	struct dns_query query;

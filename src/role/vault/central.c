@@ -86,7 +86,7 @@ static void tell_hosts(struct vault *v)
 		TOPO_EACH (pool, site->pools)
 			TOPO_EACH (server, pool->servers)
 				if (!v->is_copy && is_other(v, server))
-					sent(ipc_send_replica_host(v->replicator, &(struct ipc_replica_host){ .fqdn = server->fqdn, .enrols = vault_enrols(v, server->fqdn) ? 1 : 0, .pool = pool->pool, .address = server->internal_address,
+					sent(ipc_send_replica_host(v->replicator, &(struct ipc_replica_host){ .fqdn = server->fqdn, .pool = pool->pool, .address = server->internal_address,
 						.port = topo_replica_port(pool) }, -1));
 	if (v->is_copy)
 		(void)failed(store_copy_get(v->store, &m));
@@ -108,7 +108,6 @@ void vault_know_copies(struct vault *v)
 		know_all(v);
 		vault_note_files(v);
 	}
-	v->knows_enrolments = true;
 	if (v->is_copy && !v->joins)
 		vault_read_enrolment(v);
 	if (v->replicator != NULL && v->central[0] != '\0')
@@ -294,8 +293,6 @@ static void tell_due(struct vault *v, err e)
 void vault_tell_copies(struct vault *v, err e)
 {
 	tell_due(v, e);
-	if (!v->knows_enrolments && !failed(e))
-		vault_know_copies(v);
 	LIST_EACH (n, &v->copies)
 		pump(LIST_OF(n, struct vault_copy, node));
 }

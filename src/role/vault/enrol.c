@@ -69,14 +69,6 @@ static const char *state_of(const json_t *body)
 	return ends && strcmp(s, "used") != 0 ? "expired" : s;
 }
 
-bool vault_enrols(struct vault *v, str fqdn)
-{
-	json_t *body = v->store != NULL ? load(v, fqdn) : NULL;
-	bool is = body != NULL && (strcmp(state_of(body), "open") == 0 || strcmp(state_of(body), "answered") == 0);
-	json_decref(body);
-	return is;
-}
-
 void vault_enrol_done(struct vault *v, str fqdn)
 {
 	json_t *body = load(v, fqdn);
@@ -84,7 +76,6 @@ void vault_enrol_done(struct vault *v, str fqdn)
 		(void)json_object_set_new(body, "state", json_string("used"));
 		(void)json_object_del(body, "answer");
 		keep_now(v, fqdn, body);
-		vault_know_copies(v);
 	}
 	json_decref(body);
 }
@@ -178,7 +169,6 @@ err command_enrolment_new(struct call *call)
 		e = answer_enrolment(call, host.server->fqdn, text, expires);
 	crypt_wipe(text, sizeof text);
 	crypt_wipe(secret, sizeof secret);
-	v->knows_enrolments = false; /* the replicator is told at the end of the turn */
 	return e;
 }
 
@@ -215,7 +205,6 @@ err command_enrolment_remove(struct call *call)
 	if (err_is(e, ERR_ABSENT))
 		return diag_fail(&call->diag, e, "ReplicaFqdn", "Get-CsEnrollment lists them", "there is no enrolment of %.*s", STR_FMT(str_cut(given, 0, 120)));
 	TRY(e);
-	call->vault->knows_enrolments = false;
 	return change_note(call, kind, given, json_null(), NULL);
 }
 

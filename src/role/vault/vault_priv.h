@@ -104,7 +104,6 @@ struct vault {
 	struct vault_due due;
 	bool joins;          /* its certificates are still to come from there */
 	char join_secret[80];
-	bool knows_enrolments; /* the replicator knows who may join */
 	bool has_stage, stage_is_whole; /* a copy is laid aside by this process; what it does not name goes */
 	bool central_is_there; /* it is connected with this copy */
 	uint64_t heard_ms;   /* of the central server, on a copy: when the last version came */
@@ -435,8 +434,6 @@ bool vault_role_has_people(uint32_t role);
 
 /* ---- enrol.c: other servers join ---- */
 
-/* Whether this one may, at the moment. */
-bool vault_enrols(struct vault *v, str fqdn);
 /* It is here, as a server of ours: its bundle is used up. */
 void vault_enrol_done(struct vault *v, str fqdn);
 err vault_on_enrol(struct vault *v, str body);
