@@ -293,6 +293,10 @@ static void tell_due(struct vault *v, err e)
 void vault_tell_copies(struct vault *v, err e)
 {
 	tell_due(v, e);
+	if (v->files_changed) {
+		v->files_changed = false;
+		vault_note_files(v);
+	}
 	LIST_EACH (n, &v->copies)
 		pump(LIST_OF(n, struct vault_copy, node));
 }

@@ -123,6 +123,9 @@ void vault_read_revocations(struct vault *v)
 		tell_stale(v, &d);
 	else
 		(void)vault_knows_revocations(v);
+	v->files_changed = true; /* what was revoked is known to the copies at once */
+	if (v->store != NULL)
+		vault_turn(v);
 }
 
 bool vault_knows_revocations(struct vault *v)

@@ -104,6 +104,7 @@ struct vault {
 	struct vault_due due;
 	bool joins;          /* its certificates are still to come from there */
 	char join_secret[80];
+	bool files_changed;  /* that go along with the store */
 	bool has_stage, stage_is_whole; /* a copy is laid aside by this process; what it does not name goes */
 	bool central_is_there; /* it is connected with this copy */
 	uint64_t heard_ms;   /* of the central server, on a copy: when the last version came */
