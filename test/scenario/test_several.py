@@ -391,3 +391,22 @@ def test_ten_thousand_users(site):
     assert len(users(second)) == 10000
     assert took < 30
     assert memory["central replicator0"] < 64 and memory["second replicator0"] < 64
+
+
+def test_a_revocation_reaches_everybody(site):
+    """The list is at the copy at once, and web there serves the same one."""
+    s = site(second=SE)
+    s.prepare("second")
+    s.start()
+    up_to_date(s, "second")
+    second = s.hosts["second"]
+    before = (second.dir / "certs/witan.crl").read_bytes()
+    s.central.add_user("ann")
+    secret = s.top / "p12"
+    secret.write_text("a password\n")
+    s.central.cli("issue-certificate", "--user", f"sip:ann@{DOMAIN}", "--out", str(s.top / "ann.p12"), "--password-file", str(secret))
+    begin = time.monotonic()
+    s.central.cli("revoke-certificate", "--user", f"sip:ann@{DOMAIN}")
+    wait_for(lambda: (second.dir / "certs/witan.crl").read_bytes() != before, 5)
+    print("a revocation is on the disk of the copy after", round(time.monotonic() - begin, 3), "s")
+    wait_for(lambda: (second.dir / "certs/witan.crl").read_bytes() == (s.central.dir / "certs/witan.crl").read_bytes(), 5)
