@@ -26,7 +26,7 @@ enum replica_frame {
 	REPLICA_APPLIED, /* from the copy: all of it is on the disk */
 	REPLICA_REFUSED, /* either way: it cannot, and why; the connection ends */
 	REPLICA_PING,    /* either way: still here */
-	REPLICA_ENROL,   /* instead of HELLO, from a server that has no certificate of ours yet: a proof (32), and what it asks for as JSON */
+	REPLICA_ENROL,   /* a proof (32), and what is asked for as JSON: instead of HELLO, from a server that has no certificate of ours yet; later, to renew */
 	REPLICA_ENROLLED, /* to it: its certificates, as JSON */
 	REPLICA_FRAME_N
 };

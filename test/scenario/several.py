@@ -55,7 +55,7 @@ class Site:
         resolv.write_text(f"nameserver {net}.53\noptions timeout:1 attempts:1\n")
         self.wrap = ["unshare", "-m", "sh", "-c", f"mount --bind {resolv} /etc/resolv.conf && exec \"$@\"", "sh"]
         self.pools = {"central": "role: standard-edition", **others}
-        self.hosts = {}
+        self.hosts, self.made = {}, ""  # made: when certificates are, "-25d"
         for name in self.pools:
             self.hosts[name] = Host(self, f"{name}.{DOMAIN}")
         self.central = self.hosts["central"]
@@ -117,8 +117,9 @@ class Site:
         ca, work = self.central.dir, host.top
         openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "new.key", "-out", "req.pem", "-subj", f"/CN={name}", cwd=work)
         (work / "ext").write_text(f"subjectAltName=DNS:{name}\nextendedKeyUsage=serverAuth\nauthorityKeyIdentifier=keyid\n")
-        openssl("x509", "-req", "-in", "req.pem", "-CA", str(ca / "certs/issuing.pem"), "-CAkey", str(self.authority_key()), "-CAcreateserial",
-                "-CAserial", str(self.top / "serial"), "-days", "30", "-extfile", "ext", "-out", "leaf.pem", cwd=work)
+        subprocess.run([*(["faketime", "-f", self.made] if self.made else []), "openssl", "x509", "-req", "-in", "req.pem", "-CA", str(ca / "certs/issuing.pem"),
+                        "-CAkey", str(self.authority_key()), "-CAcreateserial", "-CAserial", str(self.top / "serial"), "-days", "30", "-extfile", "ext",
+                        "-out", "leaf.pem"], check=True, capture_output=True, cwd=work)
         leaf, issuing = (work / "leaf.pem").read_text(), (ca / "certs/issuing.pem").read_text()
         der = openssl("x509", "-in", "leaf.pem", "-outform", "DER", cwd=work)
         thumbprint = hashlib.sha1(der).hexdigest().upper()

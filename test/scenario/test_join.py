@@ -215,3 +215,22 @@ def test_joining_survives_a_kill(site, process):  # noqa: F811
         host.kill(process)
     up_to_date(s, "second", 30)
     verify(s, second, "Default")
+
+
+def test_certificates_are_renewed_over_the_connection(site):  # noqa: F811
+    """At two thirds of its life a copy asks the central server for the next one, with a key of its own; nobody has to do anything."""
+    s = site(second=SE)
+    s.made = "-25d"
+    s.prepare("second")
+    second = s.hosts["second"]
+    before = certificate(second, "Default")
+    keys = set(os.listdir(second.dir / "keys"))
+    s.start()
+    second.wait_event("certificate.renewal", 90)
+    after = certificate(second, "Default")
+    assert after != before and set(os.listdir(second.dir / "keys")) - keys
+    assert second.fqdn in verify(s, second, "Default")
+    assert not list((second.dir / "certs").glob("*.request"))
+    second.restart()
+    up_to_date(s, "second")
+    assert s.central.log("enrol.done")[0]["what"] == "renewal"

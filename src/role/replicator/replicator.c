@@ -181,6 +181,8 @@ static err on_frame_of_copy(struct pipe *p, enum replica_frame type, str body)
 	case REPLICA_APPLIED:
 		TRY(replica_applied_parse(&version, body));
 		return ipc_send_replica_applied(r->vault, &(struct ipc_replica_applied){ .fqdn = fqdn, .version = version }, -1);
+	case REPLICA_ENROL:
+		return ipc_send_enrol(r->vault, &(struct ipc_enrol){ .fqdn = fqdn, .binding = STR(""), .bytes = body }, -1);
 	case REPLICA_REFUSED:
 		return on_refused(p, body);
 	case REPLICA_PING:
@@ -198,7 +200,7 @@ err replicator_on_frame(struct pipe *p, enum replica_frame type, str body)
 	if (type == REPLICA_PING)
 		return OK;
 	ENSURE(p == p->r->source, MALFORMED);
-	if (p->r->joins && (type == REPLICA_ENROLLED || type == REPLICA_REFUSED)) {
+	if (type == REPLICA_ENROLLED || type == REPLICA_REFUSED) {
 		bool is_refused = type == REPLICA_REFUSED;
 		return ipc_send_enrolled(p->r->vault, &(struct ipc_enrolled){ .fqdn = STR(""), .why = is_refused ? body : STR(""), .bytes = is_refused ? STR("") : body }, -1);
 	}
@@ -307,7 +309,7 @@ static err on_enrolled(struct replicator *r, str body)
 	struct ipc_enrolled m;
 	TRY(ipc_enrolled_parse(&m, body));
 	struct link *l = link_find(r, m.fqdn);
-	if (l == NULL || l->pipe == NULL || !l->pipe->is_enrolling)
+	if (l == NULL || l->pipe == NULL || !l->pipe->is_proven)
 		return OK;
 	pipe_send(l->pipe, m.why.n != 0 ? REPLICA_REFUSED : REPLICA_ENROLLED, m.why.n != 0 ? str_cut(m.why, 0, 512) : m.bytes);
 	return OK;

@@ -4,7 +4,7 @@
  * the piece is read. Nothing is queued: a copy that is slow or away costs the room of this struct.
  */
 #include "os/file.h"
-#include "role/vault/vault_priv.h"
+#include "role/vault/vault_cert.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -322,6 +322,7 @@ static err on_up(struct vault *v, str body)
 	TRY(ipc_replica_up_parse(&m, body));
 	if (v->is_copy) {
 		v->central_is_there = true;
+		vault_live(v);
 		return OK;
 	}
 	struct vault_copy *c = find(v, m.fqdn);

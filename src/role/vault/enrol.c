@@ -217,6 +217,7 @@ struct enrolling {
 	uint8_t orders_hash[32];
 	json_t *orders, *answers;
 	size_t at;
+	bool renews; /* a server of ours asks: there is no bundle */
 };
 
 static void refuse(struct vault *v, const char *fqdn, const char *why)
@@ -238,12 +239,15 @@ static void give(struct vault *v, const char *fqdn, const json_t *answers)
 static void end(struct enrolling *x, const char *why)
 {
 	struct vault *v = x->vault;
-	json_t *body = load(v, str_of(x->fqdn));
+	json_t *body = x->renews ? NULL : load(v, str_of(x->fqdn));
 	char hash[65] = "";
-	if (why == NULL && body == NULL)
+	if (why == NULL && body == NULL && !x->renews)
 		why = "the bundle was taken back meanwhile";
 	if (why != NULL) {
 		refuse(v, x->fqdn, why);
+	} else if (x->renews) {
+		LOG(&v->skel->log, ENROL_DONE, LOG_Z("server", x->fqdn), LOG_Z("what", "renewal"), LOG_INT("certificates", json_array_size(x->answers)));
+		give(v, x->fqdn, x->answers);
 	} else {
 		enc_hex(x->orders_hash, 32, hash);
 		(void)json_object_set_new(body, "state", json_string("answered"));
@@ -422,12 +426,12 @@ static bool was_answered(struct vault *v, const char *fqdn, const json_t *body, 
 	return true;
 }
 
-static void begin(struct vault *v, const char *fqdn, str orders, const uint8_t hash[32])
+static void begin(struct vault *v, const char *fqdn, str orders, const uint8_t hash[32], bool renews)
 {
 	struct enrolling *x = calloc(1, sizeof *x);
 	if (x == NULL)
 		return;
-	*x = (struct enrolling){ .vault = v, .answers = json_array(), .orders = json_loadb(orders.p, orders.n, JSON_REJECT_DUPLICATES, NULL) };
+	*x = (struct enrolling){ .vault = v, .renews = renews, .answers = json_array(), .orders = json_loadb(orders.p, orders.n, JSON_REJECT_DUPLICATES, NULL) };
 	(void)snprintf(x->fqdn, sizeof x->fqdn, "%s", fqdn);
 	memcpy(x->orders_hash, hash, 32);
 	if (!json_is_array(x->orders) || json_array_size(x->orders) == 0 || json_array_size(x->orders) > ORDERS_MOST)
@@ -442,17 +446,21 @@ err vault_on_enrol(struct vault *v, str body)
 	uint8_t hash[32];
 	char fqdn[256];
 	TRY(ipc_enrol_parse(&m, body));
-	ENSURE(m.binding.n == 96 && m.bytes.n >= 32 && str_to_z(m.fqdn, fqdn, sizeof fqdn), MALFORMED);
+	ENSURE((m.binding.n == 96 || m.binding.n == 0) && m.bytes.n >= 32 && str_to_z(m.fqdn, fqdn, sizeof fqdn), MALFORMED);
 	if (v->store == NULL || v->is_copy)
 		return OK;
 	str orders = str_cut(m.bytes, 32, m.bytes.n);
+	if (m.binding.n == 0) { /* its certificate has proven who it is */
+		begin(v, fqdn, orders, (const uint8_t[32]){ 0 }, true);
+		return OK;
+	}
 	json_t *kept = load(v, m.fqdn);
 	const char *why = check(v, &m, kept, orders);
 	crypt_hash(v->crypt, CRYPT_SHA256, &orders, 1, hash);
 	if (why == NULL && strcmp(text_of(kept, "state"), "answered") == 0 && !was_answered(v, fqdn, kept, hash))
 		why = "the bundle was used before, for other keys; make a new one by `witan bundle`";
 	else if (why == NULL && strcmp(text_of(kept, "state"), "open") == 0)
-		begin(v, fqdn, orders, hash);
+		begin(v, fqdn, orders, hash, false);
 	if (why != NULL)
 		refuse(v, fqdn, why);
 	json_decref(kept);

@@ -38,11 +38,19 @@ void vault_read_enrolment(struct vault *v)
 
 /* ---- the proof ---- */
 
+static bool is_renewal(const struct certstore_request *r)
+{
+	return str_begins(str_of(r->friendly), STR(VAULT_RENEWAL_NAME));
+}
+
+/* All requests that wait, of a server that joins; or those that renew. */
 static json_t *orders_of(const struct vault *v)
 {
 	json_t *orders = json_array();
 	for (size_t i = 0; i < certstore_request_count(v->certstore); i++) {
 		const struct certstore_request *r = certstore_request_at(v->certstore, i);
+		if (!v->joins && !is_renewal(r))
+			continue;
 		(void)json_array_append_new(orders, json_pack("{s:s,s:s%}", "usages", r->usages, "request", r->pem.p, r->pem.n));
 	}
 	return orders;
@@ -70,6 +78,38 @@ err vault_on_enrol_ask(struct vault *v, str body)
 	free(text);
 	TRY(e);
 	return ipc_send_enrol_proof(v->replicator, &(struct ipc_enrol_proof){ .bytes = buf_str(&b) }, -1);
+}
+
+/* ---- renewal: the connection itself proves who asks ---- */
+
+bool vault_renews(const struct vault *v, uint32_t usages)
+{
+	char text[CERTSTORE_USAGES];
+	certstore_usages_print(usages, text);
+	for (size_t i = 0; i < certstore_request_count(v->certstore); i++) {
+		const struct certstore_request *r = certstore_request_at(v->certstore, i);
+		if (is_renewal(r) && strcmp(r->usages, text) == 0)
+			return true;
+	}
+	return false;
+}
+
+void vault_ask_renewals(struct vault *v)
+{
+	struct buf b DEFER(buf_fini) = { 0 };
+	const uint8_t none[32] = { 0 };
+	if (!v->is_copy || v->joins || !v->central_is_there || v->replicator == NULL)
+		return;
+	json_t *orders = orders_of(v);
+	char *text = json_array_size(orders) != 0 ? json_dumps(orders, JSON_COMPACT) : NULL;
+	json_decref(orders);
+	if (text == NULL)
+		return;
+	buf_init(&b, IPC_BODY_MAX);
+	buf_add(&b, (str){ (const char *)none, sizeof none });
+	buf_add(&b, str_of(text));
+	free(text);
+	(void)failed(ipc_send_enrol_proof(v->replicator, &(struct ipc_enrol_proof){ .bytes = buf_str(&b) }, -1));
 }
 
 /* ---- what comes of it ---- */
@@ -129,6 +169,12 @@ static void drop_own(struct vault *v)
 static err finish(struct vault *v, struct diag *d)
 {
 	char path[4200];
+	if (!v->joins) {
+		LOG(&v->skel->log, CERTIFICATE_RENEWAL, LOG_Z("central", v->central));
+		meter_add(v->skel->meter, METER_CERTIFICATES_RENEWED, 1);
+		vault_certificates_changed(v);
+		return OK;
+	}
 	path_of(v, path);
 	if (certstore_request_count(v->certstore) != 0)
 		return diag_fail(d, ERR(REFUSED), "answer", "", "not every certificate that was asked for has come");
@@ -149,8 +195,6 @@ err vault_on_enrolled(struct vault *v, str body)
 	struct ipc_enrolled m;
 	struct diag d = { 0 };
 	TRY(ipc_enrolled_parse(&m, body));
-	if (!v->joins)
-		return OK;
 	if (m.why.n != 0) {
 		(void)refuse(v, &d, diag_fail(&d, ERR(REFUSED), "central", "see the log of the central server", "%.*s", STR_FMT(str_cut(m.why, 0, 300))));
 		return OK;

@@ -135,6 +135,12 @@ void vault_live(struct vault *v);
 
 /* The friendly name of what a joining server presents until it has certificates. */
 #define VAULT_JOIN_NAME "Witan before joining"
+/* What the friendly name of a request begins with that the central server is to answer. */
+#define VAULT_RENEWAL_NAME "Witan renewal"
+/* Whether such a request is waiting for these usages. */
+bool vault_renews(const struct vault *v, uint32_t usages);
+/* Sends them, on a copy that is connected. */
+void vault_ask_renewals(struct vault *v);
 
 /* ---- certificate.c ---- */
 
