@@ -429,8 +429,7 @@ static void foreign_ticket(void **state)
 		open_peer(&p, &w, versions[i % 2]);
 		shake(&w, &e, &p);
 		expect_echo(&e, &p);
-		hang_up(&p);
-		close_end(&e);
+		hang_up(&p), close_end(&e);
 		assert_non_null(p.session);
 		memset(w.ticket_keys, i < 2 ? 'j' : w.ticket_keys[0], sizeof(w.ticket_keys));
 		struct tls_config c = config_of(&w, &w.leaf, i >= 2);
@@ -782,9 +781,11 @@ static void servers_of_one_ca(void **state)
 	assert_true(tls_peer_names(s.t, on_name, &b));
 	assert_true(str_eq(buf_str(&b), STR("a.example.com;sip.example.com;")));
 	assert_true(tls_peer_names(c.t, on_name, &b));
+	uint8_t x[32], y[32]; /* what both sides have, and nobody between them */
+	assert_true(!failed(tls_binding(s.t, x)) && !failed(tls_binding(c.t, y)) && memcmp(x, y, 32) == 0);
+	assert_true(!failed(tls_leaf_hash(s.t, false, x)) && !failed(tls_leaf_hash(c.t, true, y)) && memcmp(x, y, 32) == 0);
 	close_end(&c);
-	size_t n;
-	char in[8];
+	size_t n, in[1];
 	assert_int_equal(tls_read(s.t, in, sizeof(in), &n), TLS_END);
 	close_end(&s);
 	/* Another name than those of the certificate. */

@@ -246,6 +246,56 @@ static void ports(void **state)
 	}
 }
 
+static err take(struct master *m, const char *name, bool last, const char *bytes)
+{
+	return files_take(m, &(struct ipc_file_piece){ .name = str_of(name), .is_last = last ? 1 : 0, .bytes = str_of(bytes) });
+}
+
+static void expect_file(const char *path, const char *want)
+{
+	char text[4096] = "";
+	FILE *f = fopen(path, "r");
+	assert_non_null(f);
+	(void)!fread(text, 1, sizeof text - 1, f);
+	fclose(f);
+	assert_string_equal(text, want);
+}
+
+/* What the central store sends: only on a copy, only certain files, and no topology in which this server does not stand. */
+static void files_of_the_central_store(void **state)
+{
+	static struct master m;
+	static char large[(1 << 20) + 2];
+	const char *fine = SITE(FRONTS("fe.example.test", "front-end", "fe1.example.test, fe2.example.test"));
+	assert_int_equal(chdir(top), 0);
+	(void)mkdir("certs", 0755);
+	put("topology.yaml", "before");
+	put("host", "fe2.example.test\n");
+	log_init(&m.log, open("/dev/null", O_WRONLY), "master", 0);
+	assert_false(failed(loop_new(&m.loop)));
+	assert_true(err_is(take(&m, "topology.yaml", true, fine), ERR_MALFORMED));
+	m.plan.is_copy = true;
+	static const char *const names[] = { "host", "keys/x.key", "../topology.yaml", "certs/assigned", "/etc/passwd", "" };
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		assert_true(err_is(take(&m, names[i], true, "x"), ERR_MALFORMED));
+	static const char *const bad[] = { "organization: [\n", SITE(FRONTS("fe.example.test", "front-end", "fe1.example.test")) };
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		assert_false(failed(take(&m, "topology.yaml", true, bad[i])));
+		expect_file("topology.yaml", "before");
+	}
+	assert_false(failed(take(&m, "topology.yaml", false, "")));
+	assert_false(failed(take(&m, "topology.yaml", true, fine)));
+	expect_file("topology.yaml", fine);
+	assert_false(failed(take(&m, "ca.pem", true, "no certificate")));
+	assert_int_not_equal(access("ca.pem", F_OK), 0);
+	assert_false(failed(take(&m, "certs/witan.crl", false, "a ")));
+	assert_false(failed(take(&m, "certs/witan.crl", true, "list")));
+	expect_file("certs/witan.crl", "a list");
+	memset(large, 'x', sizeof large - 1);
+	assert_true(err_is(take(&m, "certs/root.crl", false, large), ERR_CEILING));
+	assert_int_equal(unlink("host"), 0);
+}
+
 static void service_manager(void **state)
 {
 	struct notify n;
@@ -286,6 +336,7 @@ int main(void)
 		cmocka_unit_test(which_server_of_several),
 		cmocka_unit_test(an_edge_has_two_sides),
 		cmocka_unit_test(ports),
+		cmocka_unit_test(files_of_the_central_store),
 		cmocka_unit_test(service_manager),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
