@@ -70,6 +70,8 @@ struct conn_door {
 	void (*on_close)(void *arg, struct conn *c);
 	/* A connection made by conns_connect can be used. May be NULL. */
 	void (*on_open)(void *arg, struct conn *c);
+	/* TLS is up on a connection that was accepted; conn_close is allowed. May be NULL. */
+	void (*on_accepted)(void *arg, struct conn *c);
 };
 
 struct conn_limits {

@@ -76,6 +76,7 @@ struct topo_ports {
 	struct topo_at at;
 	uint32_t sip_tls; /* 5061 */
 	uint32_t sip_tcp; /* 0: no such listener */
+	uint32_t replica; /* 0: topo_replica_port says */
 	uint32_t web;     /* 444: management; 0: no such listener */
 	/* of the web services, for pools that topo_has_web; 0: no such listener */
 	uint32_t http, https;                   /* 80, 443: inside */
@@ -177,6 +178,7 @@ struct topo {
 	str internal_domain;
 	uint32_t simple_urls; /* enum topo_simple_urls */
 	str simple_url_host;
+	str central_management; /* empty: topo_find_central says */
 	uint32_t secondary_autodiscover; /* enum topo_autodiscover: of all SIP domains but the default */
 	bool device_update, legacy_names;
 	struct topo_certificates certificates;
@@ -211,6 +213,15 @@ struct topo_host {
  * (with d) if there is none or, for an empty fqdn, more than one.
  */
 err topo_find_host(const struct topo *t, str fqdn, struct topo_host *out, struct diag *d);
+/* The server that a deployment directory is: the one that the file `path` there names, in a line; without such a file as
+ * topo_find_host of an empty name. MALFORMED, SYSTEM or ABSENT with d. */
+err topo_read_host(const struct topo *t, const char *path, struct topo_host *out, struct diag *d);
+/* The server of the central store, which alone may be changed; all others have copies of it. ABSENT: no server signs users in. */
+err topo_find_central(const struct topo *t, struct topo_host *out);
+/* Where a server of this pool listens for the central store, unless it is that itself. */
+uint16_t topo_replica_port(const struct topo_pool *pool);
+/* Servers of all pools together. */
+size_t topo_count_servers(const struct topo *t);
 /* NULL if there is none. */
 const struct topo_pool *topo_find_pool(const struct topo *t, str fqdn);
 /* Whether the pool's servers have web services: for other roles their ports mean nothing. */

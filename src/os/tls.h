@@ -37,6 +37,7 @@ void tls_sign_done(struct tls_sign *s, str signature);
 /* What a peer's certificate is asked for. */
 enum tls_peers {
 	TLS_PEERS_SERVERS, /* it may prove that a server of ours connects; whatever else a peer shows proves nothing */
+	TLS_PEERS_SERVERS_ONLY, /* it must prove that a server of ours connects: who shows none, or another, is refused by an alert */
 	TLS_PEERS_PEOPLE,  /* it may prove that a person of ours connects (clientAuth); who shows anything else is refused by an alert */
 };
 
@@ -50,7 +51,7 @@ struct tls_shown {
 };
 
 /* Which alert it becomes where it becomes one (RFC 8446 6.2). */
-enum tls_fault { TLS_FAULT_UNTRUSTED, TLS_FAULT_EXPIRED, TLS_FAULT_REVOKED, TLS_FAULT_PURPOSE, TLS_FAULT_OTHER };
+enum tls_fault { TLS_FAULT_UNTRUSTED, TLS_FAULT_EXPIRED, TLS_FAULT_REVOKED, TLS_FAULT_PURPOSE, TLS_FAULT_NAME, TLS_FAULT_OTHER };
 
 struct tls_refusal {
 	enum tls_fault fault;
@@ -102,6 +103,15 @@ enum tls_io {
 err tls_accept(struct tls_server *s, int fd, void (*resume)(void *arg), void *arg, struct tls **out);
 /* As a client (next hops): verifies the peer's chain by ca_pem and its SAN by `name`; presents s's certificate when asked. */
 err tls_connect(struct tls_server *s, int fd, str name, void (*resume)(void *arg), void *arg, struct tls **out);
+/* Before the handshake of tls_connect: whatever the other side shows is taken. Who it is must be proven in another way, bound to this
+ * connection by tls_binding and tls_leaf_hash. */
+void tls_expect_nobody(struct tls *t);
+/* Of a connection that is up: 32 bytes that it alone has on both sides (RFC 9266: tls-exporter). INTERNAL. */
+err tls_binding(const struct tls *t, uint8_t out[32]);
+/* SHA-256 of the certificate that was shown, verified or not, or of the own one. ABSENT: there is none. */
+err tls_leaf_hash(const struct tls *t, bool peer, uint8_t out[32]);
+/* Before the handshake of tls_connect: this name in the certificate will do as well. */
+err tls_expect_also(struct tls *t, str name);
 enum tls_io tls_handshake(struct tls *t);
 enum tls_io tls_read(struct tls *t, void *p, size_t size, size_t *n);
 /* Bytes that are already decrypted and would not make the descriptor readable. */

@@ -12,11 +12,13 @@
 struct identity; /* one per process, for its whole life */
 
 /* Whether who connects is asked for a certificate of the deployment's authority, and what it may prove. */
-enum identity_asks { IDENTITY_ASKS_NOBODY, IDENTITY_ASKS_SERVERS, IDENTITY_ASKS_PEOPLE };
+enum identity_asks { IDENTITY_ASKS_NOBODY, IDENTITY_ASKS_SERVERS, IDENTITY_TAKES_SERVERS_ONLY, IDENTITY_ASKS_PEOPLE };
 
 err identity_new(struct skel *s, struct identity **out);
 /* Which servers may connect, by their names; without it none may. */
 void identity_set_peers(struct identity *i, bool (*may)(void *arg, str name), void *arg);
+/* A revocation list that is missing or has ended refuses nobody here: for the connections over which lists come. */
+void identity_forgive_lists(struct identity *i);
 /* A REVOCATION message of vault. *changed: it was the last of its kind, and what handshakes are judged by is new: who is connected
  * should be judged again. MALFORMED: no such message. Until the first of them came, servers whose revocation cannot be looked at are refused. */
 err identity_read_revocation(struct identity *i, str body, bool *changed);

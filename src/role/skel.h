@@ -30,6 +30,8 @@ struct role {
 	void (*on_listener)(struct skel *s, str transport, unsigned port, int fd);
 	/* Accept no more at this port. */
 	void (*on_listener_gone)(struct skel *s, str transport, unsigned port);
+	/* A piece of a file of the deployment, as it is now; before the reload that it belongs to. */
+	void (*on_file)(struct skel *s, str name, bool is_last, str bytes);
 	void (*on_reload)(struct skel *s);
 	/* Stop taking new work, finish what is under way within `ms` milliseconds, then skel_exit. NULL: exits at once. */
 	void (*drain)(struct skel *s, uint32_t ms);

@@ -14,6 +14,7 @@ struct peers;
 /* What servers connect to. Which roles may is a row of the table in peer.c. */
 enum peer_listener {
 	PEER_LISTENER_SIP, /* a front's port for SIP over TLS */
+	PEER_LISTENER_EDGE, /* the inner side of an Edge */
 	PEER_LISTENER_N
 };
 

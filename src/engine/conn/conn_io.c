@@ -9,8 +9,10 @@
 
 static void tell_open(struct conn *c)
 {
-	if (c->is_ours && c->set->c.door.on_open != NULL)
-		c->set->c.door.on_open(c->set->c.arg, c);
+	const struct conn_door *door = &c->set->c.door;
+	void (*tell)(void *arg, struct conn *conn) = c->is_ours ? door->on_open : door->on_accepted;
+	if (tell != NULL)
+		tell(c->set->c.arg, c);
 }
 
 /* Who shows a certificate that proves nothing is served as anybody else; that he tried is told once. */
@@ -59,6 +61,8 @@ void conn_shake(struct conn *c)
 	switch (tls_handshake(c->tls)) {
 	case TLS_DONE:
 		tls_up(c);
+		if (c->state != CONN_UP)
+			return;
 		watch_set(&c->watch, WATCH_READ);
 		read_all(c); /* what came along with the end of the handshake */
 		return;

@@ -17,6 +17,7 @@ err store_object_set(struct store *s, str kind, str identity, str body)
 	sql_bind_text(st, 3, body);
 	sql_bind_u64(st, 4, s->before + 1);
 	TRY(sql_end(s, st, sqlite3_step(st)));
+	TRY(store_gone_remove(s, kind, identity));
 	return store_bump(s, NULL);
 }
 
@@ -28,6 +29,7 @@ err store_object_remove(struct store *s, str kind, str identity)
 	sql_bind_text(st, 2, identity);
 	TRY(sql_end(s, st, sqlite3_step(st)));
 	ENSURE(sqlite3_changes(s->db) == 1, ABSENT);
+	TRY(store_gone_set(s, kind, identity));
 	return store_bump(s, NULL);
 }
 
@@ -164,6 +166,16 @@ err store_audit_last(struct store *s, void (*fn)(void *arg, const struct store_a
 
 /* ---- credentials ---- */
 
+/* They are told to copies together with the user. */
+static err touch_owner(struct store *s, str aor)
+{
+	sqlite3_stmt *st = s->stmt[SQL_CREDENTIAL_OWNER];
+	sql_bind_text(st, 1, aor);
+	sql_bind_u64(st, 2, s->before + 1);
+	TRY(sql_end(s, st, sqlite3_step(st)));
+	return store_bump(s, NULL);
+}
+
 err store_credential_set(struct store *s, str aor, str kind, str value)
 {
 	TRY(store_writable(s));
@@ -173,7 +185,8 @@ err store_credential_set(struct store *s, str aor, str kind, str value)
 	sql_bind_text(st, 2, kind);
 	sql_bind_bytes(st, 3, value);
 	TRY(sql_end(s, st, sqlite3_step(st)));
-	return sqlite3_changes(s->db) == 1 ? OK : ERR(ABSENT);
+	ENSURE(sqlite3_changes(s->db) == 1, ABSENT);
+	return touch_owner(s, aor);
 }
 
 err store_credential_remove(struct store *s, str aor, str kind)
@@ -182,7 +195,8 @@ err store_credential_remove(struct store *s, str aor, str kind)
 	sqlite3_stmt *st = s->stmt[SQL_CREDENTIAL_REMOVE];
 	sql_bind_text(st, 1, aor);
 	sql_bind_text(st, 2, kind);
-	return sql_end(s, st, sqlite3_step(st));
+	TRY(sql_end(s, st, sqlite3_step(st)));
+	return sqlite3_changes(s->db) != 0 ? touch_owner(s, aor) : OK;
 }
 
 err store_credential_find(struct store *s, str aor, str kind, void (*fn)(void *arg, str value), void *arg)

@@ -48,6 +48,21 @@ const struct store_step store_steps[] = {
 		"CREATE TABLE credential ("
 		" aor TEXT NOT NULL REFERENCES user (aor) ON DELETE CASCADE, kind TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (aor, kind)"
 		") STRICT, WITHOUT ROWID;" },
+	/* gone: kind '' is a user. A mark is drawn for each version, so that another history of the store is told from this one. */
+	{ "what copies on other servers need",
+		"CREATE TABLE gone ("
+		" kind TEXT NOT NULL COLLATE NOCASE, identity TEXT NOT NULL COLLATE NOCASE, version INTEGER NOT NULL, PRIMARY KEY (kind, identity)"
+		") STRICT, WITHOUT ROWID;"
+		"CREATE TABLE file (name TEXT PRIMARY KEY NOT NULL, content BLOB NOT NULL, version INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+		"CREATE TABLE mark (version INTEGER PRIMARY KEY NOT NULL, mark INTEGER NOT NULL) STRICT;"
+		"CREATE TABLE staged ("
+		" class TEXT NOT NULL, gone INTEGER NOT NULL, key TEXT NOT NULL COLLATE NOCASE, key2 TEXT NOT NULL COLLATE NOCASE, name TEXT, enabled INTEGER,"
+		" md5 BLOB, sha256 BLOB, body TEXT, created INTEGER, changed INTEGER, content BLOB, PRIMARY KEY (class, key, key2)"
+		") STRICT, WITHOUT ROWID;"
+		"CREATE INDEX user_version ON user (version);"
+		"CREATE INDEX object_version ON object (version);"
+		"CREATE INDEX gone_version ON gone (version);"
+		"INSERT INTO mark (version, mark) SELECT value, random() FROM counter WHERE name = 'version';" },
 };
 
 const size_t store_n_steps = sizeof store_steps / sizeof *store_steps;

@@ -146,6 +146,7 @@ err store_bump(struct store *s, uint64_t *version)
 		sql_bind_u64(st, 1, s->version + 1);
 		TRY(sql_end(s, st, sqlite3_step(st)));
 		s->version++;
+		TRY(store_mark(s));
 	}
 	if (version != NULL)
 		*version = s->version;
@@ -210,6 +211,7 @@ err store_user_add(struct store *s, const struct store_user *u, uint64_t *versio
 	sql_bind_u64(st, 6, s->before + 1);
 	sql_bind_text(st, 7, u->body.n != 0 ? u->body : STR("{}"));
 	TRY(sql_end(s, st, sqlite3_step(st)));
+	TRY(store_gone_remove(s, STR(""), u->aor));
 	return store_bump(s, version);
 }
 
@@ -254,6 +256,7 @@ err store_user_remove(struct store *s, str aor, uint64_t *version)
 	sql_bind_text(st, 1, aor);
 	TRY(sql_end(s, st, sqlite3_step(st)));
 	ENSURE(sqlite3_changes(s->db) == 1, ABSENT);
+	TRY(store_gone_set(s, STR(""), aor));
 	return store_bump(s, version);
 }
 

@@ -3,7 +3,7 @@
 #ifndef WITAN_MODEL_STORE_PRIV_H
 #define WITAN_MODEL_STORE_PRIV_H
 
-#include "model/store.h"
+#include "model/store_replica.h"
 
 #include <sqlite3.h>
 
@@ -51,6 +51,11 @@ void store_detach(struct store *s);
 err store_err(sqlite3 *db, int rc);
 /* The disk or the file failed: writes the event once, forgets the connection and with it the group. Answers e. */
 err store_fail(struct store *s, err e, const char *why);
+
+/* replica.c */
+err store_mark(struct store *s); /* the mark of the version that has just begun */
+err store_gone_set(struct store *s, str kind, str identity); /* kind empty: a user */
+err store_gone_remove(struct store *s, str kind, str identity);
 
 /* ---- store.c: statements ---- */
 

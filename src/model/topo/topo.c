@@ -116,8 +116,8 @@ err topo_find_host(const struct topo *t, str fqdn, struct topo_host *out, struct
 		return diag_fail(d, ERR(ABSENT), "topology.yaml", "name a server of the topology",
 			"there is no server \"%.*s\"", STR_FMT(str_cut(fqdn, 0, 120)));
 	return diag_fail(d, ERR(ABSENT), "topology.yaml",
-		found > 1 ? "keep one standard-edition pool; several such servers are not possible yet"
-			  : "add a pool with the role standard-edition",
+		found > 1 ? "say which of them this is: witan init --host NAME, or its name in the file host of the deployment"
+			  : "add a pool with the role standard-edition, or say which server this is: witan init --host NAME",
 		"%u servers sign users in", found);
 }
 

@@ -193,7 +193,6 @@ static const struct {
 	const char *what;
 } fixed_ports[] = {
 	{ 443, 1u << TOPO_EDGE, 0, "the services for clients outside" },
-	{ 4443, 1u << TOPO_EDGE, 0, "replication" },
 	{ 5070, 1u << TOPO_MEDIATION, TOPO_COLLOCATED_MEDIATION, "mediation" },
 	{ 5067, 1u << TOPO_MEDIATION, TOPO_COLLOCATED_MEDIATION, "mediation" },
 	{ 5068, 1u << TOPO_MEDIATION, TOPO_COLLOCATED_MEDIATION, "mediation" },
@@ -242,9 +241,10 @@ static err check_ports(struct topo_reader *r, struct topo_site *site, struct top
 {
 	const struct topo_ports *p = &pool->ports;
 	const struct listener own[] = { { "sip-tls", p->sip_tls, false, false }, { "sip-tcp", p->sip_tcp, false, false }, { "web", p->web, false, true },
+		{ "replica", topo_replica_port(pool), false, false },
 		{ "http", p->http, true, false }, { "https", p->https, true, true }, { "external-http", p->external_http, true, false },
 		{ "external-https", p->external_https, true, true } };
-	const size_t n = topo_has_web(pool) ? sizeof own / sizeof *own : 3;
+	const size_t n = topo_has_web(pool) ? sizeof own / sizeof *own : 4;
 	if (p->at.line == 0)
 		return OK;
 	for (size_t i = 0; i < n; i++) {
@@ -278,6 +278,17 @@ static err stores(struct topo_reader *r)
 	return each_pool(r, check_store);
 }
 
+static err central(struct topo_reader *r)
+{
+	struct topo_host host;
+	str name = r->topo->central_management;
+	if (name.n == 0)
+		return OK;
+	if (failed(topo_find_host(r->topo, name, &host, NULL)) || !is_front(host.pool))
+		return refuse_name(r, name, "name a server of a Front End or Standard Edition pool", "cannot have the central store");
+	return OK;
+}
+
 /* In this order: a later rule may rely on an earlier one. */
 static err (*const rules[])(struct topo_reader *r) = {
 	servers,
@@ -288,6 +299,7 @@ static err (*const rules[])(struct topo_reader *r) = {
 	edges,
 	ports,
 	stores,
+	central,
 };
 
 err topo_check(struct topo_reader *r)

@@ -112,6 +112,23 @@ static void names_other_servers_as_trusted(void **state)
 	assert_int_equal(peers.p[peers.n - 1].roles, TOPO_GATEWAY_BIT);
 }
 
+static void finds_the_central_store(void **state)
+{
+	struct topo_host host;
+	assert_false(failed(topo_read(&topo, &arena, "test/topology/whole.yaml", &diag)));
+	assert_false(failed(topo_find_central(&topo, &host)));
+	assert_str(host.server->fqdn, "fe01.internal.ad");
+	assert_int_equal(topo_count_servers(&topo), 7);
+	assert_int_equal(topo_replica_port(host.pool), 4445);
+	assert_int_equal(topo_replica_port(topo_find_pool(&topo, STR("edgepool.internal.ad"))), 4443);
+	assert_int_equal(topo_replica_port(topo_find_pool(&topo, STR("dirpool.internal.ad"))), 4445);
+	topo.central_management = STR("se01.internal.ad");
+	topo.sites.p[0].pools.p[3].ports.replica = 4500;
+	assert_false(failed(topo_find_central(&topo, &host)));
+	assert_str(host.server->fqdn, "se01.internal.ad");
+	assert_int_equal(topo_replica_port(topo_find_pool(&topo, STR("edgepool.internal.ad"))), 4500);
+}
+
 static void finds_hosts(void **state)
 {
 	struct topo_host host;
@@ -378,7 +395,7 @@ static const struct {
 	{ SITE("{pool: m.i.ad, role: mediation, servers: [m1.i.ad], ports: {http: 81}}"), "t.yaml:4:87",
 		"a pool with the role mediation has no \"http\"" },
 	{ SITE(SE ", {pool: x.i.ad, role: edge, servers: [x1.i.ad], next-hop: se.i.ad, " EDGE_EXTERNAL ", ports: {web: 4443}}"), "t.yaml:4:240",
-		"web: 4443 is taken on the same host by replication" },
+		"web and replica are both 4443" },
 	/* names outside and inside */
 	{ SITE(SE ", {pool: x.i.ad, role: edge, servers: [x1.i.ad], next-hop: se.i.ad, external: {access: x1.i.ad, "
 		  "web-conferencing: w.e.com, av: av.e.com}}"),
@@ -414,6 +431,9 @@ static const struct {
 		  SE ", {pool: x.i.ad, role: edge, servers: [x1.i.ad], next-hop: se.i.ad, external: {access: sip.e.com, web-conferencing: "
 		     "w.e.com, av: a23456789012345678901234567890.a2345678901234567890123456789.e.com}}"),
 		"t.yaml:5:222", "\"a23456789012345678901234567890.a2345678901234567890123456789.e.com\" has 66" },
+	{ SITE("{pool: a.i.ad, role: standard-edition, ports: {sip-tcp: 4445}}"), "t.yaml:4:73", "sip-tcp and replica are both 4445" },
+	{ "central-management: x.i.ad\n" SITE(SE), "t.yaml:1:21", "\"x.i.ad\" cannot have the central store" },
+	{ "central-management: m1.i.ad\n" SITE(SE ", {pool: m.i.ad, role: mediation, servers: [m1.i.ad]}"), "t.yaml:1:21", "\"m1.i.ad\" cannot have the central store" },
 	{ SITE("{pool: a.i.ad, role: standard-edition, store: {kind: postgresql}}"), "t.yaml:4:73",
 		"a postgresql store needs" },
 	{ SITE("{pool: a.i.ad, role: standard-edition, store: {kind: sqlite, url: x}}"), "t.yaml:4:73",
@@ -543,6 +563,7 @@ int main(void)
 		TEST(finds_hosts),
 		TEST(accepts_names_of_one_thing),
 		TEST(reads_what_certificates_may_vary_by),
+		TEST(finds_the_central_store),
 		TEST(prints_what_it_reads),
 		TEST(prints_canonically),
 		TEST(quotes_what_is_not_plain),

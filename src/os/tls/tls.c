@@ -64,6 +64,34 @@ err tls_connect(struct tls_server *s, int fd, str name, void (*resume)(void *arg
 	return ERR(MALFORMED);
 }
 
+void tls_expect_nobody(struct tls *t)
+{
+	SSL_set_verify(t->ssl, SSL_VERIFY_NONE, NULL);
+}
+
+err tls_binding(const struct tls *t, uint8_t out[32])
+{
+	static const char label[] = "EXPORTER-Channel-Binding";
+	bool is_bound = SSL_version(t->ssl) >= TLS1_3_VERSION || SSL_get_extms_support(t->ssl) == 1;
+	ENSURE(t->is_done && is_bound, INTERNAL);
+	return SSL_export_keying_material(t->ssl, out, 32, label, sizeof(label) - 1, NULL, 0, 1) == 1 ? OK : ERR(INTERNAL);
+}
+
+err tls_leaf_hash(const struct tls *t, bool peer, uint8_t out[32])
+{
+	unsigned n = 0;
+	const X509 *leaf = peer ? SSL_get0_peer_certificate(t->ssl) : SSL_get_certificate(t->ssl);
+	ENSURE(leaf != NULL, ABSENT);
+	return X509_digest(leaf, EVP_sha256(), out, &n) == 1 && n == 32 ? OK : ERR(INTERNAL);
+}
+
+err tls_expect_also(struct tls *t, str name)
+{
+	char z[NAME_MAX_DNS + 1];
+	ENSURE(name.n != 0 && memchr(name.p, '\0', name.n) == NULL && str_to_z(name, z, sizeof(z)), MALFORMED);
+	return X509_VERIFY_PARAM_add1_host(SSL_get0_param(t->ssl), z, name.n) == 1 ? OK : ERR(NO_MEMORY);
+}
+
 /* ---- signatures ---- */
 
 static void on_resume(void *arg)

@@ -15,14 +15,33 @@ static const int verdicts[] = {
 	[TLS_FAULT_EXPIRED] = X509_V_ERR_CERT_HAS_EXPIRED,
 	[TLS_FAULT_REVOKED] = X509_V_ERR_CERT_REVOKED,
 	[TLS_FAULT_PURPOSE] = X509_V_ERR_INVALID_PURPOSE,
+	[TLS_FAULT_NAME] = X509_V_ERR_HOSTNAME_MISMATCH,
 	[TLS_FAULT_OTHER] = X509_V_ERR_CERT_REJECTED,
 };
 
-/* What was dialled: a name, or an address (see expect_name in tls.c). Freed by OPENSSL_free. */
-static char *dialled(SSL *ssl)
+/* What was dialled: a name, its i-th other one, or an address (see expect_name in tls.c). NULL: no more. Freed by OPENSSL_free. */
+static char *dialled(SSL *ssl, int i)
 {
-	const char *name = X509_VERIFY_PARAM_get0_host(SSL_get0_param(ssl), 0);
-	return name != NULL ? OPENSSL_strdup(name) : X509_VERIFY_PARAM_get1_ip_asc(SSL_get0_param(ssl));
+	const char *name = X509_VERIFY_PARAM_get0_host(SSL_get0_param(ssl), i);
+	if (name != NULL)
+		return OPENSSL_strdup(name);
+	return i == 0 ? X509_VERIFY_PARAM_get1_ip_asc(SSL_get0_param(ssl)) : NULL;
+}
+
+/* By each of the names that will do. */
+static err judge_dialled(struct tls *t, struct tls_shown shown, char proven[TLS_NAME], struct tls_refusal *r)
+{
+	const struct tls_judge *j = &t->server->judge;
+	char *name = dialled(t->ssl, 0);
+	shown.name = str_of(name);
+	err e = j->judge(j->arg, &shown, proven, r);
+	OPENSSL_free(name);
+	for (int i = 1; failed(e) && r->fault == TLS_FAULT_NAME && (name = dialled(t->ssl, i)) != NULL; i++) {
+		shown.name = str_of(name);
+		e = j->judge(j->arg, &shown, proven, r);
+		OPENSSL_free(name);
+	}
+	return e;
 }
 
 static bool write_chain(const STACK_OF(X509) *certs, struct buf *out)
@@ -48,12 +67,10 @@ err tls_peer_judge(struct tls *t, const STACK_OF(X509) *certs)
 	ENSURE(r != NULL, NO_MEMORY);
 	*r = (struct tls_refusal){ .fault = TLS_FAULT_OTHER, .word = "malformed", .why = "the chain cannot be read" };
 	buf_init(&chain, TLS_PEER_CHAIN_BYTES);
-	char *name = SSL_is_server(t->ssl) ? NULL : dialled(t->ssl);
 	err e = write_chain(certs, &chain) ? OK : ERR(CEILING);
-	const struct tls_shown shown = { .chain = buf_str(&chain), .is_ours = !SSL_is_server(t->ssl), .name = str_of(name), .peers = t->server->peers };
+	const struct tls_shown shown = { .chain = buf_str(&chain), .is_ours = !SSL_is_server(t->ssl), .peers = t->server->peers };
 	if (!failed(e))
-		e = j->judge(j->arg, &shown, proven, r);
-	OPENSSL_free(name);
+		e = shown.is_ours ? judge_dialled(t, shown, proven, r) : j->judge(j->arg, &shown, proven, r);
 	free(t->peer_name);
 	t->peer_name = failed(e) || proven[0] == '\0' ? NULL : strdup(proven);
 	t->refusal = failed(e) ? r : NULL;
@@ -85,7 +102,7 @@ static bool is_verified(X509_STORE_CTX *x, bool is_person)
 
 /* Between servers a certificate proves which server it is, so it must be one for servers, whoever connected to whom. A client may
  * show another one (many telephones carry their maker's): then it has simply not proved to be a server of ours. Where people prove
- * themselves it must be one for clients, and who shows another one is told so. */
+ * themselves it must be one for clients, and who shows another one is told so, as where only servers may come. */
 int tls_peer_on_chain(X509_STORE_CTX *x, void *arg)
 {
 	const struct tls_server *s = arg;
@@ -96,7 +113,7 @@ int tls_peer_on_chain(X509_STORE_CTX *x, void *arg)
 		return ok;
 	/* The certificate would be written into each ticket, and would outlive its revocation there. */
 	SSL_set_num_tickets(ssl, 0);
-	return ok || !is_person;
+	return ok || s->peers == TLS_PEERS_SERVERS;
 }
 
 /* ---- what became of it ---- */

@@ -16,6 +16,9 @@ static void servers_of_one_ca(void **state)
 	assert_true(tls_peer_names(s.t, on_name, &b));
 	assert_true(str_eq(buf_str(&b), STR("a.example.com;sip.example.com;")));
 	assert_true(tls_peer_names(c.t, on_name, &b));
+	uint8_t x[32], y[32]; /* what both sides have, and nobody between them */
+	assert_true(!failed(tls_binding(s.t, x)) && !failed(tls_binding(c.t, y)) && memcmp(x, y, 32) == 0);
+	assert_true(!failed(tls_leaf_hash(s.t, false, x)) && !failed(tls_leaf_hash(c.t, true, y)) && memcmp(x, y, 32) == 0);
 	close_end(&c);
 	size_t n;
 	char in[8];
@@ -75,8 +78,11 @@ static void people(void **state)
 		bool is_foreign;
 		long to;
 		const char *error; /* NULL: let in */
+		bool only_servers;
 	} rows[] = { { NULL, false, 0, NULL }, { "clientAuth", false, 0, NULL }, { "clientAuth", true, 0, "unable to get local issuer certificate" },
-		{ "clientAuth", false, -60, "certificate has expired" }, { "serverAuth", false, 0, "unsuitable certificate purpose" } };
+		{ "clientAuth", false, -60, "certificate has expired" }, { "serverAuth", false, 0, "unsuitable certificate purpose" },
+		{ NULL, false, 0, "peer did not return a certificate", true }, { "serverAuth", false, 0, NULL, true },
+		{ "serverAuth", true, 0, "unable to get local issuer certificate", true }, { "clientAuth", false, 0, "unsuitable certificate purpose", true } };
 	for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
 		struct world w;
 		struct end e;
@@ -86,7 +92,7 @@ static void people(void **state)
 		size_t n;
 		open_world(&w, &LEAF(), true);
 		struct tls_config c = config_of(&w, &w.leaf, true);
-		c.peers = TLS_PEERS_PEOPLE;
+		c.peers = rows[i / 2].only_servers ? TLS_PEERS_SERVERS_ONLY : TLS_PEERS_PEOPLE;
 		tls_server_unref(w.server);
 		assert_false(failed(tls_server_new(&c, w.loop, &w.server, NULL)));
 		make(&ca, &CA(.cn = "Other CA"), NULL);
@@ -98,10 +104,10 @@ static void people(void **state)
 		}
 		shake(&w, &e, &p);
 		assert_int_equal(e.io, rows[i / 2].error != NULL ? TLS_FAILED : TLS_DONE);
-		assert_int_equal(tls_refused_peer(e.t), rows[i / 2].error != NULL);
+		assert_int_equal(tls_refused_peer(e.t), rows[i / 2].error != NULL && rows[i / 2].eku != NULL);
 		if (rows[i / 2].error != NULL)
 			assert_string_equal(tls_error(e.t), rows[i / 2].error);
-		assert_int_equal(!failed(tls_peer_certificate(e.t, der, sizeof(der), &n)), i / 2 == 1);
+		assert_int_equal(!failed(tls_peer_certificate(e.t, der, sizeof(der), &n)), rows[i / 2].error == NULL && rows[i / 2].eku != NULL);
 		assert_true(i / 2 != 1 || (n == (size_t)i2d_X509(leaf.cert, NULL) && err_is(tls_peer_certificate(e.t, der, n - 1, &n), ERR_CEILING)));
 		hang_up(&p), close_end(&e), close_peer(&p), unmake(&leaf), unmake(&ca), close_world(&w);
 	}

@@ -182,16 +182,19 @@ static bool set_accepting(struct tls_server *s, SSL_CTX *c, STACK_OF(X509) *cas,
 {
 	unsigned char keys[TICKET_KEYS];
 	memcpy(keys, ticket_keys, sizeof(keys));
-	SSL_CTX_set_num_tickets(c, 1);
+	bool only_servers = s->peers == TLS_PEERS_SERVERS_ONLY;
+	/* A ticket that another listener gave to somebody who proved nothing must not open this one. */
+	const char *place = only_servers ? "witan-servers" : "witan";
+	SSL_CTX_set_num_tickets(c, only_servers ? 0 : 1);
 	SSL_CTX_set_tlsext_servername_callback(c, on_server_name);
 	SSL_CTX_set_tlsext_servername_arg(c, s);
 	bool is_fine = SSL_CTX_set_tlsext_ticket_keys(c, keys, sizeof(keys)) == 1 &&
 	               SSL_CTX_set_session_ticket_cb(c, on_ticket_made, on_ticket, NULL) == 1 &&
-	               SSL_CTX_set_session_id_context(c, (const unsigned char *)"witan", 5) == 1;
+	               SSL_CTX_set_session_id_context(c, (const unsigned char *)place, (unsigned)strlen(place)) == 1;
 	OPENSSL_cleanse(keys, sizeof(keys));
 	if (cas == NULL)
 		return is_fine;
-	SSL_CTX_set_verify(c, SSL_VERIFY_PEER, NULL);
+	SSL_CTX_set_verify(c, SSL_VERIFY_PEER | (only_servers ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), NULL);
 	for (int i = 0; is_fine && i < sk_X509_num(cas); i++)
 		is_fine = SSL_CTX_add_client_CA(c, sk_X509_value(cas, i)) == 1;
 	return is_fine;

@@ -31,7 +31,9 @@ err deploy_read(const char *dir, struct arena *a, struct topo *t, struct topo_ho
 		return diag_fail(d, e, dir, "name the deployment by --dir, or make one by `witan init`",
 			"there is no deployment here");
 	TRY(e);
-	return topo_find_host(t, STR(""), host, d);
+	n = snprintf(path, sizeof path, "%s/host", dir);
+	ENSURE(n > 0 && (size_t)n < sizeof path, CEILING);
+	return topo_read_host(t, path, host, d);
 }
 
 void witan_warn(const struct topo *t)

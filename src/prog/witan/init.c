@@ -7,6 +7,7 @@
 
 #include "base/crypt.h"
 #include "os/file.h"
+#include "role/master.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -25,10 +26,10 @@
 
 /* ---- who owns what ---- */
 
-enum owner { OWNER_SELF, OWNER_KEEPER, OWNER_VAULT, OWNER_FRONT, OWNER_WEB, OWNER_N };
+enum owner { OWNER_SELF, OWNER_KEEPER, OWNER_VAULT, OWNER_FRONT, OWNER_WEB, OWNER_EDGE, OWNER_REPLICATOR, OWNER_N };
 
 static const char *const owner_users[OWNER_N] = { NULL, "witan-keeper", "witan-vault", "witan-front",
-	"witan-web" };
+	"witan-web", "witan-edge", "witan-replicator" };
 
 static const struct {
 	const char *path;
@@ -170,6 +171,14 @@ static err open_new(struct init *in)
 	return OK;
 }
 
+/* Which server of the topology this directory is. */
+static err write_host(struct init *in)
+{
+	char line[300];
+	int n = snprintf(line, sizeof line, "%.*s\n", STR_FMT(str_cut(in->host.server->fqdn, 0, 255)));
+	return file_write(in->dirfd, "host", (str){ line, (size_t)n }, 0644, &in->diag);
+}
+
 static err make_places(struct init *in)
 {
 	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
@@ -179,7 +188,8 @@ static err make_places(struct init *in)
 				&in->diag, ERR(SYSTEM), path, "", "cannot make the directory: %s", strerror(errno));
 		TRY(give(in, path, places[i].owner));
 	}
-	return file_write(in->dirfd, "topology.yaml", buf_str(&in->text), 0644, &in->diag);
+	TRY(file_write(in->dirfd, "topology.yaml", buf_str(&in->text), 0644, &in->diag));
+	return in->host_file ? write_host(in) : OK;
 }
 
 /* ---- certificates ---- */
@@ -248,17 +258,31 @@ err init_from(const char *dir, err (*fill)(void *arg, int dirfd, struct diag *d)
 	return e;
 }
 
+static void report_listeners(const struct init *in)
+{
+	const struct topo_pool *pool = in->host.pool;
+	str fqdn = in->host.server->fqdn;
+	(void)printf("server:           %.*s (%s)", STR_FMT(fqdn), topo_role_word((enum topo_role)pool->role));
+	if (pool->role == TOPO_EDGE)
+		(void)printf(", SIP over TLS inside at %.*s:%u, outside at %.*s:%s5061", STR_FMT(in->host.server->internal_address),
+			pool->ports.sip_tls, STR_FMT(in->host.server->external_address.access), pool->single_address ? "" : "443 and ");
+	if (!master_runs("front", pool->role))
+		return;
+	(void)printf(", SIP over TLS on port %u", pool->ports.sip_tls);
+	if (pool->ports.sip_tcp != 0)
+		(void)printf(", SIP over TCP on port %u", pool->ports.sip_tcp);
+	if (pool->ports.web != 0)
+		(void)printf("\nmanagement:       https://%.*s:%u", STR_FMT(fqdn), pool->ports.web);
+}
+
 static void report(const struct init *in)
 {
 	const struct topo_pool *pool = in->host.pool;
 	(void)printf("deployment:       %s\n", in->path);
-	(void)printf(
-		"server:           %.*s, SIP over TLS on port %u", STR_FMT(in->host.server->fqdn), pool->ports.sip_tls);
-	if (pool->ports.sip_tcp != 0)
-		(void)printf(", SIP over TCP on port %u", pool->ports.sip_tcp);
-	if (pool->ports.web != 0)
-		(void)printf("\nmanagement:       https://%.*s:%u", STR_FMT(in->host.server->fqdn), pool->ports.web);
-	(void)printf("\nrevocation list:  %.*s%s", STR_FMT(in->plan.crl_url), pool->ports.http != 0 ? "" : " (not served: no --port-http)");
+	report_listeners(in);
+	if (master_missing(pool) != NULL)
+		(void)printf("\nnot there yet:    %s", master_missing(pool));
+	(void)printf("\nrevocation list:  %.*s%s", STR_FMT(in->plan.crl_url), !topo_has_web(pool) || pool->ports.http != 0 ? "" : " (not served: no --port-http)");
 	(void)printf("\nSIP domains:     ");
 	TOPO_EACH (domain, in->topo.sip_domains)
 		(void)printf(" %.*s", STR_FMT(*domain));
@@ -317,6 +341,7 @@ int init_main(int argc, char **argv, const char *dir)
 		{ "--organization", WITAN_TEXT, &in.organization, "NAME", "for certificates (default: the SIP domain)",
 			0 },
 		{ "--topology", WITAN_TEXT, &in.topology, "FILE", "a topology document, instead of --sip-domain", 0 },
+		{ "--host", WITAN_TEXT, &in.host_name, "NAME", "which server of the topology this is (default: the only one that signs users in)", 0 },
 		{ "--port-sip-tls", WITAN_NUMBER, &in.port_sip_tls, "PORT", "SIP over TLS (1 to 65535; default: 5061)",
 			65535 },
 		{ "--port-sip-tcp", WITAN_NUMBER, &in.port_sip_tcp, "PORT",
@@ -341,6 +366,8 @@ int init_main(int argc, char **argv, const char *dir)
 		return status;
 	if ((in.topology != NULL) == (in.sip_domains.n != 0))
 		return witan_usage("init", "give either --sip-domain or --topology");
+	if (in.host_name != NULL && in.topology == NULL)
+		return witan_usage("init", "--host says which server of a --topology this is; a single server is named by --fqdn");
 	in.dir = dir;
 	return run(&in);
 }

@@ -17,7 +17,7 @@ struct init_authority {
 struct init {
 	/* what was asked for */
 	struct witan_texts sip_domains;
-	const char *fqdn, *topology, *organization, *key, *root_passphrase;
+	const char *fqdn, *host_name, *topology, *organization, *key, *root_passphrase;
 	uint32_t port_sip_tls, port_sip_tcp, port_web, port_http, front_processes;
 	/* what becomes of it */
 	const char *dir;
@@ -26,6 +26,7 @@ struct init {
 	struct arena arena;
 	struct topo topo;
 	struct topo_host host;
+	bool host_file; /* the directory says which server it is */
 	struct buf text; /* of the topology, as it is written */
 	struct plan_certificate plan;
 	struct init_authority root, issuing;

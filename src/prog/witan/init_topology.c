@@ -57,8 +57,11 @@ static err parse(struct init *in, const char *file)
 	if (failed(e) && file == NULL) /* nobody has seen the lines of this document */
 		(void)snprintf(in->diag.where, sizeof in->diag.where, "the options");
 	TRY(e);
-	TRY(topo_find_host(&in->topo, STR(""), &in->host, &in->diag));
-	str fqdn;
+	str fqdn = STR("");
+	if (in->host_name != NULL)
+		TRY(check_name(in, "--host", str_of(in->host_name), &fqdn));
+	in->host_file = fqdn.n != 0;
+	TRY(topo_find_host(&in->topo, fqdn, &in->host, &in->diag));
 	if (in->fqdn == NULL)
 		return OK;
 	TRY(check_name(in, "--fqdn", str_of(in->fqdn), &fqdn));
@@ -120,5 +123,6 @@ err init_topology(struct init *in)
 		TRY(parse(in, NULL)); /* the rules see what the options changed */
 	}
 	witan_warn(&in->topo);
-	return plan_certificate_host(&in->topo, &in->host, PLAN_DEFAULT, &in->arena, &in->plan, &in->diag);
+	enum plan_usage usage = in->host.pool->role == TOPO_EDGE ? PLAN_INTERNAL : PLAN_DEFAULT;
+	return plan_certificate_host(&in->topo, &in->host, usage, &in->arena, &in->plan, &in->diag);
 }

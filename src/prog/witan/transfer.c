@@ -28,7 +28,7 @@ static bool is_wanted(const char *place, const char *name)
 {
 	if (name[0] == '.')
 		return false;
-	return strcmp(place, ".") != 0 || strcmp(name, "topology.yaml") == 0 || strcmp(name, "ca.pem") == 0;
+	return strcmp(place, ".") != 0 || strcmp(name, "topology.yaml") == 0 || strcmp(name, "ca.pem") == 0 || strcmp(name, "host") == 0;
 }
 
 /* ---- reading the files ---- */
@@ -235,7 +235,7 @@ err transfer_after(const struct console *c, str name, str password, json_t *answ
 static err write_one(int dir, const char *path, const json_t *content, const struct stat *keys, struct diag *d)
 {
 	size_t n = 0;
-	static const char *const heads[] = { "ca/", "certs/", "keys/", "topology.yaml", "ca.pem" };
+	static const char *const heads[] = { "ca/", "certs/", "keys/", "topology.yaml", "ca.pem", "host" };
 	bool known = strstr(path, "..") == NULL;
 	bool placed = false;
 	for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)

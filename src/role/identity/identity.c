@@ -116,9 +116,11 @@ err identity_read(struct identity *i, str body, enum identity_asks asks, struct 
 	*out = NULL;
 	TRY(ipc_certificate_parse(&m, body));
 	ENSURE(m.ticket_keys.n == 80, MALFORMED);
+	static const enum tls_peers peers[] = { [IDENTITY_ASKS_NOBODY] = TLS_PEERS_SERVERS, [IDENTITY_ASKS_SERVERS] = TLS_PEERS_SERVERS,
+		[IDENTITY_TAKES_SERVERS_ONLY] = TLS_PEERS_SERVERS_ONLY, [IDENTITY_ASKS_PEOPLE] = TLS_PEERS_PEOPLE };
 	i->asks = asks;
 	const struct tls_config config = { .chain_pem = m.chain_pem, .ca_pem = asks != IDENTITY_ASKS_NOBODY ? m.ca_pem : STR(""),
-		.peers = asks == IDENTITY_ASKS_PEOPLE ? TLS_PEERS_PEOPLE : TLS_PEERS_SERVERS, .ticket_keys = m.ticket_keys.p, .signer = { .sign = sign, .forget = forget, .arg = i },
+		.peers = peers[asks], .ticket_keys = m.ticket_keys.p, .signer = { .sign = sign, .forget = forget, .arg = i },
 		.judge = { identity_judge, i } };
 	err e = identity_set_roots(i, m.ca_pem, &d);
 	if (!failed(e))

@@ -29,6 +29,7 @@ struct identity {
 	enum identity_asks asks;
 	bool (*may)(void *arg, str name); /* NULL: no server may connect */
 	void *may_arg;
+	bool forgives_lists;
 	struct buf roots;              /* ca.pem */
 	struct identity_lists *known;  /* what trust was made of */
 	struct identity_lists *coming; /* a new set of which the last message has not come; NULL: none */

@@ -17,6 +17,11 @@ void identity_set_peers(struct identity *i, bool (*may)(void *arg, str name), vo
 	i->may_arg = arg;
 }
 
+void identity_forgive_lists(struct identity *i)
+{
+	i->forgives_lists = true;
+}
+
 /* ---- what is trusted ---- */
 
 static void free_lists(struct identity_lists *l)
@@ -35,7 +40,7 @@ static struct trust_config config_of(const struct identity *i, const struct iden
 		c.others = l->others;
 		c.n_own = l->n_own;
 	}
-	if (i->asks == IDENTITY_ASKS_PEOPLE)
+	if (i->asks == IDENTITY_ASKS_PEOPLE || i->forgives_lists)
 		c.own = c.others = TRUST_SOFT;
 	return c;
 }
@@ -130,8 +135,8 @@ static const struct {
 	[TRUST_WRONG_PURPOSE] = { TLS_FAULT_PURPOSE, METER_CHAIN_PURPOSE },
 	[TRUST_WEAK_KEY] = { TLS_FAULT_OTHER, METER_CHAIN_WEAK },
 	[TRUST_WEAK_HASH] = { TLS_FAULT_OTHER, METER_CHAIN_WEAK },
-	[TRUST_WRONG_NAME] = { TLS_FAULT_OTHER, METER_CHAIN_NAME },
-	[TRUST_WILDCARD] = { TLS_FAULT_OTHER, METER_CHAIN_NAME },
+	[TRUST_WRONG_NAME] = { TLS_FAULT_NAME, METER_CHAIN_NAME },
+	[TRUST_WILDCARD] = { TLS_FAULT_NAME, METER_CHAIN_NAME },
 };
 
 static bool nobody(void *arg, str name)

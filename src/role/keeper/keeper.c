@@ -12,7 +12,7 @@ struct peer {
 	struct list node;
 	struct keeper *keeper;
 	struct ipc *channel;
-	char role[8]; /* "front", "web" or "vault" */
+	char role[20];
 	unsigned index;
 };
 
@@ -134,7 +134,10 @@ static void forget(struct keeper *k, str role, unsigned index)
 static void keeper_on_channel(struct skel *s, str role, unsigned index, int fd)
 {
 	struct keeper *k = s->state;
-	bool may_ask = str_eq(role, STR("front")) || str_eq(role, STR("web")) || str_eq(role, STR("vault"));
+	static const char *const may[] = { "front", "web", "edge", "replicator", "vault" };
+	bool may_ask = false;
+	for (size_t i = 0; i < sizeof may / sizeof *may; i++)
+		may_ask = may_ask || str_eq(role, str_of(may[i]));
 	struct peer *p = may_ask ? calloc(1, sizeof *p) : NULL;
 	if (p == NULL) {
 		(void)close(fd);

@@ -211,11 +211,11 @@ static err check_ports(struct check *c, struct diag *d)
 	if (!c->has_plan || lock_owner() != 0)
 		return OK;
 	for (unsigned port = 0; port < PORT_N; port++) {
-		struct addr everywhere = { .port = port_number(&c->plan, port) };
+		struct addr at = port_addr(&c->plan, port);
 		int fd;
-		if (everywhere.port == 0)
+		if (at.port == 0)
 			continue;
-		TRY(net_listen(&everywhere, 1, &fd, d));
+		TRY(net_listen(&at, 1, &fd, d));
 		net_close(fd);
 	}
 	return OK;

@@ -164,6 +164,13 @@ static err on_service_port(struct child *c, str body)
 	return OK;
 }
 
+static err on_file_piece(struct child *c, str body)
+{
+	struct ipc_file_piece m;
+	TRY(ipc_file_piece_parse(&m, body));
+	return files_take(c->master, &m);
+}
+
 static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body, int fd)
 {
 	struct child *c = arg;
@@ -173,6 +180,8 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 		return on_process_want(c, body);
 	if (strcmp(c->role->name, "vault") == 0 && type == IPC_SERVICE_PORT)
 		return on_service_port(c, body);
+	if (strcmp(c->role->name, "vault") == 0 && type == IPC_FILE_PIECE)
+		return on_file_piece(c, body);
 	if (type == IPC_READY)
 		return on_ready(c, body);
 	if (type == IPC_REFUSED)
@@ -341,8 +350,12 @@ static void add(struct master *m, const struct role *role, unsigned index)
 
 unsigned children_of(const struct plan *p, const struct role *r)
 {
+	if (!master_runs(r->name, p->role))
+		return 0;
 	if (strcmp(r->name, "web") == 0)
 		return (p->web | p->http | p->external_http) != 0 ? 1 : 0;
+	if (strcmp(r->name, "replicator") == 0)
+		return p->has_others ? 1 : 0;
 	return is_front(r) ? p->n_fronts : 1;
 }
 
@@ -383,6 +396,9 @@ void children_drain(struct master *m, bool outward)
 
 void children_reload(struct master *m)
 {
+	for (struct child *c = m->children; c < m->children + m->n_children; c++)
+		if (c->channel != NULL && strcmp(c->role->name, "vault") == 0)
+			files_tell(c->channel);
 	for (struct child *c = m->children; c < m->children + m->n_children; c++)
 		if (c->channel != NULL)
 			told(ipc_send_reload(c->channel, &(struct ipc_reload){ 0 }, -1));

@@ -77,13 +77,15 @@ void master_on_ready(struct master *m)
 		return;
 	m->phase = SERVING;
 	timer_clear(loop_timers(m->loop), &m->deadline);
-	struct log_field fields[9] = {
+	struct log_field fields[10] = {
 		LOG_Z("dir", m->dir),
 		LOG_Z("fqdn", m->plan.fqdn),
+		LOG_Z("role", topo_role_word((enum topo_role)m->plan.role)),
 		LOG_INT("fronts", m->plan.n_fronts),
-		LOG_INT("sip-tls", m->plan.sip_tls),
 	};
 	unsigned n = 4;
+	if (m->plan.sip_tls != 0)
+		fields[n++] = LOG_INT("sip-tls", m->plan.sip_tls);
 	if (m->plan.sip_tcp != 0)
 		fields[n++] = LOG_INT("sip-tcp", m->plan.sip_tcp);
 	if (m->plan.web != 0)
@@ -120,11 +122,14 @@ static bool is_same(const struct plan *a, const struct plan *b)
 {
 	return strcmp(a->fqdn, b->fqdn) == 0 && strcmp(a->domains, b->domains) == 0 &&
 	       strcmp(a->peers, b->peers) == 0 && a->sip_tls == b->sip_tls && a->sip_tcp == b->sip_tcp && a->web == b->web &&
-	       a->http == b->http && a->external_http == b->external_http && a->n_fronts == b->n_fronts;
+	       a->http == b->http && a->external_http == b->external_http && a->n_fronts == b->n_fronts && a->role == b->role &&
+	       a->internal == b->internal && a->external == b->external && a->client == b->client &&
+	       a->replica == b->replica && a->has_others == b->has_others && a->is_copy == b->is_copy &&
+	       memcmp(&a->inside, &b->inside, sizeof a->inside) == 0 && memcmp(&a->outside, &b->outside, sizeof a->outside) == 0;
 }
 
 /* Certificates, keys and what vault reads are taken over at once; names, ports and processes are those of the start. */
-static void on_reload(void *arg)
+void master_reload(void *arg)
 {
 	struct master *m = arg;
 	struct plan fresh;
@@ -160,7 +165,7 @@ static err listen_to_signals(struct master *m)
 {
 	TRY(loop_signal(m->loop, SIGTERM, on_end, m));
 	TRY(loop_signal(m->loop, SIGINT, on_end, m));
-	TRY(loop_signal(m->loop, SIGHUP, on_reload, m));
+	TRY(loop_signal(m->loop, SIGHUP, master_reload, m));
 	return loop_signal(m->loop, SIGCHLD, on_child, m);
 }
 
@@ -185,6 +190,9 @@ static err prepare(struct master *m, const char *dir, const struct role *const *
 static void serve(struct master *m)
 {
 	LOG(&m->log, SERVER_STARTING, LOG_Z("dir", m->dir), LOG_Z("version", WITAN_VERSION), LOG_INT("pid", getpid()));
+	if (m->plan.missing != NULL)
+		LOG(&m->log, SERVICE_MISSING, LOG_Z("role", topo_role_word((enum topo_role)m->plan.role)),
+			LOG_Z("what", m->plan.missing));
 	if (failed(timer_set(loop_timers(m->loop), &m->deadline, START_MS, on_start_over, m)))
 		return;
 	if (m->notify.watchdog_ms != 0)

@@ -2,6 +2,7 @@
 #ifndef WITAN_ROLE_MASTER_PRIV_H
 #define WITAN_ROLE_MASTER_PRIV_H
 
+#include "os/net.h"
 #include "role/master.h"
 
 #include <limits.h>
@@ -22,14 +23,20 @@ enum {
 /* ---- plan.c: what the topology document means for this server ---- */
 
 struct plan {
+	uint32_t role;             /* enum topo_role */
+	const char *missing;       /* of its services, for people; NULL: nothing */
 	char fqdn[256];
 	char domains[2048];        /* comma-separated, the default first */
 	char peers[8192];          /* other servers of the topology and their roles, as service/peer reads them */
 	uint16_t sip_tls, sip_tcp, web, http, external_http; /* 0: no such listener; without the last three no web process either */
+	uint16_t replica;          /* 0: it has the central store, or is alone */
+	bool has_others, is_copy;  /* the topology has more servers; the central store is on another one */
+	uint16_t internal, external, client; /* of an Edge: SIP inside; outside for partners and for people */
+	struct addr inside, outside; /* of an Edge: which interface is which; family 0 on other servers */
 	unsigned n_fronts;
 };
 
-/* Reads topology.yaml of the current directory. */
+/* Reads topology.yaml and host of the current directory. */
 err plan_read(struct plan *p, struct diag *d);
 
 /* ---- lock.c: one server in a directory ---- */
@@ -42,7 +49,7 @@ pid_t lock_owner(void);
 
 /* ---- port.c: listening sockets, kept for the life of the server, so that no connection is lost with a process ---- */
 
-enum { PORT_TLS, PORT_TCP, PORT_WEB, PORT_HTTP, PORT_EXTERNAL_HTTP, PORT_N };
+enum { PORT_TLS, PORT_TCP, PORT_WEB, PORT_HTTP, PORT_EXTERNAL_HTTP, PORT_INTERNAL, PORT_EXTERNAL, PORT_CLIENT, PORT_REPLICA, PORT_N };
 
 struct ports {
 	int fds[PORT_N][FRONTS_MAX]; /* -1: none */
@@ -55,6 +62,8 @@ struct port_row {
 };
 extern const struct port_row port_rows[PORT_N];
 uint16_t port_number(const struct plan *p, unsigned port);
+/* Where it listens: family 0 for every address of the machine. */
+struct addr port_addr(const struct plan *p, unsigned port);
 
 void ports_init(struct ports *p);
 err ports_open(struct ports *p, const struct plan *plan, struct diag *d);
@@ -116,6 +125,8 @@ struct master {
 	struct meter *pages[CHILDREN_MAX + 1]; /* [0]: master's own */
 	int page_fds[CHILDREN_MAX + 1];
 	struct timer deadline, watchdog;
+	struct buf incoming; /* a file that vault sends, as far as it has come */
+	struct loop_task reload;
 };
 
 static inline bool is_front(const struct role *r)
@@ -126,7 +137,7 @@ static inline bool is_front(const struct role *r)
 /* Speaks with the world: it needs the others, and none of them needs it. */
 static inline bool is_outward(const struct role *r)
 {
-	return is_front(r) || strcmp(r->name, "web") == 0;
+	return is_front(r) || strcmp(r->name, "web") == 0 || strcmp(r->name, "edge") == 0 || strcmp(r->name, "replicator") == 0;
 }
 
 /* How many of this role the plan asks for. */
@@ -150,7 +161,15 @@ void children_set_port(struct master *m, unsigned port, uint16_t number);
 /* spawn.c: a new process with its end of a channel as descriptor 3; answers our end. */
 err spawn(const struct master *m, const struct role *role, unsigned index, pid_t *pid, int *fd);
 
-/* master.c, told by children.c */
+/* file.c */
+
+/* Tells a vault what the files say that it cannot open any more. */
+void files_tell(struct ipc *vault);
+/* A file that the central store has sent: kept if it is one of those that may come, and then taken over. */
+err files_take(struct master *m, const struct ipc_file_piece *p);
+
+/* master.c, told by children.c and file.c */
+void master_reload(void *master);
 void master_on_ready(struct master *m);
 void master_on_gone(struct master *m);
 void master_on_refused(struct master *m, const struct child *c, const struct ipc_refused *why);

@@ -126,6 +126,96 @@ static void plans(void **state)
 	assert_true(failed(plan_read(&p, &d)));
 }
 
+#define SITE(pools)                                                                                        \
+	"organization: Example\nsip-domains: [example.test]\ninternal-domain: example.test\n"             \
+	"sites: [{name: Main, pools: [" pools "]}]\n"
+#define FRONTS(name, role, servers) "{pool: " name ", role: " role ", servers: [" servers "]}"
+#define EDGES(addresses)                                                                                                    \
+	"{pool: edges.example.test, role: edge, next-hop: fe.example.test, external: {access: sip.example.test, "           \
+	"web-conferencing: wc.example.test, av: av.example.test}, servers: [{fqdn: edge1.example.test" addresses "}]}"
+
+static void which_server_of_several(void **state)
+{
+	struct plan p;
+	struct diag d = { 0 };
+	assert_int_equal(chdir(top), 0);
+	put("topology.yaml", SITE(FRONTS("fe.example.test", "front-end", "fe1.example.test, fe2.example.test") ", " FRONTS("dir.example.test", "director", "dir1.example.test") ", "
+		FRONTS("med.example.test", "mediation", "med1.example.test")));
+	assert_true(err_is(plan_read(&p, &d), ERR_ABSENT));
+	assert_non_null(strstr(d.remedy, "--host"));
+	put("host", "FE2.example.test\n");
+	assert_false(failed(plan_read(&p, &d)));
+	assert_string_equal(p.fqdn, "fe2.example.test");
+	assert_string_equal(p.peers, "fe.example.test=2,fe1.example.test=2,dir.example.test=4,dir1.example.test=4,med.example.test=8,med1.example.test=8");
+	assert_int_equal(p.n_fronts, 1);
+	assert_non_null(strstr(p.missing, "members of the pool"));
+	assert_int_equal(port_number(&p, PORT_REPLICA), 4445);
+	put("host", "fe1.example.test");
+	assert_false(failed(plan_read(&p, &d)));
+	assert_false(p.is_copy); /* the central store is here: nobody sends it anything */
+	assert_int_equal(port_number(&p, PORT_REPLICA), 0);
+	assert_int_equal(children_of(&p, &(struct role){ .name = "replicator" }), 1);
+	put("host", "dir1.example.test");
+	assert_false(failed(plan_read(&p, &d)));
+	assert_int_equal(port_number(&p, PORT_TLS), 5061);
+	assert_int_equal(children_of(&p, &(struct role){ .name = "front" }), 1);
+	put("host", "med1.example.test");
+	assert_false(failed(plan_read(&p, &d)));
+	for (unsigned port = 0; port < PORT_N; port++)
+		assert_int_equal(port_number(&p, port), port == PORT_REPLICA ? 4443 : 0);
+	assert_int_equal(children_of(&p, &(struct role){ .name = "replicator" }), 1);
+	assert_int_equal(children_of(&p, &(struct role){ .name = "front" }), 0);
+	assert_int_equal(children_of(&p, &(struct role){ .name = "web" }), 0);
+	assert_int_equal(children_of(&p, &(struct role){ .name = "vault" }), 1);
+	assert_non_null(strstr(p.missing, "telephone"));
+	put("host", "fe9.example.test\n");
+	assert_true(err_is(plan_read(&p, &d), ERR_ABSENT));
+	assert_string_equal(d.where, "host");
+	assert_non_null(strstr(d.what, "fe9.example.test"));
+	static const char *const bad[] = { "", "\n", "fe1.example.test\nfe2.example.test\n", "fe1 fe2", "*.example.test" };
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		put("host", bad[i]);
+		assert_true(err_is(plan_read(&p, &d), ERR_MALFORMED));
+	}
+	assert_int_equal(unlink("host"), 0);
+}
+
+static void an_edge_has_two_sides(void **state)
+{
+	struct plan p;
+	struct diag d = { 0 };
+	char text[ADDR_TEXT];
+	assert_int_equal(chdir(top), 0);
+	put("host", "edge1.example.test\n");
+	put("topology.yaml", SITE(FRONTS("fe.example.test", "front-end", "fe1.example.test") ", " EDGES(", internal-address: 127.0.0.11, external-address: {access: 127.0.0.12}")));
+	assert_false(failed(plan_read(&p, &d)));
+	struct addr inside = port_addr(&p, PORT_INTERNAL), outside = port_addr(&p, PORT_EXTERNAL), client = port_addr(&p, PORT_CLIENT);
+	assert_string_equal(addr_print(&inside, text), "127.0.0.11");
+	assert_int_equal(inside.port, 5061);
+	assert_string_equal(addr_print(&outside, text), "127.0.0.12");
+	assert_int_equal(outside.port, 5061);
+	assert_string_equal(addr_print(&client, text), "127.0.0.12");
+	assert_int_equal(client.port, 443);
+	assert_int_equal(port_number(&p, PORT_TLS), 0);
+	struct addr replica = port_addr(&p, PORT_REPLICA);
+	assert_string_equal(addr_print(&replica, text), "127.0.0.11");
+	assert_int_equal(replica.port, 4443);
+	assert_int_equal(children_of(&p, &(struct role){ .name = "edge" }), 1);
+	assert_int_equal(children_of(&p, &(struct role){ .name = "front" }), 0);
+	static const char *const bad[] = {
+		SITE(FRONTS("fe.example.test", "front-end", "fe1.example.test") ", " EDGES("")),
+		SITE(FRONTS("fe.example.test", "front-end", "fe1.example.test") ", " EDGES(", internal-address: 127.0.0.11")),
+		SITE(FRONTS("fe.example.test", "front-end", "fe1.example.test") ", " EDGES(", external-address: {access: 127.0.0.12}")),
+		SITE(FRONTS("fe.example.test", "front-end", "fe1.example.test") ", " EDGES(", internal-address: 127.0.0.12, external-address: {access: 127.0.0.12}")),
+	};
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		put("topology.yaml", bad[i]);
+		assert_true(err_is(plan_read(&p, &d), ERR_REFUSED));
+		assert_true(d.remedy[0] != '\0');
+	}
+	assert_int_equal(unlink("host"), 0);
+}
+
 /* The ports are opened anew as soon as they were closed, and a stranger's port is refused with his place and a remedy.
  */
 static void ports(void **state)
@@ -154,6 +244,56 @@ static void ports(void **state)
 		ports_close(&p);
 		assert_int_not_equal(stat("run/control.sock", &s), 0);
 	}
+}
+
+static err take(struct master *m, const char *name, bool last, const char *bytes)
+{
+	return files_take(m, &(struct ipc_file_piece){ .name = str_of(name), .is_last = last ? 1 : 0, .bytes = str_of(bytes) });
+}
+
+static void expect_file(const char *path, const char *want)
+{
+	char text[4096] = "";
+	FILE *f = fopen(path, "r");
+	assert_non_null(f);
+	(void)!fread(text, 1, sizeof text - 1, f);
+	fclose(f);
+	assert_string_equal(text, want);
+}
+
+/* What the central store sends: only on a copy, only certain files, and no topology in which this server does not stand. */
+static void files_of_the_central_store(void **state)
+{
+	static struct master m;
+	static char large[(1 << 20) + 2];
+	const char *fine = SITE(FRONTS("fe.example.test", "front-end", "fe1.example.test, fe2.example.test"));
+	assert_int_equal(chdir(top), 0);
+	(void)mkdir("certs", 0755);
+	put("topology.yaml", "before");
+	put("host", "fe2.example.test\n");
+	log_init(&m.log, open("/dev/null", O_WRONLY), "master", 0);
+	assert_false(failed(loop_new(&m.loop)));
+	assert_true(err_is(take(&m, "topology.yaml", true, fine), ERR_MALFORMED));
+	m.plan.is_copy = true;
+	static const char *const names[] = { "host", "keys/x.key", "../topology.yaml", "certs/assigned", "/etc/passwd", "" };
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		assert_true(err_is(take(&m, names[i], true, "x"), ERR_MALFORMED));
+	static const char *const bad[] = { "organization: [\n", SITE(FRONTS("fe.example.test", "front-end", "fe1.example.test")) };
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		assert_false(failed(take(&m, "topology.yaml", true, bad[i])));
+		expect_file("topology.yaml", "before");
+	}
+	assert_false(failed(take(&m, "topology.yaml", false, "")));
+	assert_false(failed(take(&m, "topology.yaml", true, fine)));
+	expect_file("topology.yaml", fine);
+	assert_false(failed(take(&m, "ca.pem", true, "no certificate")));
+	assert_int_not_equal(access("ca.pem", F_OK), 0);
+	assert_false(failed(take(&m, "certs/witan.crl", false, "a ")));
+	assert_false(failed(take(&m, "certs/witan.crl", true, "list")));
+	expect_file("certs/witan.crl", "a list");
+	memset(large, 'x', sizeof large - 1);
+	assert_true(err_is(take(&m, "certs/root.crl", false, large), ERR_CEILING));
+	assert_int_equal(unlink("host"), 0);
 }
 
 static void service_manager(void **state)
@@ -193,7 +333,10 @@ int main(void)
 		cmocka_unit_test(back_off),
 		cmocka_unit_test(one_server_in_a_directory),
 		cmocka_unit_test(plans),
+		cmocka_unit_test(which_server_of_several),
+		cmocka_unit_test(an_edge_has_two_sides),
 		cmocka_unit_test(ports),
+		cmocka_unit_test(files_of_the_central_store),
 		cmocka_unit_test(service_manager),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

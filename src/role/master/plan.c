@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "role/master/master_priv.h"
 
-#include "model/topo.h"
-
 #include <stdio.h>
 
 enum { TOPO_CEILING = 16 << 20 };
@@ -34,23 +32,67 @@ static err join_peers(const struct topo_peers *peers, char *out, size_t size, st
 	return OK;
 }
 
+static err read_side(str text, const char *where, struct addr *out, struct diag *d)
+{
+	if (text.n != 0 && !failed(addr_parse(text, 0, out)))
+		return OK;
+	return diag_fail(d, ERR(REFUSED), where, "state internal-address, and external-address: {access: ADDRESS}, of this server",
+		"an Edge listens on two sides, and the topology does not say which address is which");
+}
+
+/* Never on every address: what is for servers inside must not be reached from outside. */
+static err fill_edge(struct plan *p, const struct topo_host *host, struct diag *d)
+{
+	TRY(read_side(host->server->internal_address, "topology.yaml: internal-address", &p->inside, d));
+	TRY(read_side(host->server->external_address.access, "topology.yaml: external-address", &p->outside, d));
+	if (memcmp(p->inside.ip, p->outside.ip, sizeof p->inside.ip) == 0)
+		return diag_fail(d, ERR(REFUSED), "topology.yaml: external-address", "give each side an address of its own",
+			"both sides of the Edge have the same address");
+	p->internal = (uint16_t)host->pool->ports.sip_tls;
+	p->external = 5061;
+	p->client = host->pool->single_address ? 0 : 443; /* with a single address people come to 5061, too */
+	return OK;
+}
+
+static void fill_ports(struct plan *p, const struct topo_host *host)
+{
+	const struct topo_ports *ports = &host->pool->ports;
+	if (master_runs("front", p->role)) {
+		p->sip_tls = (uint16_t)ports->sip_tls;
+		p->sip_tcp = (uint16_t)ports->sip_tcp;
+		p->n_fronts = host->pool->front_processes;
+	}
+	if (master_runs("web", p->role))
+		p->web = (uint16_t)ports->web;
+	if (topo_has_web(host->pool)) {
+		p->http = (uint16_t)ports->http;
+		p->external_http = (uint16_t)ports->external_http;
+	}
+}
+
+static void fill_copies(struct plan *p, const struct topo *t, const struct topo_host *host)
+{
+	struct topo_host central;
+	p->has_others = topo_count_servers(t) > 1 && !failed(topo_find_central(t, &central));
+	p->is_copy = p->has_others && central.server != host->server;
+	p->replica = p->is_copy ? topo_replica_port(host->pool) : 0;
+}
+
 static err fill(struct plan *p, const struct topo *t, struct arena *a, struct diag *d)
 {
 	struct topo_host host;
 	struct topo_peers peers;
-	TRY(topo_find_host(t, STR(""), &host, d));
+	TRY(topo_read_host(t, "host", &host, d));
+	p->role = host.pool->role;
+	p->missing = master_missing(host.pool);
 	ENSURE(str_to_z(host.server->fqdn, p->fqdn, sizeof p->fqdn), CEILING);
 	TRY(join(&t->sip_domains, "topology.yaml: sip-domains", p->domains, sizeof p->domains, d));
 	TRY(topo_peers(t, host.server->fqdn, a, &peers));
 	TRY(join_peers(&peers, p->peers, sizeof p->peers, d));
-	p->sip_tls = (uint16_t)host.pool->ports.sip_tls;
-	p->sip_tcp = (uint16_t)host.pool->ports.sip_tcp;
-	p->web = (uint16_t)host.pool->ports.web;
-	if (topo_has_web(host.pool)) {
-		p->http = (uint16_t)host.pool->ports.http;
-		p->external_http = (uint16_t)host.pool->ports.external_http;
-	}
-	p->n_fronts = host.pool->front_processes;
+	fill_copies(p, t, &host);
+	fill_ports(p, &host);
+	if (p->role == TOPO_EDGE)
+		TRY(fill_edge(p, &host, d));
 	if (p->n_fronts > FRONTS_MAX)
 		return diag_fail(d, ERR(CEILING), "topology.yaml: front-processes",
 			"one for each processor core is enough", "%u processes are more than %d", p->n_fronts,

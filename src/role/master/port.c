@@ -20,6 +20,10 @@ const struct port_row port_rows[PORT_N] = {
 	[PORT_TLS] = { "tls", "front" },
 	[PORT_TCP] = { "tcp", "front" },
 	[PORT_WEB] = { "https", "web" },
+	[PORT_INTERNAL] = { "tls-internal", "edge" },
+	[PORT_EXTERNAL] = { "tls-external", "edge" },
+	[PORT_CLIENT] = { "tls-external", "edge" },
+	[PORT_REPLICA] = { "replica", "replicator" },
 	[PORT_HTTP] = { "http", "web" },
 	[PORT_EXTERNAL_HTTP] = { "external-http", "web" },
 };
@@ -27,8 +31,21 @@ const struct port_row port_rows[PORT_N] = {
 uint16_t port_number(const struct plan *p, unsigned port)
 {
 	const uint16_t numbers[PORT_N] = { [PORT_TLS] = p->sip_tls, [PORT_TCP] = p->sip_tcp, [PORT_WEB] = p->web,
-		[PORT_HTTP] = p->http, [PORT_EXTERNAL_HTTP] = p->external_http };
+		[PORT_HTTP] = p->http, [PORT_EXTERNAL_HTTP] = p->external_http,
+		[PORT_INTERNAL] = p->internal, [PORT_EXTERNAL] = p->external, [PORT_CLIENT] = p->client,
+		[PORT_REPLICA] = p->replica };
 	return numbers[port];
+}
+
+struct addr port_addr(const struct plan *p, unsigned port)
+{
+	struct addr a = { .family = 0 };
+	if (port == PORT_EXTERNAL || port == PORT_CLIENT)
+		a = p->outside;
+	else if (port == PORT_INTERNAL || (port == PORT_REPLICA && p->role == TOPO_EDGE))
+		a = p->inside;
+	a.port = port_number(p, port);
+	return a;
 }
 
 void ports_init(struct ports *p)
@@ -41,11 +58,11 @@ void ports_init(struct ports *p)
 
 static err open_port(struct ports *p, const struct plan *plan, unsigned port, struct diag *d)
 {
-	struct addr everywhere = { .port = port_number(plan, port) };
-	unsigned n = strcmp(port_rows[port].role, "web") == 0 ? 1 : plan->n_fronts;
+	struct addr at = port_addr(plan, port);
+	unsigned n = strcmp(port_rows[port].role, "front") == 0 ? plan->n_fronts : 1;
 	err e = OK;
 	for (int i = 0; i < TRIES; i++) {
-		e = net_listen_group(&everywhere, LISTEN_BACKLOG, p->fds[port], n, d);
+		e = net_listen_group(&at, LISTEN_BACKLOG, p->fds[port], n, d);
 		if (!failed(e) || errno != EADDRINUSE)
 			break;
 		(void)nanosleep(&(struct timespec){ .tv_nsec = TRY_MS * 1000000L }, NULL);

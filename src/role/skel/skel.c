@@ -172,6 +172,15 @@ static err on_start(struct skel *s, str body, int fd)
 	return OK;
 }
 
+static err on_file_piece(struct skel *s, str body, int fd)
+{
+	struct ipc_file_piece m;
+	TRY(ipc_file_piece_parse(&m, body));
+	if (s->role->on_file != NULL)
+		s->role->on_file(s, m.name, m.is_last != 0, m.bytes);
+	return OK;
+}
+
 static err on_reload(struct skel *s, str body, int fd)
 {
 	TRY(ipc_reload_parse(&(struct ipc_reload){ 0 }, body));
@@ -198,6 +207,7 @@ static err (*const messages[IPC_N])(struct skel *s, str body, int fd) = {
 	[IPC_LISTENER_GONE] = on_listener_gone,
 	[IPC_METER_MAP] = on_meter_map,
 	[IPC_START] = on_start,
+	[IPC_FILE_PIECE] = on_file_piece,
 	[IPC_RELOAD] = on_reload,
 	[IPC_DRAIN] = on_drain,
 };

@@ -34,7 +34,7 @@ static err take_former(struct vault *v, struct diag *d)
 
 static err check_default(const struct certstore *s, const struct diag *odd, struct diag *d)
 {
-	if (certstore_assigned(s, PLAN_DEFAULT) != NULL)
+	if (certstore_assigned(s, PLAN_DEFAULT) != NULL || certstore_assigned(s, PLAN_INTERNAL) != NULL)
 		return OK;
 	if (odd->what[0] != '\0')
 		*d = *odd;
@@ -65,10 +65,19 @@ err vault_read_certificates(struct vault *v, struct diag *d)
 	return OK;
 }
 
-const struct certstore_cert *vault_presented(const struct vault *v, bool web)
+/* The usages whose certificate a listener presents, the best first. */
+static const enum plan_usage presented[VAULT_LISTENER_N][2] = {
+	[VAULT_SIP] = { PLAN_DEFAULT, PLAN_INTERNAL },
+	[VAULT_WEB] = { PLAN_WEB_SERVICES_INTERNAL, PLAN_DEFAULT },
+	[VAULT_REPLICA] = { PLAN_INTERNAL, PLAN_DEFAULT },
+	[VAULT_EDGE_INSIDE] = { PLAN_INTERNAL, PLAN_DEFAULT },
+	[VAULT_EDGE_OUTSIDE] = { PLAN_ACCESS_EDGE_EXTERNAL, PLAN_ACCESS_EDGE_EXTERNAL },
+};
+
+const struct certstore_cert *vault_presented(const struct vault *v, enum vault_listener of)
 {
-	const struct certstore_cert *c = web ? certstore_assigned(v->certstore, PLAN_WEB_SERVICES_INTERNAL) : NULL;
-	return c != NULL ? c : certstore_assigned(v->certstore, PLAN_DEFAULT);
+	const struct certstore_cert *c = certstore_assigned(v->certstore, presented[of][0]);
+	return c != NULL ? c : certstore_assigned(v->certstore, presented[of][1]);
 }
 
 void vault_certificates_changed(struct vault *v)
@@ -109,6 +118,9 @@ void vault_read_revocations(struct vault *v)
 		tell_stale(v, &d);
 	else
 		(void)vault_knows_revocations(v);
+	v->files_changed = true; /* what was revoked is known to the copies at once */
+	if (v->store != NULL)
+		vault_turn(v);
 }
 
 bool vault_knows_revocations(struct vault *v)

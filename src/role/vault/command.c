@@ -49,6 +49,9 @@ static const struct command_row rows[CMD_ID_N] = {
 	[CMD_STORE_BACKUP] = { command_store_backup, true },
 	[CMD_REPLICATION_GET] = { command_replication_get, false },
 	[CMD_REPLICATION_INVOKE] = { command_replication_invoke, true },
+	[CMD_ENROLMENT_NEW] = { command_enrolment_new, false },
+	[CMD_ENROLMENT_GET] = { command_enrolment_get, false },
+	[CMD_ENROLMENT_REMOVE] = { command_enrolment_remove, false },
 	[CMD_TOPOLOGY_GET] = { command_topology_get, false },
 	[CMD_POOL_GET] = { command_pool_get, false },
 	[CMD_COMPUTER_GET] = { command_computer_get, false },
@@ -326,6 +329,8 @@ err command_run(struct call *call, const char *what)
 	call->diff = json_array();
 	call->sealed = json_object();
 	err e = call->diff != NULL && call->sealed != NULL ? rbac_check_cmd(&call->author->rights, call->cmd, &call->diag) : ERR(NO_MEMORY);
+	if (!failed(e) && cmd_has(call->cmd, CMD_WRITES))
+		e = vault_copy_check(call, row.outside || call->cmd->id == CMD_USER_UNLOCK);
 	if (!failed(e))
 		e = cmd_has(call->cmd, CMD_WRITES) && !row.outside ? run_grouped(call, &row, what) : row.run(call);
 	audit(call, what, e);

@@ -53,6 +53,32 @@ struct process {
 	pid_t pid;
 };
 
+/* Processes of which there is one, after the fronts in the list. */
+static const char *const lone[] = { "web", "edge" };
+
+static unsigned place_of(const struct process *p)
+{
+	for (unsigned i = 0; i < sizeof lone / sizeof *lone; i++)
+		if (strcmp(p->role, lone[i]) == 0)
+			return VAULT_FRONTS_MAX + i;
+	return p->index;
+}
+
+static bool lone_process_at(const struct vault *v, unsigned i, struct process *p)
+{
+	const bool runs[] = { vault_web_is_there(v), v->edge != NULL };
+	for (unsigned k = 0; k < sizeof lone / sizeof *lone; k++) {
+		if (!runs[k] && v->stopped[VAULT_FRONTS_MAX + k] == 0)
+			continue;
+		if (i-- != 0)
+			continue;
+		*p = (struct process){ .role = lone[k], .runs = runs[k] };
+		(void)snprintf(p->name, sizeof p->name, "%s", lone[k]);
+		return true;
+	}
+	return false;
+}
+
 static bool process_at(const struct vault *v, unsigned i, struct process *p)
 {
 	*p = (struct process){ 0 };
@@ -63,17 +89,15 @@ static bool process_at(const struct vault *v, unsigned i, struct process *p)
 	} else if (i - 2 < v->skel->n_fronts) {
 		*p = (struct process){ .role = "front", .index = i - 2, .runs = vault_front_is_there(v, i - 2) };
 		(void)snprintf(p->name, sizeof p->name, "front.%u", i - 2);
-	} else if (i - 2 == v->skel->n_fronts && (vault_web_is_there(v) || v->stopped[VAULT_FRONTS_MAX] != 0)) {
-		*p = (struct process){ .name = "web", .role = "web", .runs = vault_web_is_there(v) };
 	} else {
-		return false;
+		return lone_process_at(v, i - 2 - v->skel->n_fronts, p);
 	}
 	return true;
 }
 
 static bool is_stopped(const struct vault *v, const struct process *p)
 {
-	return p->role != NULL && v->stopped[strcmp(p->role, "web") == 0 ? VAULT_FRONTS_MAX : p->index] != 0;
+	return p->role != NULL && v->stopped[place_of(p)] != 0;
 }
 
 static err add_process(struct call *call, const struct process *p)
@@ -125,7 +149,7 @@ static err want(struct call *call, bool runs)
 			command_warn(call, "What if: %s %s", runs ? "starts" : "stops", p.name);
 			continue;
 		}
-		v->stopped[strcmp(p.role, "web") == 0 ? VAULT_FRONTS_MAX : p.index] = runs ? 0 : 1;
+		v->stopped[place_of(&p)] = runs ? 0 : 1;
 		TRY(ipc_send_process_want(v->skel->master, &(struct ipc_process_want){ .role = str_of(p.role), .index = (uint16_t)p.index, .runs = runs ? 1 : 0 }, -1));
 		p.runs = p.runs && runs;
 		TRY(add_process(call, &p));
@@ -147,31 +171,99 @@ err command_process_start(struct call *call)
 
 /* ---- what they know ---- */
 
-err command_replication_get(struct call *call)
+/* The version of the central store that this server knows: its own, or the one that it was told last. */
+static uint64_t central_version(const struct vault *v)
+{
+	struct store_moment m;
+	if (!v->is_copy)
+		return store_version(v->store);
+	return failed(store_copy_get(v->store, &m)) ? 0 : m.version;
+}
+
+static err add_store_status(struct call *call)
 {
 	const struct vault *v = call->vault;
-	str only = STR("");
-	TRY(vault_store(call->vault, &call->diag));
-	if (command_text(call, "ReplicaFqdn", &only) && !str_eq_case(only, str_of(v->skel->fqdn)))
-		return diag_fail(&call->diag, ERR(ABSENT), "ReplicaFqdn", "say it on that server", "this server is %s", v->skel->fqdn);
-	if (command_switch(call, "CentralManagementStoreStatus"))
-		return command_add_object(call, json_pack("{s:s,s:I,s:b}", "ActiveMasterFqdn", v->skel->fqdn, "LastVersion", (json_int_t)store_version(v->store), "IsWritable",
-			!store_is_failed(v->store)));
+	return command_add_object(call, json_pack("{s:s,s:I,s:b}", "ActiveMasterFqdn", v->central[0] != '\0' ? v->central : v->skel->fqdn, "LastVersion",
+		(json_int_t)central_version(v), "IsWritable", !v->is_copy && !store_is_failed(v->store)));
+}
+
+/* Processes of this server, each of which has what it needs in its memory. */
+static err add_fronts(struct call *call)
+{
+	const struct vault *v = call->vault;
 	for (unsigned i = 0; i < v->skel->n_fronts; i++) {
 		bool there = vault_front_is_there(v, i);
+		char process[24];
+		(void)snprintf(process, sizeof process, "front.%u%u", i / 10 % 10, i % 10);
 		TRY(command_add_object(call, json_pack("{s:b,s:s,s:s,s:I,s:s}", "UpToDate", there && !v->fronts[i]->wants_all, "ReplicaFqdn", v->skel->fqdn, "Process",
-			(char[]){ 'f', 'r', 'o', 'n', 't', '.', (char)('0' + i / 10 % 10), (char)('0' + i % 10), '\0' }, "Version", (json_int_t)v->told, "ProductVersion", WITAN_VERSION)));
+			process, "Version", (json_int_t)v->told, "ProductVersion", WITAN_VERSION)));
 	}
+	return OK;
+}
+
+/* On a copy: how it stands with the central store. */
+static err add_self(struct call *call)
+{
+	const struct vault *v = call->vault;
+	return command_add_object(call, json_pack("{s:b,s:s,s:o,s:o,s:s,s:s,s:I,s:s}", "UpToDate", v->central_is_there && central_version(v) != 0, "ReplicaFqdn", v->skel->fqdn,
+		"LastStatusReport", command_moment(vault_unix_ms() / 1000), "LastUpdateCreation", command_moment(v->heard_ms / 1000), "ProductVersion", WITAN_VERSION, "Process",
+		"vault", "Version", (json_int_t)central_version(v), "State", v->central_is_there ? "the central server is connected" : "the central server is not connected"));
+}
+
+static const char *state_of(const struct vault_copy *c, bool is_new)
+{
+	if (!c->is_up)
+		return c->why;
+	return is_new ? "up to date" : "changes are under way";
+}
+
+/* On the central server: another one. */
+static err add_copy(struct call *call, const struct vault_copy *c)
+{
+	bool is_new = c->is_up && c->have.version == store_version(call->vault->store) && !c->is_walking && !c->wants_whole;
+	return command_add_object(call, json_pack("{s:b,s:s,s:o,s:o,s:o,s:s,s:I,s:s}", "UpToDate", is_new, "ReplicaFqdn", c->fqdn, "LastStatusReport",
+		command_moment(c->report_ms / 1000), "LastUpdateCreation", command_moment(c->update_ms / 1000), "ProductVersion",
+		c->product[0] != '\0' ? command_json(str_of(c->product)) : json_null(), "Process", "vault", "Version", (json_int_t)c->have.version, "State", state_of(c, is_new)));
+}
+
+err command_replication_get(struct call *call)
+{
+	struct vault *v = call->vault;
+	str only = STR("");
+	TRY(vault_store(v, &call->diag));
+	if (command_switch(call, "CentralManagementStoreStatus"))
+		return add_store_status(call);
+	(void)command_text(call, "ReplicaFqdn", &only);
+	if (only.n == 0 || str_eq_case(only, str_of(v->skel->fqdn))) {
+		TRY(add_fronts(call));
+		if (v->is_copy)
+			TRY(add_self(call));
+	}
+	LIST_EACH (n, &v->copies) {
+		const struct vault_copy *c = LIST_OF(n, struct vault_copy, node);
+		if (only.n == 0 || str_eq_case(only, str_of(c->fqdn)))
+			TRY(add_copy(call, c));
+	}
+	if (call->n_objects == 0 && only.n != 0)
+		return diag_fail(&call->diag, ERR(ABSENT), "ReplicaFqdn", "Get-CsComputer lists the servers; the server of the central store knows of all copies",
+			"%s knows of no copy on %.*s", v->skel->fqdn, STR_FMT(str_cut(only, 0, 120)));
 	return OK;
 }
 
 err command_replication_invoke(struct call *call)
 {
+	struct vault *v = call->vault;
+	str only = STR("");
 	TRY(reach_server(call));
+	bool is_here = !command_text(call, "ReplicaFqdn", &only) || str_eq_case(only, str_of(v->skel->fqdn));
 	if (call->what_if)
 		return OK;
-	vault_want_all(call->vault);
-	vault_turn(call->vault);
+	if (is_here)
+		vault_want_all(v);
+	if ((!is_here || only.n == 0) && failed(vault_copies_again(v, only)))
+		return diag_fail(&call->diag, ERR(ABSENT), "ReplicaFqdn", "say it on the server of the central store; Get-CsComputer lists the servers",
+			"%s sends nothing to %.*s", v->skel->fqdn, STR_FMT(str_cut(only, 0, 120)));
+	vault_turn(v);
 	return OK;
 }
 

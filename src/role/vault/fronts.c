@@ -24,13 +24,14 @@ bool vault_front_is_there(const struct vault *v, unsigned index)
 
 /* ---- single messages ---- */
 
-err vault_send_certificate(struct vault *v, struct ipc *to, bool web)
+err vault_send_certificate(struct vault *v, struct ipc *to, enum vault_listener of)
 {
 	char keys[VAULT_TICKET_KEYS];
-	const struct certstore_cert *c = vault_presented(v, web);
+	const struct certstore_cert *c = vault_presented(v, of);
+	const char *usage = of == VAULT_EDGE_OUTSIDE ? "AccessEdgeExternal" : of == VAULT_EDGE_INSIDE ? "Internal" : "Default";
 	ENSURE(c != NULL, ABSENT);
 	vault_ticket_keys(v, vault_unix_ms() / 1000 / VAULT_TICKET_SECONDS, keys);
-	err e = ipc_send_certificate(to, &(struct ipc_certificate){ .usage = STR("Default"), .chain_pem = buf_str(&c->chain),
+	err e = ipc_send_certificate(to, &(struct ipc_certificate){ .usage = str_of(usage), .chain_pem = buf_str(&c->chain),
 		.ca_pem = buf_str(&v->trust), .ticket_keys = { keys, sizeof keys } }, -1);
 	crypt_wipe(keys, sizeof keys);
 	return e;
@@ -38,7 +39,7 @@ err vault_send_certificate(struct vault *v, struct ipc *to, bool web)
 
 static void send_certificate(struct vault_front *f)
 {
-	sent(f, vault_send_certificate(f->vault, f->channel, false));
+	sent(f, vault_send_certificate(f->vault, f->channel, VAULT_SIP));
 }
 
 static void send_settings(struct vault_front *f)
@@ -141,6 +142,9 @@ void vault_tell_certificate(struct vault *v)
 	EACH_FRONT(v, f)
 		send_certificate(f);
 	vault_web_certificate(v);
+	vault_edge_certificate(v);
+	if (v->replicator != NULL)
+		(void)failed(vault_send_certificate(v, v->replicator, VAULT_REPLICA));
 }
 
 void vault_tell_revocations(struct vault *v)
@@ -148,6 +152,9 @@ void vault_tell_revocations(struct vault *v)
 	EACH_FRONT(v, f)
 		sent(f, vault_send_revocations(v, f->channel));
 	vault_web_revocations(v);
+	vault_edge_revocations(v);
+	if (v->replicator != NULL)
+		(void)failed(vault_send_revocations(v, v->replicator)); /* a channel that is broken closes by itself */
 }
 
 void vault_tell_lock(struct vault *v, str aor, uint32_t failures, uint64_t until_ms)
@@ -231,6 +238,7 @@ static err tell_object(struct vault *v, str key)
 	if (obeyed) {
 		EACH_FRONT(v, f)
 			send_settings(f);
+		vault_edge_settings(v);
 	}
 	if (k != NULL && k->id == SCHEMA_ID_Registrar)
 		vault_tell_ports(v);
@@ -438,6 +446,14 @@ void vault_on_channel(struct skel *s, str role, unsigned index, int fd)
 	struct vault_front *f = NULL;
 	if (str_eq(role, STR("web"))) {
 		vault_web_open(v, fd);
+		return;
+	}
+	if (str_eq(role, STR("replicator"))) {
+		vault_replicator_open(v, fd);
+		return;
+	}
+	if (str_eq(role, STR("edge"))) {
+		vault_edge_open(v, fd);
 		return;
 	}
 	if (str_eq(role, STR("keeper"))) {

@@ -74,21 +74,40 @@ static err add_old_names(struct work *w, const struct certstore_cert *c)
 	return OK;
 }
 
+/* On a copy the authority is the central server's: a request is made here, and goes there over the connection that is there anyway. */
+static void on_requested(struct work *w, err e)
+{
+	if (failed(e))
+		on_renewed(w, e);
+	else
+		vault_live(w->vault);
+}
+
+static bool may_renew(struct vault *v, const struct certstore_cert *c)
+{
+	struct diag d;
+	if (v->is_copy)
+		return !v->joins && !vault_renews(v, certstore_usages(v->certstore, c, false));
+	return !failed(vault_authority_check(v, &d));
+}
+
 static void renew(struct vault *v, const struct certstore_cert *c)
 {
 	struct work *w;
 	struct diag d;
-	if (failed(vault_authority_check(v, &d)) || failed(work_new(v, NULL, &w, &d)))
+	if (!may_renew(v, c) || failed(work_new(v, NULL, &w, &d)))
 		return;
-	w->ended = on_renewed;
+	w->ended = v->is_copy ? on_requested : on_renewed;
 	w->usages = certstore_usages(v->certstore, c, false);
 	err e = order_fill(w);
-	w->is_external = false;
+	w->is_external = v->is_copy;
 	w->exportable = c->exportable;
-	if (!failed(e))
+	if (!failed(e) && !v->is_copy)
 		e = add_old_names(w, c);
 	if (!failed(e))
 		e = order_name(w);
+	if (!failed(e) && v->is_copy)
+		w->friendly = STR(VAULT_RENEWAL_NAME);
 	if (!failed(e))
 		e = order_start(w);
 	if (failed(e))
@@ -214,6 +233,7 @@ static void on_tick(void *arg)
 			drop_keys(v);
 		renew_due(v);
 		renew_list(v);
+		vault_ask_renewals(v);
 	}
 	if (failed(timer_set(loop_timers(v->skel->loop), &v->live, TICK_MS, on_tick, v)))
 		skel_exit(v->skel, 1);

@@ -59,6 +59,9 @@ static err vault_open(struct skel *s, struct diag *d)
 	list_init(&v->admins);
 	list_init(&v->changes);
 	list_init(&v->answers);
+	list_init(&v->copies);
+	buf_init(&v->topology_text, TOPO_SIZE_MAX + 1);
+	buf_init(&v->incoming, TOPO_SIZE_MAX + 1);
 	list_init(&v->held);
 	list_init(&v->works);
 	tally_init(&v->tally, STRANGERS);
@@ -108,6 +111,9 @@ static err open_store(struct vault *v, struct diag *d)
 	}
 	skel_ready(v->skel);
 	vault_tell_ports(v);
+	vault_know_copies(v);
+	if (v->is_copy)
+		vault_give_files(v);
 	vault_turn(v);
 	return OK;
 }
@@ -192,6 +198,7 @@ static void on_turn(void *arg)
 		vault_tell_changes(v);
 	}
 	vault_answer(v, given);
+	vault_tell_copies(v, e);
 	if (v->store != NULL && !store_is_failed(v->store))
 		vault_tell_all(v);
 	if (v->store == NULL || store_is_failed(v->store) || anybody_waits(v))
@@ -213,6 +220,8 @@ static void trim(struct vault *v)
 	if (failed(store_begin(v->store)))
 		return;
 	err e = store_history_trim(v->store, VAULT_HISTORY_MOST);
+	if (!failed(e))
+		e = store_moments_trim(v->store);
 	e = store_end(v->store, !failed(e));
 	if (!failed(e))
 		e = store_commit(v->store);
@@ -274,6 +283,7 @@ static void vault_on_reload(struct skel *s)
 	if (failed(e))
 		LOG(&s->log, SERVER_REFUSED, LOG_ERR(e), LOG_Z("where", d.where), LOG_Z("reason", d.what), LOG_Z("remedy", d.remedy));
 	vault_tell_revocations(v); /* the topology says how strict to be */
+	vault_know_copies(v);
 }
 
 static void vault_drain(struct skel *s, uint32_t ms)
@@ -282,6 +292,8 @@ static void vault_drain(struct skel *s, uint32_t ms)
 	on_turn(v); /* what was begun is finished */
 	vault_close_admins(v);
 	vault_web_close(v);
+	vault_edge_close(v);
+	vault_replicator_close(v);
 	sessions_fini(v);
 	timer_clear(loop_timers(s->loop), &v->live);
 	cert_crl_free(v->crl);
@@ -308,6 +320,7 @@ const struct role role_vault = {
 	.start = vault_start,
 	.on_channel = vault_on_channel,
 	.on_listener = vault_on_listener,
+	.on_file = vault_on_file,
 	.on_reload = vault_on_reload,
 	.drain = vault_drain,
 };

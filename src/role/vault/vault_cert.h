@@ -63,6 +63,7 @@ struct work {
 	uint32_t usages;
 	bool exportable, is_external;
 	str chain; /* PEM of what is brought in */
+	void *arg;         /* whoever has begun it */
 	/* a certificate of a person */
 	struct cert_client client;
 };
@@ -130,6 +131,17 @@ err certificate_find(struct call *call, const struct certstore_cert **out);
 /* Once a minute, and when something has changed. */
 void vault_live(struct vault *v);
 
+/* ---- enrol.c, join.c ---- */
+
+/* The friendly name of what a joining server presents until it has certificates. */
+#define VAULT_JOIN_NAME "Witan before joining"
+/* What the friendly name of a request begins with that the central server is to answer. */
+#define VAULT_RENEWAL_NAME "Witan renewal"
+/* Whether such a request is waiting for these usages. */
+bool vault_renews(const struct vault *v, uint32_t usages);
+/* Sends them, on a copy that is connected. */
+void vault_ask_renewals(struct vault *v);
+
 /* ---- certificate.c ---- */
 
 /* Reads certs/ again and takes in what a deployment of the former layout has there. */
@@ -137,7 +149,7 @@ err vault_read_certificates(struct vault *v, struct diag *d);
 /* What usages present has changed: the processes are told. */
 void vault_certificates_changed(struct vault *v);
 /* The certificate in force for fronts (Default) or web. NULL: none. */
-const struct certstore_cert *vault_presented(const struct vault *v, bool web);
+const struct certstore_cert *vault_presented(const struct vault *v, enum vault_listener of);
 /* The certificates that the plan wants for this host. */
 err vault_plan(struct vault *v, struct arena *a, struct plan_certificates *out, struct diag *d);
 

@@ -11,7 +11,7 @@
 #include "model/config.h"
 #include "model/rbac.h"
 #include "model/schema.h"
-#include "model/store.h"
+#include "model/store_replica.h"
 #include "model/topo.h"
 #include "role/vault.h"
 #include "service/cert.h"
@@ -67,6 +67,13 @@ struct vault_front {
 	bool wants_all; /* the whole state is to be sent */
 };
 
+/* What the replicator is told once a turn is on the disk. */
+struct vault_due {
+	err e; /* what came could not be taken */
+	bool taken, applied;
+	uint64_t version; /* applied */
+};
+
 struct vault {
 	struct skel *skel;
 	struct store *store; /* NULL: not opened yet */
@@ -89,6 +96,20 @@ struct vault {
 	int topology;     /* topology.yaml, opened before the jail */
 	struct sessions *sessions; /* NULL: nobody has signed in yet */
 	struct vault_web *web; /* NULL: no channel to it */
+	struct vault_edge *edge; /* the same */
+	struct ipc *replicator; /* the same */
+	char central[256];   /* the server of the central store; empty: this server is alone */
+	bool is_copy;        /* that is another one: what is declared comes from there */
+	struct list copies;  /* struct vault_copy: where it is this one, the others */
+	struct vault_due due;
+	bool joins;          /* its certificates are still to come from there */
+	char join_secret[80];
+	bool files_changed;  /* that go along with the store */
+	bool has_stage, stage_is_whole; /* a copy is laid aside by this process; what it does not name goes */
+	bool central_is_there; /* it is connected with this copy */
+	uint64_t heard_ms;   /* of the central server, on a copy: when the last version came */
+	struct buf topology_text; /* what master has told since the start; empty: nothing */
+	struct buf incoming; /* a file that master tells */
 	int certificates; /* certs/, opened before the jail */
 	struct certstore *certstore;
 	struct cert_crl *crl; /* certs/witan.crl; NULL: none that can be used, so nobody signs in by a certificate */
@@ -110,7 +131,7 @@ struct vault {
 	bool audit_is_known;
 	uint64_t audit_logged; /* the newest line that the log knows */
 	uint64_t told; /* the version that the processes know */
-	uint8_t stopped[VAULT_FRONTS_MAX + 1]; /* processes that administrators have stopped; the last one is web */
+	uint8_t stopped[VAULT_FRONTS_MAX + 2]; /* processes that administrators have stopped; the last ones are web and edge */
 };
 
 uint64_t vault_unix_ms(void);
@@ -380,8 +401,75 @@ bool vault_web_is_there(const struct vault *v);
 struct ipc *vault_web_channel(const struct vault *v); /* NULL: it is not there */
 void vault_web_revocations(struct vault *v);
 void vault_web_certificate(struct vault *v);
-/* To a front or web: what it presents. */
-err vault_send_certificate(struct vault *v, struct ipc *to, bool web);
+/* Listeners that present certificates of their own. */
+enum vault_listener { VAULT_SIP, VAULT_WEB, VAULT_REPLICA, VAULT_EDGE_INSIDE, VAULT_EDGE_OUTSIDE, VAULT_LISTENER_N };
+/* To the process that has it: what it presents. ABSENT: nothing is assigned. */
+err vault_send_certificate(struct vault *v, struct ipc *to, enum vault_listener of);
+
+/* ---- edge.c: the process of an Edge ---- */
+
+void vault_edge_open(struct vault *v, int fd);
+void vault_edge_close(struct vault *v);
+void vault_edge_settings(struct vault *v);
+void vault_edge_certificate(struct vault *v);
+void vault_edge_revocations(struct vault *v);
+
+/* ---- central.c: this store and its copies on other servers ---- */
+
+/* Another server of the topology, and what is known of its copy. */
+struct vault_copy {
+	struct list node;
+	struct vault *vault;
+	char fqdn[256], product[65], why[128];
+	uint32_t role; /* enum topo_role */
+	bool is_up, is_walking, is_waiting, wants_whole; /* is_waiting: for its word on the last piece */
+	struct store_walk walk;
+	uint8_t flags;       /* of the next piece */
+	struct store_moment have; /* what is on its disk */
+	struct store_moment sending; /* what the last piece makes hold */
+	uint64_t report_ms;  /* its last word, and when the version that it has last was made */
+	uint64_t update_ms;
+};
+
+/* Finds out by the topology whether this is the central store, and who has copies; tells the replicator. */
+void vault_know_copies(struct vault *v);
+void vault_replicator_open(struct vault *v, int fd);
+void vault_replicator_close(struct vault *v);
+/* After each turn: e is what its commit came to. */
+void vault_tell_copies(struct vault *v, err e);
+/* Sends a copy everything again, or all copies (fqdn empty). ABSENT. */
+err vault_copies_again(struct vault *v, str fqdn);
+/* Which files go along with the store: as they are now. Where the store is central. */
+void vault_note_files(struct vault *v);
+/* What a server whose role has no use for people and secrets is told of an object; false: nothing. out is initialised here. */
+bool vault_object_for(uint32_t role, const struct replica_row *r, struct buf *out);
+/* Whether servers of this role have people signing in, and so a copy of them. */
+bool vault_role_has_people(uint32_t role);
+
+/* ---- enrol.c: other servers join ---- */
+
+/* It is here, as a server of ours: its bundle is used up. */
+void vault_enrol_done(struct vault *v, str fqdn);
+err vault_on_enrol(struct vault *v, str body);
+/* The key of the proof, of a secret in text; and the proof. */
+void vault_enrol_key(struct vault *v, str secret, uint8_t out[32]);
+err vault_enrol_proof(const uint8_t key[32], str fqdn, str binding, str orders, uint8_t out[32]);
+
+/* ---- join.c: this server joins ---- */
+
+void vault_read_enrolment(struct vault *v);
+err vault_on_enrol_ask(struct vault *v, str body);
+err vault_on_enrolled(struct vault *v, str body);
+
+/* ---- copy.c: a copy of the central store ---- */
+
+/* What the central server sends. */
+void vault_take_piece(struct vault *v, str bytes);
+/* The files of the copy that differ from those on the disk, to master. */
+void vault_give_files(struct vault *v);
+/* REFUSED on a copy, for a command that changes what is declared. */
+err vault_copy_check(struct call *call, bool is_local);
+void vault_on_file(struct skel *s, str name, bool is_last, str bytes);
 
 /* ---- line.c: lines of administrators, whichever way they come ---- */
 
@@ -460,6 +548,9 @@ COMMAND(config_import);
 COMMAND(store_backup);
 COMMAND(replication_get);
 COMMAND(replication_invoke);
+COMMAND(enrolment_new);
+COMMAND(enrolment_get);
+COMMAND(enrolment_remove);
 COMMAND(topology_get);
 COMMAND(pool_get);
 COMMAND(computer_get);

@@ -140,7 +140,7 @@ static const struct ipc_door door = { .on_message = on_message, .on_close = on_c
 void vault_web_certificate(struct vault *v)
 {
 	if (v->web != NULL)
-		(void)failed(vault_send_certificate(v, v->web->channel, true));
+		(void)failed(vault_send_certificate(v, v->web->channel, VAULT_WEB));
 }
 
 void vault_web_revocations(struct vault *v)

@@ -212,10 +212,12 @@ err cert_tbs_authority(const struct cert_authority *what, str spki, str issuer, 
 err cert_order_fill(const struct plan_certificate *plan, str organization, struct arena *a, struct cert_order *out)
 {
 	*out = (struct cert_order){ .subject = { .o = organization, .cn = plan->cn }, .client_auth = plan->client_auth, .urls = { .crl = plan->crl_url } };
-	out->san.p = arena_alloc(a, plan->san.n * sizeof(str));
+	out->san.p = arena_alloc(a, (plan->san.n + 1) * sizeof(str));
 	ENSURE(out->san.p != NULL, CEILING);
 	for (size_t i = 0; i < plan->san.n; i++)
 		out->san.p[out->san.n++] = plan->san.p[i].name;
+	if (out->san.n == 0) /* who reads no such list loses nothing, and who reads no common name finds it here (RFC 9525 2) */
+		out->san.p[out->san.n++] = plan->cn;
 	return OK;
 }
 

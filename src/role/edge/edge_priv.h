@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WITAN_ROLE_EDGE_PRIV_H
+#define WITAN_ROLE_EDGE_PRIV_H
+
+#include "engine/conn.h"
+#include "engine/stage.h"
+#include "model/config.h"
+#include "os/tls.h"
+#include "role/edge.h"
+#include "role/identity.h"
+#include "service/peer.h"
+
+struct edge;
+
+enum { EDGE_INSIDE, EDGE_OUTSIDE, EDGE_SIDES };
+
+/* What is known of a side beforehand. */
+struct edge_side_row {
+	const char *transport; /* as master calls its listeners */
+	const char *usage;     /* of the certificate that it presents */
+	enum identity_asks asks;
+};
+extern const struct edge_side_row edge_side_rows[EDGE_SIDES];
+
+struct edge_side {
+	struct edge *edge;
+	const struct edge_side_row *row;
+	struct conns *conns;
+	struct tls_server *tls; /* NULL: nothing to present yet, so nobody is taken */
+	struct answers answers;
+};
+
+/* A descriptor that came before the sides were there. */
+struct edge_early {
+	char name[16]; /* the other process, or the transport */
+	unsigned number;
+	int fd;
+	bool is_listener;
+};
+
+struct edge {
+	struct skel *skel;
+	struct identity *identity;
+	struct peers *peers;
+	struct config config;
+	struct ipc *vault;
+	struct edge_side sides[EDGE_SIDES];
+	struct edge_early early[8];
+	unsigned n_early;
+	bool has_sides;
+	uint64_t tag_k0, tag_k1;
+};
+
+/* edge_side.c */
+err edge_side_init(struct edge_side *s, struct edge *e, unsigned which);
+void edge_side_limit(struct edge_side *s);
+/* Takes a CERTIFICATE message if it is for this side. */
+err edge_side_present(struct edge_side *s, str usage, str body);
+
+#endif

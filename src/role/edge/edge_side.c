@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One side of the border: who gets in, and what he is answered. */
+#include "role/edge/edge_priv.h"
+
+enum { RETRY_SECONDS = 600 };
+
+const struct edge_side_row edge_side_rows[EDGE_SIDES] = {
+	[EDGE_INSIDE] = { "tls-internal", "Internal", IDENTITY_TAKES_SERVERS_ONLY },
+	[EDGE_OUTSIDE] = { "tls-external", "AccessEdgeExternal", IDENTITY_ASKS_NOBODY },
+};
+
+/* ---- who gets in ---- */
+
+/* The handshake has shown which server it is; whoever is none that may come was refused in it. */
+static void on_accepted(void *arg, struct conn *c)
+{
+	const struct edge_side *s = arg;
+	if (s->row->asks != IDENTITY_TAKES_SERVERS_ONLY)
+		return;
+	conn_set_peer(c);
+	conn_set_trusted(c);
+}
+
+/* ---- what he is answered ---- */
+
+static err send_answer(void *arg, const struct flow *to, uint64_t request, str bytes)
+{
+	struct edge_side *s = arg;
+	(void)request;
+	return conn_send(s->conns, to, bytes);
+}
+
+static void answer(struct edge_side *s, struct request *r)
+{
+	struct sip_out o;
+	char peer[ADDR_TEXT];
+	meter_add(s->edge->skel->meter, METER_EDGE_REFUSED, 1);
+	LOG(&s->edge->skel->log, REQUEST_REFUSED, LOG_REQ(r->in->request), LOG_Z("stage", "border"), LOG_INT("status", 503),
+		LOG_STR("method", r->in->msg.method_name), LOG_Z("side", s->row->transport), LOG_Z("peer", addr_print(&r->in->peer, peer)));
+	request_answer(r, &o, 503, STR("This Edge passes nothing on yet"));
+	sip_out_add(&o, SIP_HDR_RETRY_AFTER, arena_decimal(&r->in->arena, RETRY_SECONDS));
+	request_send(r, &o, 503);
+}
+
+/* Answers that come are for nobody: nothing was asked. */
+static void on_message(void *arg, struct conn *c, struct inbound *in)
+{
+	struct edge_side *s = arg;
+	struct request *r = in->msg.is_request ? arena_zalloc(&in->arena, sizeof *r) : NULL;
+	if (r == NULL || in->msg.method == SIP_METHOD_ACK)
+		return;
+	*r = (struct request){ .in = in, .conn = c, .answers = &s->answers };
+	answer(s, r);
+}
+
+static void on_close(void *arg, struct conn *c)
+{
+	(void)arg;
+	(void)c;
+}
+
+/* ---- the side itself ---- */
+
+void edge_side_limit(struct edge_side *s)
+{
+	const struct config *c = &s->edge->config;
+	const struct conn_limits limits = {
+		.sip = { .message = c->max_message_bytes, .header = c->max_message_bytes, .body = c->max_body_bytes,
+			.fields = (uint16_t)c->max_header_fields },
+		.total = c->max_connections,
+		.per_address = c->max_connections_per_address,
+		.handshakes = c->max_handshakes,
+		.handshake_ms = c->handshake_seconds * 1000,
+		.unauthenticated_ms = c->unauthenticated_seconds * 1000,
+		.message_ms = c->stalled_seconds * 1000,
+		.idle_ms = c->idle_seconds * 1000,
+		.queue = c->max_queue_bytes,
+	};
+	conns_set_limits(s->conns, &limits);
+}
+
+err edge_side_init(struct edge_side *s, struct edge *e, unsigned which)
+{
+	struct skel *skel = e->skel;
+	*s = (struct edge_side){ .edge = e, .row = &edge_side_rows[which] };
+	s->answers = (struct answers){ .send = send_answer, .arg = s, .log = &skel->log, .meter = skel->meter, .tag_k0 = e->tag_k0, .tag_k1 = e->tag_k1 };
+	TRY(conns_new(&(struct conns_config){ .loop = skel->loop, .log = &skel->log, .meter = skel->meter, .front = (uint16_t)which,
+			      .door = { .on_message = on_message, .on_close = on_close, .on_accepted = on_accepted }, .arg = s },
+		&s->conns));
+	edge_side_limit(s);
+	return OK;
+}
+
+err edge_side_present(struct edge_side *s, str usage, str body)
+{
+	struct tls_server *tls;
+	if (!str_eq(usage, str_of(s->row->usage)))
+		return OK;
+	TRY(identity_read(s->edge->identity, body, s->row->asks, &tls));
+	if (tls == NULL)
+		return OK;
+	conns_set_tls(s->conns, tls);
+	tls_server_unref(s->tls);
+	s->tls = tls;
+	return OK;
+}

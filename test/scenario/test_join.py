@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A server joins by its bundle: it makes its keys, the central server connects, and gives it certificates - to it alone, and once."""
+import json
+import os
+import socket
+import ssl
+import subprocess
+import time
+
+import pytest
+
+from deployment import BUILD, Refused, wait_for
+from several import DOMAIN, openssl
+from sip_client import Client
+from test_several import DIRECTOR, EDGE, SE, dial, options, rows, site, up_to_date, users  # noqa: F401
+
+pytestmark = pytest.mark.root
+PASSWORD = "a password for the bundle"
+
+
+def bundle(s, name, *more):
+    """Makes the bundle of a server; answers its file and that of the password."""
+    secret, out = s.top / "password", s.top / f"{name}.bundle"
+    secret.write_text(PASSWORD + "\n")
+    s.central.cli("bundle", "--host", s.hosts[name].fqdn, "--out", str(out), "--password-file", str(secret), *more)
+    return out, secret
+
+
+def join(s, name, out, secret):
+    s.hosts[name].cli("join", "--from", str(out), "--password-file", str(secret))
+
+
+def certificate(host, usage):
+    line = next((line for line in (host.dir / "certs/assigned").read_text().splitlines() if line.startswith(usage + " ")), None)
+    return line and (host.dir / f"certs/{line.split()[1]}.pem")
+
+
+def verify(s, host, usage):
+    """As everybody else verifies: by the root alone, with what is presented."""
+    chain = certificate(host, usage)
+    done = subprocess.run(["openssl", "verify", "-purpose", "sslserver", "-CAfile", str(s.central.dir / "ca.pem"), "-untrusted", str(chain), str(chain)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return openssl("x509", "-in", str(chain), "-noout", "-ext", "subjectAltName", cwd=host.top).decode()
+
+
+def test_a_server_joins(site):  # noqa: F811
+    s = site(second=SE)
+    s.start("central")
+    s.central.add_user("ann")
+    out, secret = bundle(s, "second")
+    assert oct(out.stat().st_mode & 0o777) == "0o600"
+    held = out.read_text()
+    assert "BEGIN" not in held and "example.test" in held  # what is in clear says for whom it is, and nothing else
+    second = s.hosts["second"]
+    # as a person does it: one command makes the directory and serves
+    second.process = subprocess.Popen(s.wrap + [str(BUILD / "witand"), "--join", str(out), "--password-file", str(secret), "--dir", str(second.dir)],
+                                      stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+    import threading
+    second.reader = threading.Thread(target=second._read, args=(second.process.stderr,), daemon=True)
+    second.reader.start()
+    second.wait_event("join.done", 20)
+    up_to_date(s, "second")
+    second.noise = [line for line in second.noise if not line.startswith("init: ")]
+    # certificates by the plan, for keys that were made there
+    assert second.fqdn in verify(s, second, "Default")
+    key = second.dir / "keys"
+    assert key.stat().st_uid != 0 and not [p for p in (s.central.dir / "keys").iterdir() if p.name in os.listdir(key)]
+    # what was there only for joining is gone
+    assert not (second.dir / "store/enrolment").exists()
+    assert not list((second.dir / "certs").glob("*.request"))
+    # it serves, with what is declared at the central server
+    second.passwords = s.central.passwords
+    ann = Client(second, "ann")
+    ann.sign_in()
+    ann.close()
+    # and goes on so, over a restart, as everybody else
+    second.restart()
+    up_to_date(s, "second")
+    assert "used" in s.central.cli("bundle", "--list")
+    assert s.central.counters()["enrolments.done"] == 1
+    # the password, the secret and its hash are in nobody's log
+    for host in (s.central, second):
+        assert PASSWORD not in "\n".join(e["_text"] for e in host.events)
+
+
+def test_an_edge_joins(site):  # noqa: F811
+    s = site(edge=EDGE)
+    s.start("central")
+    out, secret = bundle(s, "edge")
+    join(s, "edge", out, secret)
+    edge = s.hosts["edge"]
+    edge.start()
+    up_to_date(s, "edge")
+    verify(s, edge, "Internal")
+    inside = dial(edge, s.inside, edge.port_tls, s.files_of(s.central), name=f"edge-pool.{DOMAIN}")
+    inside.sendall(options("bob@example.test"))
+    assert inside.recv(4096).startswith(b"SIP/2.0 503 ")
+    assert certificate(edge, "AccessEdgeExternal") is None  # of a public authority: asked for by an administrator
+
+
+def test_a_bundle_is_used_once(site):  # noqa: F811
+    s = site(second=SE)
+    s.start("central")
+    out, secret = bundle(s, "second")
+    join(s, "second", out, secret)
+    second = s.hosts["second"]
+    second.start()
+    up_to_date(s, "second")
+    assert second.stop() == 0
+    # the same bundle, on a machine that has nothing of the first: other keys
+    import shutil
+    shutil.rmtree(second.dir)
+    join(s, "second", out, secret)
+    since = len(second.events)
+    second.start()
+    second.wait_event("join.refused", 15, since=since, wanted=lambda e: "used before" in e["_text"])
+    s.central.wait_event("enrol.refused", 15, wanted=lambda e: "used before" in e["_text"])
+    assert not second.log("join.done", since=since)
+    assert certificate(second, "Default") and "CN = second" in openssl("x509", "-in", str(certificate(second, "Default")), "-noout", "-issuer", cwd=second.top).decode()
+    assert s.central.status(second.fqdn)["UpToDate"] is False
+    # a newer one helps
+    out.unlink()
+    out, secret = bundle(s, "second")
+    assert second.stop() == 0
+    shutil.rmtree(second.dir)
+    join(s, "second", out, secret)
+    second.start()
+    up_to_date(s, "second")
+
+
+def test_another_bundle_is_refused(site):  # noqa: F811
+    """Of another time, or of another server: the proof is wrong, and both logs say so."""
+    s = site(second=SE, third=SE)
+    s.start("central")
+    old, secret = bundle(s, "second")
+    kept = s.top / "old.bundle"
+    old.rename(kept)
+    bundle(s, "second")  # replaces the one before
+    join(s, "second", kept, secret)
+    second = s.hosts["second"]
+    second.start()
+    s.central.wait_event("enrol.refused", 15, wanted=lambda e: "proof is wrong" in e["_text"])
+    second.wait_event("join.refused", 15, wanted=lambda e: "proof is wrong" in e["_text"])
+    assert not second.log("join.done")
+    assert s.central.counters()["enrolments.refused"] >= 1
+    # of another server, put where this one should be
+    out, secret = bundle(s, "third")
+    import shutil
+    third = s.hosts["third"]
+    join(s, "third", out, secret)
+    (third.dir / "host").write_text(second.fqdn + "\n")
+    assert second.stop() == 0
+    shutil.rmtree(second.dir)
+    shutil.copytree(third.dir, second.dir)
+    subprocess.run(["cp", "-a", f"{third.dir}/.", str(second.dir)], check=True)
+    before = len(s.central.log("enrol.refused"))
+    second.start()
+    wait_for(lambda: len(s.central.log("enrol.refused")) > before, 15)
+    assert not second.log("join.done")
+
+
+def test_what_the_bundle_refuses(site):  # noqa: F811
+    s = site(second=SE)
+    s.start("central")
+    second = s.hosts["second"]
+    out, secret = bundle(s, "second")
+    wrong = s.top / "wrong"
+    wrong.write_text("a password of somebody else\n")
+    with pytest.raises(Refused, match="does not open the bundle"):
+        join(s, "second", out, wrong)
+    changed = s.top / "changed"
+    document = json.loads(out.read_text())
+    document["sealed"] = document["sealed"][:-8] + ("A" * 8)
+    changed.write_text(json.dumps(document))
+    with pytest.raises(Refused, match="does not open the bundle"):
+        join(s, "second", changed, secret)
+    changed.write_text("{}")
+    with pytest.raises(Refused, match="no bundle"):
+        join(s, "second", changed, secret)
+    assert not second.dir.exists()
+    # its time is over, by the clock here
+    command = ["faketime", "-f", "+8d", str(BUILD / "witan"), "--dir", str(second.dir), "join", "--from", str(out), "--password-file", str(secret)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1 and "was good until" in done.stderr and "clock" in done.stderr
+    # the central server says no for other reasons
+    for words, why in ((["--host", f"nobody.{DOMAIN}"], "no server"), (["--host", s.central.fqdn], "central store itself"), (["--host", second.fqdn], "there is a file")):
+        target = out if "file" in why else s.top / "new"
+        with pytest.raises(Refused, match=why):
+            s.central.cli("bundle", *words, "--out", str(target), "--password-file", str(secret))
+    secret.write_text("short\n")
+    with pytest.raises(Refused, match="fewer than 12"):
+        s.central.cli("bundle", "--host", second.fqdn, "--out", str(s.top / "new"), "--password-file", str(secret))
+    # taken back
+    s.central.cli("bundle", "--revoke", second.fqdn)
+    with pytest.raises(Refused, match="no enrolment"):
+        s.central.cli("bundle", "--revoke", second.fqdn)
+    secret.write_text(PASSWORD + "\n")
+    join(s, "second", out, secret)
+    second.start()
+    second.wait_event("join.refused", 15, wanted=lambda e: "no bundle" in e["_text"])
+    assert not second.log("join.done")
+    assert s.central.status(second.fqdn)["UpToDate"] is False
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("process", ["vault0", "keeper0", "replicator0"])
+def test_joining_survives_a_kill(site, process):  # noqa: F811
+    s = site(second=SE)
+    s.start("central")
+    out, secret = bundle(s, "second")
+    join(s, "second", out, secret)
+    second = s.hosts["second"]
+    second.start()
+    for host in (s.central, second):
+        host.kill(process)
+    up_to_date(s, "second", 30)
+    verify(s, second, "Default")
+
+
+def test_certificates_are_renewed_over_the_connection(site):  # noqa: F811
+    """At two thirds of its life a copy asks the central server for the next one, with a key of its own; nobody has to do anything."""
+    s = site(second=SE)
+    s.made = "-25d"
+    s.prepare("second")
+    second = s.hosts["second"]
+    before = certificate(second, "Default")
+    keys = set(os.listdir(second.dir / "keys"))
+    s.start()
+    second.wait_event("certificate.renewal", 90)
+    after = certificate(second, "Default")
+    assert after != before and set(os.listdir(second.dir / "keys")) - keys
+    assert second.fqdn in verify(s, second, "Default")
+    assert not list((second.dir / "certs").glob("*.request"))
+    second.restart()
+    up_to_date(s, "second")
+    assert s.central.log("enrol.done")[0]["what"] == "renewal"
