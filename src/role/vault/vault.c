@@ -254,6 +254,7 @@ static err vault_start(struct skel *s, struct diag *d)
 	rotate_later(v);
 	vault_live(v);
 	TRY(vault_watch_revocations(v));
+	vault_tell_revocations(v); /* to processes that were there before this one */
 	err e = open_store(v, d);
 	if (!failed(e))
 		return OK;
