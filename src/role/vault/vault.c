@@ -61,6 +61,7 @@ static err vault_open(struct skel *s, struct diag *d)
 	list_init(&v->answers);
 	list_init(&v->held);
 	list_init(&v->works);
+	list_init(&v->ocsp.questions);
 	tally_init(&v->tally, STRANGERS);
 	config_default(&v->config);
 	v->next = v->config;
