@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What everybody may have without saying who he is: revocation lists and certificates of issuers, as vault has published them. */
+/* What everybody may have without saying who he is: revocation lists and certificates of issuers, as vault has published them,
+ * and questions about certificates (web_ocsp.c). */
 #include "role/web/web_priv.h"
 
 #include <stdlib.h>
