@@ -20,6 +20,8 @@ struct issued_list {
 	bool is_dirty; /* lines were added that may not be on the disk yet */
 	struct issued *all;
 	size_t n, room;
+	uint32_t *places; /* by serial number: issued_find */
+	size_t n_places, n_placed;
 };
 
 /* Reads "issued" of the directory (none yet: empty), which stays the caller's. A last line that is not whole was never acknowledged, and is left
@@ -32,6 +34,8 @@ err issued_add(struct issued_list *l, const struct issued *one, struct diag *d);
 err issued_sync(struct issued_list *l, struct diag *d);
 /* Writes all of it anew, but for what has ended long ago. */
 err issued_write(struct issued_list *l, int64_t now, struct diag *d);
+/* The last line of this serial number (upper case), good until the next one is added. ABSENT, NO_MEMORY: *out is NULL. */
+err issued_find(struct issued_list *l, const char *serial, const struct issued **out);
 /* Those that were revoked; the caller frees *out. */
 err issued_revoked(const struct issued_list *l, struct cert_revoked **out, size_t *n);
 

@@ -104,6 +104,7 @@ struct plan_certificate {
 	bool exportable;
 	bool public_ca;
 	str crl_url;                 /* empty: an external authority states its own */
+	str ocsp_url;                /* empty: nobody of ours answers there */
 	struct topo_names listeners; /* that present it: "5061/tcp", "access 443/tcp" */
 };
 

@@ -266,7 +266,6 @@ static err issue(struct making *m, const struct plan_certificate *plan)
 	buf_init(&tbs, CERT_DER_MAX);
 	buf_init(&der, CERT_DER_MAX);
 	TRY(cert_order_fill(plan, in->topo.organization, &in->arena, &order));
-	order.urls.crl = plan->crl_url;
 	TRY(url_beside(in, plan->crl_url, "/issuing.crt", &order.urls.issuer));
 	TRY(make_key(in, topo_key_type_word(plan->key), KEYFILE_TLS, plan->exportable, NULL, &spki));
 	TRY(cert_tbs_server(&order, buf_str(&spki), buf_str(&in->issuing.der), now_of(), &tbs, &alg, &in->diag));

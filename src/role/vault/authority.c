@@ -93,6 +93,7 @@ err vault_read_authority(struct vault *v, struct diag *d)
 	}
 	authority_free(v->authority);
 	v->authority = a;
+	vault_ocsp_changed(v);
 	if (v->issued.all == NULL)
 		return issued_open(v->certificates, &v->issued, d);
 	return OK;
@@ -126,6 +127,11 @@ const uint8_t *vault_authority_key(const struct vault *v)
 str vault_authority_chain(const struct vault *v)
 {
 	return buf_str(&v->authority->chain);
+}
+
+int64_t vault_authority_ends(const struct vault *v)
+{
+	return v->authority->until;
 }
 
 /* ---- the revocation list ---- */

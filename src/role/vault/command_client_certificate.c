@@ -55,7 +55,7 @@ static err fill(struct work *w, struct call *call, str aor)
 	TRY(cert_request_read(text, false, &w->arena, &request, &w->diag));
 	TRY(vault_plan(w->vault, &w->arena, &plans, &w->diag));
 	w->client = (struct cert_client){ .address = arena_copy(&w->arena, aor), .organization = w->vault->topo.organization, .crl_url = plans.n != 0 ? plans.p[0].crl_url : STR(""),
-		.days = (uint32_t)days };
+		.ocsp_url = plans.n != 0 && vault_authority_chain(w->vault).n != 0 ? plans.p[0].ocsp_url : STR(""), .days = (uint32_t)days };
 	ENSURE(w->client.address.p != NULL, NO_MEMORY);
 	return cert_tbs_client(&w->client, request.spki, vault_authority_der(w->vault), (int64_t)(vault_unix_ms() / 1000), &w->tbs, &w->alg, &w->diag);
 }
@@ -122,6 +122,7 @@ static err take_back(struct call *call, str serial, str aor, enum cert_reason re
 		json_decref(list);
 		return diag_fail(&call->diag, ERR(ABSENT), serial.n != 0 ? "SerialNumber" : "Identity", "", "there is no such certificate that is valid");
 	}
+	vault_ocsp_changed(v);
 	err e = issued_write(&v->issued, (int64_t)(vault_unix_ms() / 1000), &call->diag);
 	if (failed(e)) {
 		json_decref(list);

@@ -114,11 +114,12 @@ err order_add_name(struct work *w, str name)
 	return OK;
 }
 
-static err set_urls(struct work *w, str crl)
+static err set_issuer_url(struct work *w, str crl)
 {
 	static const str list = { "witan.crl", 9 };
 	const char *issuer = vault_authority_chain(w->vault).n != 0 ? "issuing.crt" : "ca.crt";
-	w->order.urls = (struct cert_urls){ .crl = crl };
+	if (vault_authority_chain(w->vault).n == 0)
+		w->order.urls.ocsp = STR(""); /* a root gives no answers */
 	if (crl.n <= list.n || !str_eq(str_cut(crl, crl.n - list.n, crl.n), list))
 		return OK; /* an administrator's own place: nothing is known of others there */
 	const str parts[] = { str_cut(crl, 0, crl.n - list.n), str_of(issuer) };
@@ -139,7 +140,7 @@ static err add_plan(struct work *w, const struct plan_certificate *p, bool first
 		for (size_t i = 0; i < had.n; i++)
 			TRY(order_add_name(w, had.p[i]));
 		w->type = topo_key_type_word(p->key);
-		TRY(set_urls(w, p->crl_url));
+		TRY(set_issuer_url(w, p->crl_url));
 	}
 	for (size_t i = 0; !first && i < p->san.n; i++)
 		TRY(order_add_name(w, p->san.p[i].name));

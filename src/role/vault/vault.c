@@ -64,6 +64,7 @@ static err vault_open(struct skel *s, struct diag *d)
 	buf_init(&v->incoming, TOPO_SIZE_MAX + 1);
 	list_init(&v->held);
 	list_init(&v->works);
+	list_init(&v->ocsp.questions);
 	tally_init(&v->tally, STRANGERS);
 	config_default(&v->config);
 	v->next = v->config;

@@ -94,6 +94,7 @@ err vault_authority_check(const struct vault *v, struct diag *d);
 str vault_authority_der(const struct vault *v);
 const uint8_t *vault_authority_key(const struct vault *v);
 str vault_authority_chain(const struct vault *v);
+int64_t vault_authority_ends(const struct vault *v); /* seconds since 1970 */
 /* Signs a new revocation list and puts it into force; held (NULL: nobody) is told then. */
 err vault_issue_crl(struct vault *v, struct held *held, json_t *object, struct diag *d);
 

@@ -74,6 +74,15 @@ struct vault_due {
 	uint64_t version; /* applied */
 };
 
+/* Questions about certificates that were issued. */
+struct vault_ocsp {
+	struct list questions; /* oldest first */
+	unsigned n, n_at_keeper;
+	uint32_t generation; /* grows when an answer may have become another */
+	uint64_t second; /* the one in which so many have come */
+	unsigned n_in_second;
+};
+
 struct vault {
 	struct skel *skel;
 	struct store *store; /* NULL: not opened yet */
@@ -117,6 +126,7 @@ struct vault {
 	struct buf trust; /* the issuing authority, then ca.pem: what the processes judge certificates by */
 	struct authority *authority; /* the built-in one; NULL: there is none */
 	struct issued_list issued;   /* what it has issued */
+	struct vault_ocsp ocsp;
 	struct timer live;
 	unsigned warned; /* of the marks before the end of a certificate that were told */
 	struct vault_revocations *revocations; /* what fronts and web are told of them; NULL: not looked yet */
@@ -401,6 +411,15 @@ bool vault_web_is_there(const struct vault *v);
 struct ipc *vault_web_channel(const struct vault *v); /* NULL: it is not there */
 void vault_web_revocations(struct vault *v);
 void vault_web_certificate(struct vault *v);
+/* ---- questions of strangers about certificates: ocsp.c ---- */
+
+/* Answers a request that came through web, now or in a later turn: a response in any case, if only that it is to be asked again. */
+void vault_ocsp_ask(struct vault *v, uint64_t id, str der);
+/* What was asked so far is of a web process that is gone. */
+void vault_ocsp_forget(struct vault *v);
+/* Something was revoked, or the authority is another: from now on no earlier answer is given. */
+void vault_ocsp_changed(struct vault *v);
+
 /* Listeners that present certificates of their own. */
 enum vault_listener { VAULT_SIP, VAULT_WEB, VAULT_REPLICA, VAULT_EDGE_INSIDE, VAULT_EDGE_OUTSIDE, VAULT_LISTENER_N };
 /* To the process that has it: what it presents. ABSENT: nothing is assigned. */

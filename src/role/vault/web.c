@@ -107,6 +107,14 @@ static err on_ask(struct vault_web *w, str body)
 	return OK;
 }
 
+static err on_ocsp(struct vault_web *w, str body)
+{
+	struct ipc_ocsp_ask m;
+	TRY(ipc_ocsp_ask_parse(&m, body));
+	vault_ocsp_ask(w->vault, m.id, m.request);
+	return OK;
+}
+
 static err on_gone(struct vault_web *w, str body)
 {
 	struct ipc_admin_gone m;
@@ -122,6 +130,8 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 {
 	if (type == IPC_ADMIN_ASK)
 		return on_ask(arg, body);
+	if (type == IPC_OCSP_ASK)
+		return on_ocsp(arg, body);
 	return type == IPC_ADMIN_GONE ? on_gone(arg, body) : ERR(MALFORMED);
 }
 
@@ -129,6 +139,7 @@ static void on_close(void *arg, struct ipc *from)
 {
 	struct vault_web *w = arg;
 	drop_all(w);
+	vault_ocsp_forget(w->vault);
 	w->vault->web = NULL;
 	free(w);
 }
@@ -175,6 +186,7 @@ void vault_web_close(struct vault *v)
 	if (v->web == NULL)
 		return;
 	drop_all(v->web);
+	vault_ocsp_forget(v);
 	ipc_close(v->web->channel);
 	free(v->web);
 	v->web = NULL;

@@ -45,6 +45,7 @@ static err web_open(struct skel *s, struct diag *d)
 	list_init(&w->dirty);
 	list_init(&w->dead);
 	list_init(&w->public_conns);
+	web_ocsp_init(&w->ocsp);
 	map_init(&w->addresses, address_key);
 	json_set_alloc_funcs(malloc, wipe_and_free);
 	TRY(crypt_new(&w->mac));
@@ -90,7 +91,7 @@ static err web_start(struct skel *s, struct diag *d)
 static void drain_look(void *arg)
 {
 	struct web *w = arg;
-	bool is_done = w->n_asks == 0 && w->queued == 0;
+	bool is_done = w->n_asks == 0 && w->ocsp.n_asks == 0 && w->queued == 0;
 	if (!is_done && loop_now(w->skel->loop) < w->drain_until &&
 		!failed(timer_set(loop_timers(w->skel->loop), &w->drain_timer, QUIET_MS, drain_look, w)))
 		return;

@@ -115,7 +115,7 @@ void web_answer_item(struct web_conn *c, const struct http_request *q, struct we
 {
 	size_t before = c->out.n;
 	int64_t now = (int64_t)time(NULL);
-	bool is_known = http_is_unchanged(q, str_of(i->etag), i->since);
+	bool is_known = q != NULL && q->method != HTTP_POST && http_is_unchanged(q, str_of(i->etag), i->since);
 	c->x.status = is_known ? 304 : 200;
 	http_status_print(&c->out, c->x.status, now);
 	web_public_print(i, now, &c->out);

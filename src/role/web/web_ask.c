@@ -11,26 +11,38 @@
 
 /* ---- asking ---- */
 
-static struct web_conn *find_asker(struct web *w, uint64_t id)
+struct web_conn *web_ask_find(struct web *w, uint64_t id)
 {
 	struct web_conn *c = slots_find(&w->slots, (uint32_t)(id >> SLOT_SHIFT));
 	return c != NULL && c->x.id == id && id != 0 ? c : NULL;
 }
 
-static void answered(struct web_conn *c)
+void web_ask_begin(struct web_conn *c)
 {
-	c->web->n_asks--;
+	c->x.id = (uint64_t)c->slot << SLOT_SHIFT | (++c->web->last_ask & (((uint64_t)1 << SLOT_SHIFT) - 1));
+}
+
+void web_ask_end(struct web_conn *c)
+{
+	struct web *w = c->web;
 	c->x.id = 0;
-	meter_add(c->web->skel->meter, METER_WEB_ASKED, -1);
+	if (c->x.task == WEB_OCSP) {
+		w->ocsp.n_asks--;
+		c->address->n_asks--;
+		meter_add(w->skel->meter, METER_OCSP_WAITING, -1);
+		return;
+	}
+	w->n_asks--;
+	meter_add(w->skel->meter, METER_WEB_ASKED, -1);
 }
 
 void web_forget(struct web_conn *c)
 {
 	if (c->x.id == 0)
 		return;
-	if (c->web->vault != NULL)
+	if (c->web->vault != NULL && c->x.task != WEB_OCSP)
 		(void)failed(ipc_send_admin_gone(c->web->vault, &(const struct ipc_admin_gone){ .id = c->x.id }, -1));
-	answered(c);
+	web_ask_end(c);
 }
 
 static err check_room(const struct web *w, struct diag *d)
@@ -46,7 +58,7 @@ static err ask(struct web_conn *c, const char *line, str certificate)
 {
 	struct web *w = c->web;
 	char text[ADDR_TEXT];
-	c->x.id = (uint64_t)c->slot << SLOT_SHIFT | (++w->last_ask & (((uint64_t)1 << SLOT_SHIFT) - 1));
+	web_ask_begin(c);
 	err e = ipc_send_admin_ask(w->vault,
 		&(const struct ipc_admin_ask){ .id = c->x.id, .address = str_of(addr_print(&c->peer, text)), .line = str_of(line), .certificate = certificate }, -1);
 	if (failed(e)) {
@@ -95,6 +107,10 @@ void web_begin(struct web_conn *c, const struct http_request *q, const struct we
 	struct diag d = { 0 };
 	if (r->task == WEB_PUBLISHED) {
 		web_answer_item(c, q, r->item);
+		return;
+	}
+	if (r->task == WEB_OCSP) {
+		web_ocsp_begin(c, q);
 		return;
 	}
 	c->x.task = r->task;
@@ -232,12 +248,12 @@ static err on_tell(struct web *w, str body)
 {
 	struct ipc_admin_tell m;
 	TRY(ipc_admin_tell_parse(&m, body));
-	struct web_conn *c = find_asker(w, m.id);
-	if (c == NULL)
+	struct web_conn *c = web_ask_find(w, m.id);
+	if (c == NULL || c->x.task == WEB_OCSP)
 		return OK; /* the client went away meanwhile */
 	unsigned http = m.http >= 200 && m.http <= 599 && m.http != 204 && m.http != 304 ? m.http : 500;
 	if (m.is_last != 0)
-		answered(c);
+		web_ask_end(c);
 	else if (c->late == WEB_LATE_ANSWER)
 		web_conn_deadline(c, WEB_LATE_ANSWER, WEB_ANSWER_MS);
 	if (c->x.task == WEB_CMDLET) {
@@ -293,6 +309,12 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 	(void)fd;
 	if (type == IPC_ADMIN_TELL)
 		return on_tell(w, body);
+	if (type == IPC_OCSP_TELL)
+		return web_ocsp_on_tell(w, body);
+	if (type == IPC_OCSP_FORGET) {
+		web_ocsp_forget(&w->ocsp);
+		return OK;
+	}
 	if (type == IPC_PUBLISHED)
 		return on_published(w, body);
 	if (type == IPC_SNAPSHOT_END)
@@ -316,7 +338,11 @@ static void fail_asks(struct web *w)
 		struct web_conn *c = slots_find(&w->slots, i);
 		if (c == NULL || c->x.id == 0)
 			continue;
-		answered(c);
+		if (c->x.task == WEB_OCSP) {
+			web_ocsp_late(c);
+			continue;
+		}
+		web_ask_end(c);
 		if (c->x.status != 0)
 			web_conn_close(c, "vault has ended in the middle of an answer");
 		else
@@ -354,5 +380,6 @@ err web_vault_open(struct web *w, int fd)
 		fail_asks(w);
 	}
 	timer_clear(loop_timers(w->skel->loop), &w->alone);
+	web_ocsp_forget(&w->ocsp); /* the former one may have died between a revocation and saying so */
 	return ipc_open(w->skel->loop, fd, &door, w, &w->vault);
 }

@@ -22,6 +22,10 @@ static const struct {
 
 static void on_late(struct web_conn *c)
 {
+	if (c->late == WEB_LATE_ANSWER && c->x.task == WEB_OCSP && c->x.id != 0) {
+		web_ocsp_late(c);
+		return;
+	}
 	meter_add(c->web->skel->meter, lates[c->late].meter, 1);
 	if (c->late == WEB_LATE_ANSWER && c->x.status == 0) {
 		web_forget(c);
@@ -214,7 +218,7 @@ static void wait_for_more(struct web_conn *c)
 		return; /* one more byte does not move the deadline */
 	uint32_t idle = c->is_public ? WEB_PUBLIC_IDLE_MS : WEB_IDLE_MS;
 	c->is_fresh = false;
-	web_conn_deadline(c, late, late == WEB_LATE_BODY ? WEB_BODY_MS : late == WEB_LATE_HEADER ? WEB_HEADER_MS : idle);
+	web_conn_deadline(c, late, late == WEB_LATE_BODY && !c->is_public ? WEB_BODY_MS : late != WEB_LATE_IDLE ? WEB_HEADER_MS : idle);
 }
 
 static void drop_input(struct web_conn *c, size_t n)

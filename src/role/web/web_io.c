@@ -191,7 +191,7 @@ static void all_sent(struct web_conn *c)
 	if (c->state == WEB_LINGER) {
 		linger(c);
 	} else if (c->x.id != 0 && c->late == WEB_LATE_READER) {
-		web_conn_deadline(c, WEB_LATE_ANSWER, WEB_ANSWER_MS);
+		web_conn_deadline(c, WEB_LATE_ANSWER, c->is_public ? WEB_OCSP_MS : WEB_ANSWER_MS);
 	} else if (c->x.id == 0) {
 		c->is_fresh = c->is_fresh || c->late == WEB_LATE_READER;
 		web_conn_advance(c);

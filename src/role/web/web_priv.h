@@ -10,6 +10,7 @@
 #include "os/tls.h"
 #include "role/identity.h"
 #include "role/web.h"
+#include "service/cert.h"
 #include "wire/http.h"
 
 #include <jansson.h>
@@ -44,6 +45,13 @@ enum {
 	WEB_COLLECT_MAX = 64 << 10, /* an answer of vault that is looked into */
 	WEB_SESSION_MAX = 128, /* characters of a session or CSRF token */
 	WEB_CSRF = 43,
+	WEB_OCSP_MS = 5000, /* without an answer of vault about a certificate */
+	WEB_OCSP_ASKS_MAX = 64, /* such questions to vault under way; */
+	WEB_OCSP_ADDRESS_MAX = 8, /* of one address */
+	WEB_OCSP_PACE_MS = 50, /* between two of one address, for as long as it asks; */
+	WEB_OCSP_BURST_MS = 2000, /* so much of it may come at once */
+	WEB_OCSP_PACES = 4096,
+	WEB_OCSP_KEPT_MAX = 4096, /* answers that are given again; the one that was asked for the longest ago gives way */
 	WEB_CERTIFICATE_MAX = 8192, /* bytes of a client's */
 };
 
@@ -53,7 +61,7 @@ struct web;
 
 /* ---- what a request asks for: web_route.c; knows no connection ---- */
 
-enum web_task { WEB_HEALTH, WEB_OPENAPI, WEB_SIGN_IN, WEB_SIGN_OUT, WEB_SESSION, WEB_CMDLETS, WEB_CMDLET, WEB_PUBLISHED };
+enum web_task { WEB_HEALTH, WEB_OPENAPI, WEB_SIGN_IN, WEB_SIGN_OUT, WEB_SESSION, WEB_CMDLETS, WEB_CMDLET, WEB_PUBLISHED, WEB_OCSP };
 
 struct web_item;
 
@@ -81,6 +89,7 @@ void web_csrf(struct crypt *mac, str session, char out[WEB_CSRF]);
 struct web_item {
 	uint32_t n_refs;
 	char path[64], type[64], etag[80];
+	bool is_private; /* for who asked, and no cache */
 	int64_t since, until; /* seconds since 1970 that it is good from and to */
 	size_t n;
 	char bytes[];
@@ -99,6 +108,29 @@ void web_public_print(const struct web_item *i, int64_t now, struct buf *b);
 struct web_item *web_item_ref(struct web_item *i);
 void web_item_unref(struct web_item *i); /* NULL allowed */
 
+/* ---- questions about certificates (OCSP): web_ocsp_cache.c; knows no connection ---- */
+
+struct web_ocsp {
+	struct map map;   /* answers that may be given again, by the CertID asked about */
+	struct list rows; /* of them; the one asked for the longest ago first */
+	size_t n, n_asks; /* n_asks: questions to vault under way */
+	uint64_t paces[WEB_OCSP_PACES];
+};
+
+void web_ocsp_init(struct web_ocsp *o);
+bool web_ocsp_is(str path);
+/* As web_public_find, for a path that is one. HTTP_METHOD, HTTP_TYPE, CEILING with d. */
+err web_ocsp_check(const struct http_request *q, size_t content, struct web_route *out, struct diag *d);
+/* The request in DER, of the body or the path; *der may lie in room. MALFORMED. */
+err web_ocsp_read(const struct http_request *q, char room[CERT_OCSP_REQUEST_MAX], str *der);
+/* Borrowed; NULL: there is none that is good for long enough (seconds since 1970). */
+struct web_item *web_ocsp_find(struct web_ocsp *o, str id, int64_t now);
+/* NO_MEMORY. */
+err web_ocsp_keep(struct web_ocsp *o, str id, struct web_item *item);
+void web_ocsp_forget(struct web_ocsp *o);
+/* Counts one question to vault of an address; false: it has asked too much. */
+bool web_ocsp_may_ask(struct web_ocsp *o, str address, uint64_t now_ms);
+
 /* ---- the line for vault: web_line.c ---- */
 
 /* The body's object as a line. has_certificate: a sign-in needs neither user nor password. USAGE: no such object; CEILING: too long for
@@ -116,7 +148,7 @@ enum web_late { WEB_LATE_HANDSHAKE, WEB_LATE_HEADER, WEB_LATE_BODY, WEB_LATE_IDL
 struct web_address {
 	struct map_node node;
 	uint8_t key[17]; /* the address, and whether it is over plain HTTP */
-	uint32_t n;
+	uint32_t n, n_asks; /* connections; questions about certificates under way */
 };
 
 /* The request that is being answered. */
@@ -177,6 +209,7 @@ struct web {
 	struct tls_server *tls; /* NULL: nothing to present yet */
 	struct buf openapi, cmdlets; /* printed at the start */
 	struct web_public public;
+	struct web_ocsp ocsp;
 	bool knows_public;      /* vault has said what is published */
 	bool is_draining;
 	struct web_listener listeners[WEB_LISTENERS_MAX];
@@ -234,6 +267,7 @@ void web_answer_whole(struct web_conn *c, const struct web_head *h, str body);
 /* The same with bytes that live as long as the process. */
 void web_answer_static(struct web_conn *c, const struct web_head *h, str body);
 void web_answer_error(struct web_conn *c, err e, const struct diag *d, const char *allow);
+/* q NULL: whatever the client has already. */
 void web_answer_item(struct web_conn *c, const struct http_request *q, struct web_item *i);
 /* In pieces: begin, any number of pieces, and the last (which is_last says). */
 void web_answer_begin(struct web_conn *c, const struct web_head *h);
@@ -245,5 +279,15 @@ err web_vault_open(struct web *w, int fd);
 void web_begin(struct web_conn *c, const struct http_request *q, const struct web_route *r);
 /* Nobody waits for the answer any more. */
 void web_forget(struct web_conn *c);
+/* A question gets its id, is found by it, and has ended. */
+void web_ask_begin(struct web_conn *c);
+struct web_conn *web_ask_find(struct web *w, uint64_t id);
+void web_ask_end(struct web_conn *c);
+
+/* web_ocsp.c */
+void web_ocsp_begin(struct web_conn *c, const struct http_request *q);
+/* Vault does not answer, or is gone. */
+void web_ocsp_late(struct web_conn *c);
+err web_ocsp_on_tell(struct web *w, str body);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What everybody may have without saying who he is: revocation lists and certificates of issuers, as vault has published them. */
+/* What everybody may have without saying who he is: revocation lists and certificates of issuers, as vault has published them,
+ * and questions about certificates (web_ocsp.c). */
 #include "role/web/web_priv.h"
 
 #include <stdlib.h>
@@ -70,6 +71,8 @@ err web_public_set(struct web_public *p, const struct ipc_published *m)
 /* Never says what else there may be at this server: management is behind another port. */
 err web_public_find(const struct web_public *p, const struct http_request *q, size_t content, struct web_route *out, struct diag *d)
 {
+	if (web_ocsp_is(q->path))
+		return web_ocsp_check(q, content, out, d);
 	*out = (struct web_route){ .task = WEB_PUBLISHED, .allow = "GET, HEAD" };
 	for (size_t i = 0; i < WEB_PUBLISHED_MAX && out->item == NULL; i++)
 		if (p->items[i] != NULL && str_eq(str_of(p->items[i]->path), q->path))
@@ -93,6 +96,10 @@ void web_public_print(const struct web_item *i, int64_t now, struct buf *b)
 	int64_t fresh = left < WEB_FRESH_SECONDS ? left : WEB_FRESH_SECONDS;
 	http_field_print(b, STR("Content-Type"), str_of(i->type));
 	http_field_print(b, STR("X-Content-Type-Options"), STR("nosniff"));
+	if (i->is_private) {
+		http_field_print(b, STR("Cache-Control"), STR("no-store"));
+		return;
+	}
 	buf_printf(b, "Cache-Control: public, max-age=%lld, must-revalidate\r\n", (long long)fresh);
 	http_date_print(b, STR("Expires"), now + fresh);
 	http_date_print(b, STR("Last-Modified"), i->since < now ? i->since : now);

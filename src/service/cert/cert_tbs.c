@@ -211,7 +211,7 @@ err cert_tbs_authority(const struct cert_authority *what, str spki, str issuer, 
 
 err cert_order_fill(const struct plan_certificate *plan, str organization, struct arena *a, struct cert_order *out)
 {
-	*out = (struct cert_order){ .subject = { .o = organization, .cn = plan->cn }, .client_auth = plan->client_auth, .urls = { .crl = plan->crl_url } };
+	*out = (struct cert_order){ .subject = { .o = organization, .cn = plan->cn }, .client_auth = plan->client_auth, .urls = { .crl = plan->crl_url, .ocsp = plan->ocsp_url } };
 	out->san.p = arena_alloc(a, (plan->san.n + 1) * sizeof(str));
 	ENSURE(out->san.p != NULL, CEILING);
 	for (size_t i = 0; i < plan->san.n; i++)

@@ -101,6 +101,7 @@ err issued_open(int dir, struct issued_list *out, struct diag *d)
 void issued_close(struct issued_list *l)
 {
 	free(l->all);
+	free(l->places);
 	*l = (struct issued_list){ .dir = -1 };
 }
 

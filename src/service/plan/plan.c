@@ -88,7 +88,7 @@ static const struct topo_pool *find_list(const struct topo *t)
 	return central;
 }
 
-static err set_crl_url(struct planning *p)
+static err set_urls(struct planning *p)
 {
 	const struct topo_pool *pool = find_list(p->topo);
 	char port[12] = "";
@@ -99,6 +99,10 @@ static err set_crl_url(struct planning *p)
 		(void)snprintf(port, sizeof port, ":%u", pool->ports.http);
 	p->crl_url = arena_join(p->arena, (str[]){ STR("http://"), pool->servers.p[0].fqdn, str_of(port), STR("/witan.crl") }, 4);
 	ENSURE(p->crl_url.p != NULL, CEILING);
+	if (!serves_list(pool))
+		return OK;
+	p->ocsp_url = arena_join(p->arena, (str[]){ STR("http://"), pool->servers.p[0].fqdn, str_of(port), STR("/ocsp") }, 4);
+	ENSURE(p->ocsp_url.p != NULL, CEILING);
 	return OK;
 }
 
@@ -107,7 +111,7 @@ static err planning_init(struct planning *p, const struct topo *t, struct arena 
 	*p = (struct planning){ .topo = t, .arena = a, .diag = d };
 	p->list = arena_zalloc(a, sizeof *p->list);
 	ENSURE(p->list != NULL, CEILING);
-	TRY(set_crl_url(p));
+	TRY(set_urls(p));
 	TRY(plan_names(t, a, &p->names, d));
 	return plan_hybrid_init(p);
 }

@@ -49,6 +49,7 @@ struct planning {
 	struct diag *diag;
 	struct plan_names names;
 	str crl_url; /* of the list of revoked certificates of our own CA */
+	str ocsp_url; /* of who answers for it: where the list is served by us; else empty */
 	const struct topo_pool *
 		*hybrid; /* for each site the Edge pool whose certificate its proxies have; NULL without hybrid */
 	struct plan_place at;

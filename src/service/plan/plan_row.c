@@ -205,10 +205,13 @@ static err set_names(const struct plan_row *row, struct planning *p, struct plan
 }
 
 /* An authority outside states where its own list of revoked certificates is. */
-static str crl_url_of(const struct planning *p, const struct plan_certificate *out)
+static void set_urls(const struct planning *p, struct plan_certificate *out)
 {
 	const struct topo_certificates *c = &p->topo->certificates;
-	return (out->public_ca ? c->public_ca : c->internal_ca) == TOPO_CA_EXTERNAL ? STR("") : p->crl_url;
+	if ((out->public_ca ? c->public_ca : c->internal_ca) == TOPO_CA_EXTERNAL)
+		return;
+	out->crl_url = p->crl_url;
+	out->ocsp_url = p->ocsp_url;
 }
 
 /* Whatever several hosts have must be able to leave the first (rule G11). */
@@ -223,6 +226,6 @@ err plan_row_make(const struct plan_row *row, struct planning *p, struct plan_ce
 	TRY(plan_hosts(p, row->subject, out));
 	TRY(set_names(row, p, out));
 	out->exportable = row->exportable || out->shared_with.n != 0;
-	out->crl_url = crl_url_of(p, out);
+	set_urls(p, out);
 	return plan_listeners(p, row->subject, out->usages, &out->listeners);
 }
