@@ -354,5 +354,6 @@ err web_vault_open(struct web *w, int fd)
 		fail_asks(w);
 	}
 	timer_clear(loop_timers(w->skel->loop), &w->alone);
+	web_public_forget(&w->public, STR("/.well-known/acme-challenge/"));
 	return ipc_open(w->skel->loop, fd, &door, w, &w->vault);
 }

@@ -273,7 +273,7 @@ static void replaced_while_it_is_sent(void **state)
 static void what_vault_may_not_publish(void **state)
 {
 	struct web_public p = { 0 };
-	char path[80], far[80];
+	char path[80], far[160];
 	struct ipc_published m = published("witan.crl", "", "x");
 	assert_true(err_is(web_public_set(&p, &m), ERR_MALFORMED));
 	m.path = STR("");
