@@ -114,14 +114,14 @@ static err order(struct acme_order *o, const struct line *l)
 {
 	char name[ACME_NAME], usages[CERTSTORE_USAGES], secret[SECRET_MAX] = "";
 	TRY(find_usages(l->usage, &o->conf, &o->diag));
-	(void)strcpy(usages, o->conf.usages);
+	(void)str_to_z(str_of(o->conf.usages), usages, sizeof usages);
 	TRY(acme_conf_name(usages, name, &o->diag));
 	err e = acme_conf_read(o->dir, name, &o->conf, &o->diag);
 	if (failed(e) && !err_is(e, ERR_ABSENT))
 		return e;
 	if (failed(e) && l->renew)
 		return diag_fail(&o->diag, e, "--renew", "order it first: witan acme --usage ... --ca ...", "no certificate for %s was ordered here", usages);
-	(void)strcpy(o->conf.usages, usages);
+	(void)str_to_z(str_of(usages), o->conf.usages, sizeof o->conf.usages);
 	TRY(take_line(l, &o->conf, &o->diag));
 	if (l->eab_file != NULL)
 		TRY(read_secret(l->eab_file, secret, &o->diag));

@@ -53,7 +53,7 @@ static err take_token(struct call *call, str *out)
 
 static void tell(struct vault *v, const struct vault_challenge *c, bool is_there)
 {
-	char path[sizeof PATH_BEGIN + TOKEN_MAX], tag[40] = "\"";
+	char path[sizeof PATH_BEGIN + TOKEN_MAX], tag[40], hex[33] = "";
 	uint8_t hash[CRYPT_HASH_MAX];
 	struct ipc *to = vault_web_channel(v);
 	str text = str_of(c->text);
@@ -61,8 +61,8 @@ static void tell(struct vault *v, const struct vault_challenge *c, bool is_there
 		return;
 	(void)snprintf(path, sizeof path, PATH_BEGIN "%s", c->token);
 	crypt_hash(v->crypt, CRYPT_SHA256, &text, 1, hash);
-	enc_hex(hash, 16, tag + 1);
-	(void)strcpy(tag + 33, "\"");
+	enc_hex(hash, 16, hex);
+	(void)snprintf(tag, sizeof tag, "\"%.32s\"", hex);
 	/* no cache is to keep it: it is over as soon as it begins */
 	(void)failed(ipc_send_published(to, &(struct ipc_published){ .path = str_of(path), .type = STR("text/plain"), .etag = str_of(tag),
 		.since = (uint64_t)now_of(), .until = (uint64_t)now_of(), .bytes = is_there ? text : STR("") }, -1));
