@@ -23,7 +23,7 @@ _witan() {
 	COMPREPLY=()
 	case $before in
 	--dir) mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
-	--topology | -PasswordFile | -FileName | --password-file | --ca | --cert | --crl | --out | --addresses | --certificate | --trusted | --public-ca) mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
+	--topology | -PasswordFile | -FileName | --password-file | --ca | --cert | --crl | --out | --addresses | --certificate | --trusted | --public-ca | --hook | --ca-file | --eab-hmac-file) mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
 	-As) words="table list json csv" ;;
 	--format)
 		words="table json"
@@ -41,6 +41,7 @@ _witan() {
 	--policy) words="soft hard" ;;
 	--office) words="15.0 16.0" ;;
 	--usage) words="Default WebServicesInternal WebServicesExternal OAuthTokenIssuer AccessEdgeExternal DataEdgeExternal AudioVideoAuthentication Internal XMPPServer" ;;
+	--challenge) words="http-01 dns-01 tls-alpn-01" ;;
 	--side) words="inside outside" ;;
 	--reason) words="keyCompromise affiliationChanged superseded cessationOfOperation unspecified" ;;
 	--key)

@@ -251,6 +251,27 @@ def test_ways_to_write_a_name(stage):
     assert sum(server.count for servers in s.backends.values() for server in servers) == before
 
 
+def test_challenges_of_an_acme_authority(stage):
+    """They reach the pool that the name is of, in clear; nothing else of /.well-known does, and no other method."""
+    s = stage()
+    below = "/.well-known/acme-challenge/"
+    for name, pool in PUBLISHED.items():
+        got = s.get(name, below + "token", tls=False)
+        if name.startswith("wac"):
+            assert got.status == 301
+            continue
+        assert got.status == 200, (name, got.status)
+        assert got.json["host"] in POOLS[pool] and got.json["port"] == 8080 and got.json["path"] == below + "token" and got.json["headers"]["host"] == name
+        assert s.get(name, below + "token", tls=False, method="POST", more="Content-Length: 0\r\n").status == 403
+    before = sum(server.count for servers in s.backends.values() for server in servers)
+    for path in ("/.well-known/", "/.well-known/acme-challenge", "/.well-known/acme-challeng/x", "/.well-known/acme-challenge/../../witan.crl", "/.well-known/acme-challenge/%2e%2e/%2e%2e/witan.crl",
+                 "/.WELL-KNOWN/acme-challenge/x", "/witan.crl"):
+        assert s.get("seweb.domain.com", path, tls=False).status == 301, path
+    for host in ("se01.internal.ad", "sip.domain.com", "admin.domain.com"):
+        assert s.get(host, below + "x", tls=False).status == 421
+    assert sum(server.count for servers in s.backends.values() for server in servers) == before
+
+
 def test_without_tls(stage):
     """Autodiscover is passed on in clear, everything else is sent to HTTPS."""
     s = stage()
@@ -329,7 +350,7 @@ def test_administration_stays_inside(stage, tmp_path):
         assert get("lync.domain.com", path).status == 404, path
     for path in ("/api/v1/cmdlets/Get-CsUser", "/API/", "//api/v1", "/x/../api/"):
         assert get("eepoolweb.domain.com", path).status == 404, path
-    topology.write_text(WHOLE.read_text().replace("web: 444,", "web: 4443,"))
+    topology.write_text(WHOLE.read_text().replace("web: 444,", "web: 4443,").replace("external-https: 4443", "external-https: 0"))
     assert "its management has the port that is published" in witan("--topology", topology).stderr
 
 

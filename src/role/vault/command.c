@@ -83,6 +83,8 @@ static const struct command_row rows[CMD_ID_N] = {
 	[CMD_CERTIFICATE_REMOVE] = { command_certificate_remove, true },
 	[CMD_CERTIFICATE_EXPORT] = { command_certificate_export, true },
 	[CMD_CERTIFICATE_TEST] = { command_certificate_test, false },
+	[CMD_CHALLENGE_NEW] = { command_challenge_new, true },
+	[CMD_CHALLENGE_REMOVE] = { command_challenge_remove, true },
 	[CMD_CLIENT_CERTIFICATE_NEW] = { command_client_certificate_new, true },
 	[CMD_CLIENT_CERTIFICATE_REVOKE] = { command_client_certificate_revoke, true },
 };

@@ -227,6 +227,7 @@ static void on_tick(void *arg)
 	struct vault *v = arg;
 	roll(v);
 	warn(v);
+	vault_challenges_tick(v);
 	if (vault_keeper_is_there(v) && !vault_is_working(v)) {
 		drop_certificates(v);
 		if (!vault_is_working(v))

@@ -298,6 +298,7 @@ static void vault_drain(struct skel *s, uint32_t ms)
 	vault_replicator_close(v);
 	sessions_fini(v);
 	timer_clear(loop_timers(s->loop), &v->live);
+	free(v->challenges);
 	cert_crl_free(v->crl);
 	v->crl = NULL;
 	store_close(v->store);

@@ -129,6 +129,7 @@ struct vault {
 	struct vault_ocsp ocsp;
 	struct timer live;
 	unsigned warned; /* of the marks before the end of a certificate that were told */
+	struct vault_challenge *challenges; /* VAULT_CHALLENGES_MAX places; NULL: there were none yet */
 	struct vault_revocations *revocations; /* what fronts and web are told of them; NULL: not looked yet */
 	uid_t owner;      /* of the deployment directory */
 	int listener;
@@ -200,6 +201,17 @@ struct vault_publish {
 /* A list in DER; the first certificate of a PEM text. MALFORMED with d. out->der is initialised by the caller. */
 err vault_publish_list(str file, struct vault_publish *out, struct diag *d);
 err vault_publish_certificate(str file, struct vault_publish *out, struct diag *d);
+
+/* ---- what an ACME authority is answered over HTTP: command_challenge.c ---- */
+
+enum { VAULT_CHALLENGES_MAX = 64 };
+
+/* Tells a web process that has just come what is shown. */
+void vault_challenges_tell(struct vault *v);
+/* Takes away what is older than an hour. */
+void vault_challenges_tick(struct vault *v);
+/* Whether text is what RFC 8555 section 8.1 makes of a token and a key. */
+bool vault_challenge_is_answer(str token, str text);
 
 /* ---- what fronts and web know of revocations: revocation.c ---- */
 
@@ -599,6 +611,8 @@ COMMAND(certificate_get);
 COMMAND(certificate_remove);
 COMMAND(certificate_export);
 COMMAND(certificate_test);
+COMMAND(challenge_new);
+COMMAND(challenge_remove);
 COMMAND(client_certificate_new);
 COMMAND(client_certificate_revoke);
 #undef COMMAND

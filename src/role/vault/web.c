@@ -178,6 +178,7 @@ void vault_web_open(struct vault *v, int fd)
 	vault_web_revocations(v);
 	vault_web_certificate(v);
 	vault_publish(v);
+	vault_challenges_tell(v);
 	(void)failed(ipc_send_snapshot_end(w->channel, &(struct ipc_snapshot_end){ .version = v->told }, -1));
 }
 

@@ -381,5 +381,6 @@ err web_vault_open(struct web *w, int fd)
 	}
 	timer_clear(loop_timers(w->skel->loop), &w->alone);
 	web_ocsp_forget(&w->ocsp); /* the former one may have died between a revocation and saying so */
+	web_public_forget(&w->public, STR("/.well-known/acme-challenge/"));
 	return ipc_open(w->skel->loop, fd, &door, w, &w->vault);
 }

@@ -26,7 +26,7 @@ enum {
 	WEB_BODY_MS = 60000,
 	WEB_IDLE_MS = 60000, /* between two requests */
 	WEB_PUBLIC_IDLE_MS = 10000, /* the same over plain HTTP */
-	WEB_PUBLISHED_MAX = 16, /* paths */
+	WEB_PUBLISHED_MAX = 80, /* paths: revocation lists, issuers, and 64 answers to challenges of ACME */
 	WEB_FRESH_SECONDS = 300, /* so long what was published may be used without asking again */
 	WEB_READER_MS = 30000, /* without a byte taken by a client whose answer waits */
 	WEB_ANSWER_MS = 120000, /* without a byte from vault */
@@ -88,7 +88,7 @@ void web_csrf(struct crypt *mac, str session, char out[WEB_CSRF]);
 /* One thing that vault has published. Who sends it holds a reference: it may be replaced meanwhile. */
 struct web_item {
 	uint32_t n_refs;
-	char path[64], type[64], etag[80];
+	char path[160], type[64], etag[80]; /* path: of an ACME challenge, with a token of 128 */
 	bool is_private; /* for who asked, and no cache */
 	int64_t since, until; /* seconds since 1970 that it is good from and to */
 	size_t n;
@@ -101,6 +101,8 @@ struct web_public {
 
 /* Takes over what vault says. MALFORMED; CEILING (too many paths); NO_MEMORY. */
 err web_public_set(struct web_public *p, const struct ipc_published *m);
+/* Forgets what begins so: another vault tells anew what there is of it. */
+void web_public_forget(struct web_public *p, str begin);
 /* What a header asks for; content: bytes of the body that it announces. ABSENT, HTTP_METHOD, CEILING (any body), with the reason in d. */
 err web_public_find(const struct web_public *p, const struct http_request *q, size_t content, struct web_route *out, struct diag *d);
 /* The fields of an answer that say what it is and how long it is good, at `now`. */

@@ -66,6 +66,15 @@ err web_public_set(struct web_public *p, const struct ipc_published *m)
 	return OK;
 }
 
+void web_public_forget(struct web_public *p, str begin)
+{
+	for (size_t i = 0; i < WEB_PUBLISHED_MAX; i++)
+		if (p->items[i] != NULL && str_begins(str_of(p->items[i]->path), begin)) {
+			web_item_unref(p->items[i]);
+			p->items[i] = NULL;
+		}
+}
+
 /* ---- what is asked for ---- */
 
 /* Never says what else there may be at this server: management is behind another port. */

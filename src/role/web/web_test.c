@@ -249,6 +249,28 @@ static void what_is_public(void **state)
 	assert_true(err_is(find(&p, REQ("GET /witan.crl", ""), &r), ERR_ABSENT));
 }
 
+/* Of another vault's challenges nothing is known; its lists stay. */
+static void forgotten_with_vault(void **state)
+{
+	struct web_public p = { 0 };
+	struct web_route r;
+	static char path[28 + 128 + 1] = "/.well-known/acme-challenge/";
+	memset(path + 28, 't', 128);
+	struct ipc_published list = published("/witan.crl", "\"1\"", "list"), challenge = published(path, "\"2\"", "x"), other = published("/.well-known/other", "\"3\"", "x");
+	assert_false(failed(web_public_set(&p, &list)));
+	assert_false(failed(web_public_set(&p, &challenge)));
+	assert_false(failed(web_public_set(&p, &other)));
+	char text[400];
+	(void)snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", path);
+	assert_false(failed(find(&p, text, &r)));
+	web_public_forget(&p, STR("/.well-known/acme-challenge/"));
+	assert_true(err_is(find(&p, text, &r), ERR_ABSENT));
+	assert_false(failed(find(&p, REQ("GET /witan.crl", ""), &r)));
+	assert_false(failed(find(&p, REQ("GET /.well-known/other", ""), &r)));
+	web_public_forget(&p, STR("/"));
+	assert_true(err_is(find(&p, REQ("GET /witan.crl", ""), &r), ERR_ABSENT));
+}
+
 /* What is replaced while somebody sends it stays for him alone. */
 static void replaced_while_it_is_sent(void **state)
 {
@@ -273,7 +295,7 @@ static void replaced_while_it_is_sent(void **state)
 static void what_vault_may_not_publish(void **state)
 {
 	struct web_public p = { 0 };
-	char path[80], far[80];
+	char path[80], far[160];
 	struct ipc_published m = published("witan.crl", "", "x");
 	assert_true(err_is(web_public_set(&p, &m), ERR_MALFORMED));
 	m.path = STR("");
@@ -334,7 +356,7 @@ int main(void)
 		cmocka_unit_test(a_certificate_spares_the_password),
 		cmocka_unit_test(lines),
 		cmocka_unit_test(errors_as_vault_writes_them),
-		cmocka_unit_test(what_is_public),
+		cmocka_unit_test(what_is_public), cmocka_unit_test(forgotten_with_vault),
 		cmocka_unit_test(replaced_while_it_is_sent),
 		cmocka_unit_test(what_vault_may_not_publish),
 		cmocka_unit_test(how_long_it_is_fresh),

@@ -49,20 +49,27 @@ static void print_upstream(struct nginx *x, const struct plan_publication *p, bo
 	buf_add(x->out, STR("}\n"));
 }
 
-static bool is_first_of_target(const struct nginx *x, const struct plan_publication *p, bool tls)
+static bool is_first_of_target(const struct nginx *x, const struct plan_publication *p)
 {
 	for (const struct plan_publication *q = x->plan->names.p; q < p; q++)
-		if (str_eq(plan_publication_target(q), plan_publication_target(p)) && (tls || q->autodiscover))
+		if (str_eq(plan_publication_target(q), plan_publication_target(p)))
 			return false;
 	return true;
+}
+
+/* Farms are none of ours: what they answer without TLS is not known. */
+static bool has_http(const struct plan_publication *p)
+{
+	return p->pool != NULL;
 }
 
 static void print_upstreams(struct nginx *x)
 {
 	TOPO_EACH (p, x->plan->names) {
-		if (is_first_of_target(x, p, true))
-			print_upstream(x, p, true);
-		if (p->autodiscover && is_first_of_target(x, p, false))
+		if (!is_first_of_target(x, p))
+			continue;
+		print_upstream(x, p, true);
+		if (has_http(p))
 			print_upstream(x, p, false);
 	}
 }
@@ -172,6 +179,11 @@ static void print_http(struct nginx *x, const struct plan_publication *p)
 	print_listen(x, 80, "");
 	buf_printf(x->out, "\tserver_name %.*s;\n", STR_FMT(p->name));
 	print_limits(x);
+	if (has_http(p)) { /* only the directory itself: other ways to spell it go to HTTPS */
+		buf_add(x->out, STR("\tlocation ^~ /.well-known/acme-challenge/ {\n\t\tlimit_except GET { deny all; }\n"));
+		print_pass(x, p, false);
+		buf_add(x->out, STR("\t}\n"));
+	}
 	if (p->autodiscover) {
 		buf_add(x->out, STR("\tlocation ~* ^/(autodiscover/.*)?$ {\n"));
 		print_pass(x, p, false);
@@ -214,7 +226,7 @@ err plan_proxy_print(const struct plan_proxy *p, const struct plan_addresses *kn
 	print_default(&x);
 	TOPO_EACH (name, p->names)
 		print_https(&x, name);
-	buf_add(out, STR("\n# without TLS: autodiscover, and the way to HTTPS\n"));
+	buf_add(out, STR("\n# without TLS: autodiscover, answers to challenges of an ACME authority, and the way to HTTPS\n"));
 	TOPO_EACH (name, p->names)
 		print_http(&x, name);
 	return OK;
