@@ -13,7 +13,7 @@ import threading
 
 import pytest
 
-from deployment import BUILD, ROOT, assigned_file, authority_files, wait_for
+from deployment import BUILD, ROOT, Refused, assigned_file, authority_files, wait_for
 
 WITAN = str(BUILD / "witan")
 
@@ -349,3 +349,37 @@ def test_no_handshake_fails_while_certificates_are_replaced(server_factory):
         thread.join(20)
     assert not wrong
     assert len(seen) >= 5
+
+
+# ---- the root's key comes back for a moment ----
+
+def test_the_issuing_authority_and_the_roots_list_are_made_anew(server, tmp_path):
+    """The key of the issuing authority stays: what it has issued goes on to hold, and a domain more may stand in what it issues next."""
+    issuing, crl, ca = server.dir / "certs/issuing.pem", server.dir / "certs/root.crl", server.dir / "ca.pem"
+    before = [p.read_bytes() for p in (issuing, crl)]
+    old_leaf = assigned_file(server.dir)
+    away = tmp_path / "root.key"
+    (server.dir / "ca/root.key").rename(away)
+    with pytest.raises(Refused) as no:
+        server.cli("renew-authority")
+    assert "--root-key" in no.value.stderr and [p.read_bytes() for p in (issuing, crl)] == before
+    wrong = tmp_path / "wrong"
+    wrong.write_text("not the passphrase\n")
+    with pytest.raises(Refused) as no:
+        server.cli("renew-authority", "--root-key", away, "--root-passphrase-file", wrong)
+    assert "passphrase" in no.value.stderr and [p.read_bytes() for p in (issuing, crl)] == before
+    topology = (server.dir / "topology.yaml").read_text()
+    (server.dir / "topology.yaml").write_text(topology.replace("sip-domains: [example.test]", "sip-domains: [example.test, second.example]"))
+    assert "second.example" in (server.dir / "topology.yaml").read_text()
+    out = server.cli("renew-authority", "--root-key", away)
+    assert "told the server" in out and issuing.read_bytes() != before[0] and crl.read_bytes() != before[1]
+    assert "DNS:second.example" in openssl("x509", "-in", issuing, "-noout", "-text").stdout
+    for leaf in (old_leaf, assigned_file(server.dir)):
+        assert openssl("verify", "-purpose", "sslserver", "-CAfile", ca, "-untrusted", issuing, leaf).returncode == 0
+    assert "verify OK" in (lambda a: a.stdout + a.stderr)(openssl("crl", "-in", crl, "-inform", "DER", "-CAfile", ca, "-noout", "-verify"))
+    server.cli("status")
+    foreign = tmp_path / "foreign"
+    done("init", "--dir", foreign, "--sip-domain", "a.test", "--key", "ec-p256")
+    with pytest.raises(Refused) as no:
+        server.cli("renew-authority", "--root-key", foreign / "ca/root.key", "--root-passphrase-file", foreign / "ca/root.passphrase")
+    assert "another authority" in no.value.stderr

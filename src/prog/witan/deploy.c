@@ -7,6 +7,8 @@
 #include "service/cert.h"
 #include "service/keyfile.h"
 
+#include <string.h>
+#include <signal.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -67,4 +69,32 @@ err deploy_read_ca(int dirfd, struct cert_ca **out, struct diag *d)
 	TRY(e);
 	TRY(read_issuing_key(dirfd, buf_str(&cert), &key, d));
 	return cert_ca_read(buf_str(&cert), buf_str(&key), out, d);
+}
+
+/* Whether the process is ours to signal: a stale number may belong to another program by now. */
+static bool is_witand(uint32_t pid)
+{
+	char path[64];
+	(void)snprintf(path, sizeof path, "/proc/%u/comm", pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char z[32] = "";
+	ssize_t n = fd >= 0 ? read(fd, z, sizeof z - 1) : 0;
+	if (fd >= 0)
+		(void)close(fd);
+	return n > 0 && str_eq(str_trim(str_of(z)), STR("witand"));
+}
+
+err deploy_reload(int dirfd, struct diag *d)
+{
+	struct buf text;
+	uint32_t pid = 0;
+	err e = file_read(dirfd, "run/witand.pid", 64, &text, NULL);
+	bool runs = !failed(e) && str_to_u32(str_trim(buf_str(&text)), &pid) && pid > 1 && is_witand(pid);
+	buf_fini(&text);
+	if (!runs)
+		return diag_fail(d, ERR(ABSENT), "run/witand.pid", "", "the server is not running");
+	if (kill((pid_t)pid, SIGHUP) != 0)
+		return diag_fail(d, ERR(REFUSED), "run/witand.pid", "run this as the user that runs witand",
+			"cannot signal process %u: %s", pid, strerror(errno));
+	return OK;
 }

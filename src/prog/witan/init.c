@@ -290,7 +290,7 @@ static void report(const struct init *in)
 		"\ntopology:         %s/topology.yaml\nCA for clients:   %s/ca.pem\n\nnext:\n", in->path, in->path);
 	if (in->root_passphrase == NULL)
 		(void)printf("  move %s/ca/root.key and %s/ca/root.passphrase to a safe place off this machine: they are needed\n"
-			     "  again only to make another issuing authority\n", in->path, in->path);
+			     "  again once a year, and for another domain (witan renew-authority)\n", in->path, in->path);
 	else
 		(void)printf("  move %s/ca/root.key to a safe place off this machine: it is needed again only to make another\n  issuing authority\n", in->path);
 	(void)printf("  witand --dir %s\n", in->path);

@@ -205,24 +205,37 @@ static err url_beside(struct init *in, str crl, const char *file, str *out)
 	return OK;
 }
 
-err init_issuing(struct init *in)
+/* The certificate of the issuing authority with this key, by the root. */
+static err certify(struct init *in, str spki)
 {
 	char cn[CERT_CN_MAX + 1];
-	struct buf spki DEFER(buf_fini) = { 0 }, tbs DEFER(buf_fini) = { 0 };
+	struct buf tbs DEFER(buf_fini) = { 0 };
 	enum cert_alg alg;
 	struct cert_authority what = { .subject = { .o = in->topo.organization, .cn = name_of(in, " issuing CA", cn) } };
-	buf_init(&spki, CERT_DER_MAX);
 	buf_init(&tbs, CERT_DER_MAX);
-	buf_init(&in->issuing.pkcs8, CERT_KEY_MAX);
 	buf_init(&in->issuing.der, CERT_DER_MAX);
 	TRY(permit_all(in, &what));
 	TRY(url_beside(in, in->plan.crl_url, "/root.crl", &what.urls.crl));
 	TRY(url_beside(in, in->plan.crl_url, "/ca.crt", &what.urls.issuer));
-	TRY(make_key(in, cert_key_word(kind_of(in)), KEYFILE_AUTHORITY, false, &in->issuing.pkcs8, &spki));
-	TRY(cert_tbs_authority(&what, buf_str(&spki), buf_str(&in->root.der), now_of(), &tbs, &alg, &in->diag));
+	TRY(cert_tbs_authority(&what, spki, buf_str(&in->root.der), now_of(), &tbs, &alg, &in->diag));
 	TRY(seal(in, buf_str(&in->root.pkcs8), &tbs, alg, &in->issuing.der));
+	return write_pem(in, "certs/issuing.pem", buf_str(&in->issuing.der));
+}
+
+err init_renew(struct init *in, str spki)
+{
+	TRY(certify(in, spki));
+	return write_list(in, "certs/root.crl", &in->root, ROOT_LIST_DAYS);
+}
+
+err init_issuing(struct init *in)
+{
+	struct buf spki DEFER(buf_fini) = { 0 };
+	buf_init(&spki, CERT_DER_MAX);
+	buf_init(&in->issuing.pkcs8, CERT_KEY_MAX);
+	TRY(make_key(in, cert_key_word(kind_of(in)), KEYFILE_AUTHORITY, false, &in->issuing.pkcs8, &spki));
+	TRY(certify(in, buf_str(&spki)));
 	cert_wipe(&in->root.pkcs8); /* it is needed no more */
-	TRY(write_pem(in, "certs/issuing.pem", buf_str(&in->issuing.der)));
 	return write_list(in, "certs/witan.crl", &in->issuing, LIST_DAYS);
 }
 

@@ -40,6 +40,8 @@ err init_topology(struct init *in);
 err init_root(struct init *in);
 err init_issuing(struct init *in);
 err init_certificates(struct init *in);
+/* The issuing authority's certificate anew for the key that it has, by what the topology says now, and the root's revocation list; in->root is open. */
+err init_renew(struct init *in, str spki);
 void init_authority_fini(struct init_authority *a);
 
 #endif

@@ -75,6 +75,8 @@ int deploy_open(const char *dir, struct diag *d);
 err deploy_read(const char *dir, struct arena *a, struct topo *t, struct topo_host *host, struct diag *d);
 /* What the topology's reader found odd, on standard error. */
 void witan_warn(const struct topo *t);
+/* Asks the running server to read its files again. ABSENT with d: none is running. */
+err deploy_reload(int dirfd, struct diag *d);
 /* The issuing authority with its key, which only root and the owner of the deployment can read. */
 err deploy_read_ca(int dirfd, struct cert_ca **out, struct diag *d);
 /* Makes a deployment's directory with its places and owners, lets fill write what belongs into it, and publishes it whole. EXISTS: there is one. */
