@@ -11,6 +11,7 @@ import socket
 import ssl
 import stat
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -183,6 +184,16 @@ esac
     done = order(server, authority, "--challenge", "dns-01", status=2)
     assert "--hook" in done.stderr
     assert "--hook" in order(server, authority, "--challenge", "dns-01", "--hook", tmp_path / "none", status=2).stderr
+
+
+def test_a_path_that_a_shell_would_misread(server_factory, tmp_path, made):
+    with tempfile.TemporaryDirectory(prefix="it's a $HOME `x` ") as odd:
+        os.chmod(odd, 0o755)
+        server = server_factory(users=(), tcp=False, http=True, directory=f"{odd}/d")
+        made.append(Acme(tmp_path / "acme", server.port_http))
+        order(server, made[0])
+        assert wait_for(lambda: presented(server, made[0].roots()))
+        server.stop()
 
 
 def test_an_account_that_is_bound_to_another_one(stage, tmp_path):
