@@ -11,6 +11,7 @@ import socket
 import ssl
 import stat
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -185,6 +186,16 @@ esac
     assert "--hook" in order(server, authority, "--challenge", "dns-01", "--hook", tmp_path / "none", status=2).stderr
 
 
+def test_a_path_that_a_shell_would_misread(server_factory, tmp_path, made):
+    with tempfile.TemporaryDirectory(prefix="it's a $HOME `x` ") as odd:
+        os.chmod(odd, 0o755)
+        server = server_factory(users=(), tcp=False, http=True, directory=f"{odd}/d")
+        made.append(Acme(tmp_path / "acme", server.port_http))
+        order(server, made[0])
+        assert wait_for(lambda: presented(server, made[0].roots()))
+        server.stop()
+
+
 def test_an_account_that_is_bound_to_another_one(stage, tmp_path):
     server, authority = stage(eab=True)
     secret = tmp_path / "hmac"
@@ -261,6 +272,42 @@ def test_failures_are_told_and_the_request_is_used_again(stage, tmp_path):
     assert wait_for(lambda: presented(server, authority.roots()))
 
 
+def test_a_request_that_the_topology_has_outdated(stage):
+    server, authority = stage()
+    authority.stop()
+    order(server, authority, status=1)
+    request, = pending(server)
+    server.stop()
+    topology = server.dir / "topology.yaml"
+    topology.write_text(topology.read_text().replace("sip-domains: [example.test]", "sip-domains: [example.test, more.test]"))
+    server.start()
+    authority.start()
+    assert "used again" not in order(server, authority).stdout and not pending(server)
+    seen = wait_for(lambda: presented(server, authority.roots()))
+    assert ("DNS", "sip.more.test") in seen["subjectAltName"] and "more.test" not in request["Request"]
+
+
+def test_cut_off_between_import_and_assignment(stage):
+    server, authority = stage()
+    order(server, authority)
+    first = presented(server, authority.roots())["serialNumber"]
+    name, = [c["FriendlyName"] for c in shown(server) if c["FriendlyName"].startswith("ACME ")]
+    for _ in range(2):  # it is neither the present one nor the one before
+        server.cli("Request-CsCertificate", "-New", "-CA", "built-in", "-Type", "Default")
+    assert wait_for(lambda: presented(server))
+    conf = server.dir / "acme/Default.conf"
+    assert name not in conf.read_text()
+    conf.write_text("".join(line for line in conf.read_text().splitlines(True) if not line.startswith("friendly-name")) + f"friendly-name: {name}\n")
+    roots = authority.roots()
+    authority.stop()
+    assert "is in use" in acme(server, "--usage", "Default").stdout  # nobody has to be asked
+    assert wait_for(lambda: presented(server, roots))["serialNumber"] == first
+    assert name not in conf.read_text()
+    conf.write_text("what: is this\n")
+    assert "remembered order" in acme(server, "--usage", "Default", status=1).stderr
+    assert "remembered order" in acme(server, "--renew", status=1).stderr
+
+
 def test_wrong_command_lines(stage):
     server, authority = stage()
     for words in ([], ["--usage", "Nothing", "--ca", authority.url], ["--usage", "Default"], ["--usage", "Default", "--ca", "http://localhost/dir"],
@@ -305,6 +352,20 @@ def test_kills_in_the_middle_lose_nothing(stage):
     assert not pending(server) and wait_for(lambda: presented(server, authority.roots()))
     in_use = {c["Thumbprint"] for c in shown(server)}
     assert len([c for c in shown(server, "-All") if c["Thumbprint"] not in in_use and c["State"] == "unassigned" and c["FriendlyName"].startswith("ACME ")]) <= len(steps)
+
+
+def test_a_server_that_is_started_anew_meanwhile(stage):
+    server, authority = stage()
+    os.kill(authority.pebble.pid, signal.SIGSTOP)
+    p = subprocess.Popen([str(BUILD / "witan"), "--dir", str(server.dir), "acme", "--usage", "Default", "--ca", authority.url, "--ca-file", str(authority.ca)],
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        wait_for(lambda: pending(server), message="no request")
+        server.restart()
+    finally:
+        os.kill(authority.pebble.pid, signal.SIGCONT)
+    out, errors = p.communicate(timeout=60)
+    assert p.returncode == 0 and "is in use" in out, errors
 
 
 def test_a_signal_ends_the_client_too(stage):

@@ -5,8 +5,6 @@
 #include "prog/witan/acme_priv.h"
 
 #include "base/crypt.h"
-#include "model/sealed.h"
-#include "model/topo.h"
 #include "os/file.h"
 #include "prog/witan/acme_order.h"
 #include "service/cert.h"
@@ -191,8 +189,7 @@ static err open_all(struct acme_order *o, const char *dir)
 		return ERR(ABSENT);
 	err e = realpath(dir, o->deployment) != NULL ? acme_open(fd, &o->dir, &o->lock, &o->diag) : ERR(SYSTEM);
 	(void)close(fd);
-	TRY(e);
-	return link_open_local(dir, &o->link, &o->diag);
+	return e;
 }
 
 static int run(struct line *l, const char *dir)
@@ -201,7 +198,6 @@ static int run(struct line *l, const char *dir)
 	o = (struct acme_order){ .dir = -1, .lock = -1 };
 	err e = open_all(&o, dir);
 	int status = failed(e) ? witan_fail("acme", e, &o.diag) : with_lock(&o, l);
-	link_close(o.link);
 	if (o.lock >= 0)
 		(void)close(o.lock);
 	if (o.dir >= 0)

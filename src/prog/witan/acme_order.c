@@ -6,6 +6,7 @@
 #include "model/sealed.h"
 #include "model/topo.h"
 #include "prog/witan/cmdlet_priv.h"
+#include "prog/witan/link.h"
 #include "service/cert.h"
 
 #include <stdio.h>
@@ -16,19 +17,24 @@ enum { ROOM = 32 << 20 };
 
 /* ---- asking the server ---- */
 
-/* The caller drops *objects; parameters are taken over. */
+/* The caller drops *objects; parameters are taken over. Each time by a link of its own: what the authority takes its time for is longer than the
+ * server waits for a command, which may also have been started anew meanwhile. */
 static err ask(struct acme_order *o, const char *cmdlet, json_t *parameters, json_t **objects)
 {
 	json_t *answer = NULL;
-	err e = parameters != NULL ? link_send(o->link, cmdlet, parameters, NULL, &o->diag) : ERR(NO_MEMORY);
+	struct link *link = NULL;
+	err e = parameters != NULL ? link_open_local(o->deployment, &link, &o->diag) : ERR(NO_MEMORY);
 	if (!failed(e))
-		e = link_receive(o->link, &answer, &o->diag);
+		e = link_send(link, cmdlet, parameters, NULL, &o->diag);
+	if (!failed(e))
+		e = link_receive(link, &answer, &o->diag);
 	if (!failed(e))
 		e = control_result(answer, &o->diag);
 	if (!failed(e) && objects != NULL)
 		*objects = json_incref(json_object_get(answer, "objects"));
 	json_decref(parameters);
 	json_decref(answer);
+	link_close(link);
 	return e;
 }
 
@@ -252,5 +258,7 @@ err acme_order_run(struct acme_order *o, const struct acme_run *run)
 		TRY(have_signed(o, run, request, thumbprint));
 	else
 		json_decref(request);
-	return use(o, thumbprint);
+	TRY(use(o, thumbprint));
+	o->conf.friendly[0] = '\0'; /* done: the next order begins anew, whatever becomes of this certificate */
+	return acme_conf_write(o->dir, &o->conf, &o->diag);
 }

@@ -4,7 +4,6 @@
 #define WITAN_PROG_ACME_ORDER_H
 
 #include "prog/witan/acme_priv.h"
-#include "prog/witan/link.h"
 
 #include <limits.h>
 
@@ -12,7 +11,6 @@ struct acme_order {
 	struct acme_conf conf;
 	char deployment[PATH_MAX];
 	int dir, lock; /* acme/ */
-	struct link *link;
 	struct diag diag;
 };
 

@@ -17,7 +17,7 @@ struct acme_conf {
 	char challenge[16];            /* http-01, dns-01, tls-alpn-01 */
 	char hook[ACME_TEXT];          /* whole path; empty: this program's own (http-01) */
 	char ca_file[ACME_TEXT];       /* whole path; empty: the system's authorities */
-	char friendly[ACME_NAME];      /* of the request under way, or of the certificate that came of it; empty: none yet */
+	char friendly[ACME_NAME];      /* of the order under way: its request, then its certificate until that is in use; empty: none */
 };
 
 /* The name of its file without ".conf", by usages: "Default+WebServicesInternal". CEILING. */
