@@ -126,15 +126,17 @@ def test_clients_inside(files, serve):
     check_servers(server)
     assert server.ask("_ntp._udp.domain.com", "SRV") == ["0 0 123 clock.internal.ad."] and server.addresses("clock.internal.ad") == {"10.0.0.5"}
     assert server.ask("internal.ad", "NS") == ["ns1.internal.ad."] and server.addresses("ns1.internal.ad") == {"10.0.0.2"}
-    assert server.addresses("sipinternal.domain.com") == set()
+    assert server.addresses("sipinternal.domain.com") == server.addresses("ucupdates-r2.internal.ad") == set()
 
 
-def test_fall_back_names(files, serve):
-    inside, outside = (serve(side, *files, "--fall-back-names") for side in ("inside", "outside"))
+def test_keys_of_the_topology_add_names(files, serve, tmp_path):
+    topology = tmp_path / "topology.yaml"
+    topology.write_text((ROOT / "test/topology/whole.yaml").read_text() + "legacy-names: true\ndevice-update: true\n")
+    inside, outside = (serve(side, "--topology", topology, *files[2:]) for side in ("inside", "outside"))
+    assert inside.addresses("ucupdates-r2.internal.ad") == {DIRECTOR}
     for d in DOMAINS:
         assert inside.addresses(f"sipinternal.{d}") == {DIRECTOR} and inside.addresses(f"sipexternal.{d}") == set()
         assert outside.addresses(f"sipexternal.{d}") == EDGES["access"] and outside.addresses(f"sipinternal.{d}") == set()
-    assert "G19" in witan(*files, "--fall-back-names").stderr
 
 
 def test_pin_point_zones(files, serve):
