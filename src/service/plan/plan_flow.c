@@ -200,6 +200,8 @@ static const struct row {
 	uint32_t from; /* 0: this leaves for the Internet */
 	const char *rule;
 	bool balanced;
+	uint32_t built; /* kinds of our servers for which this version has it */
+	bool may;
 } rows[] = {
 #define PORT(n)                \
 	{                      \
@@ -245,6 +247,13 @@ static bool row_fits(const struct topo *t, const struct row *row, const struct p
 	return (row->kinds & KIND(u->kind)) != 0 && (row->when == NULL || row->when(t, u));
 }
 
+static enum plan_standing standing_of(const struct row *row, const struct plan_unit *u)
+{
+	if (row->may)
+		return PLAN_MAY;
+	return u->kind >= TOPO_ROLE_N || (row->built & KIND(u->kind)) != 0 ? PLAN_STANDS : PLAN_NOT_YET;
+}
+
 static err add_flow(
 	const struct topo *t, const struct row *row, const struct plan_unit *u, struct arena *a, struct plan_ports *out)
 {
@@ -256,6 +265,7 @@ static err add_flow(
 		.protocol = row->protocol,
 		.rule = row->rule,
 		.balanced = row->balanced,
+		.standing = standing_of(row, u),
 		.groups = row->from & GROUPS };
 	set_ports(f, row, u);
 	if (f->first == 0)
