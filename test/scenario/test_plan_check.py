@@ -7,9 +7,9 @@ import subprocess
 
 import pytest
 
-from deployment import BUILD, FQDN, authority_files, free_port, wait_for
+from deployment import BUILD, FQDN, ROOT, authority_files, free_port, wait_for
 from namespaces import Site, need_namespaces
-from test_plan_dns import NameServer
+from test_plan_dns import ADDRESSES, PROXY, NameServer
 
 HERE = [f"{FQDN}=127.0.0.1"]
 
@@ -49,7 +49,7 @@ class Names:
             (zones / side / f"{zone}.zone").write_text(f"$TTL 60\n@ IN SOA localhost. hostmaster.localhost. 1 60 60 60 60\n@ IN NS localhost.\n{records}\n")
             with open(zones / side / "named.conf", "a") as config:
                 config.write(f'zone "{zone}" {{ type primary; file "{zone}.zone"; }};\n')
-        self.server = NameServer(top, zones / side)
+        self.server = NameServer(top, zones / side, recursion="yes" if more else "no")
         self.resolver = ["--resolver", f"127.0.0.1:{self.server.port}"]
 
 
@@ -89,8 +89,8 @@ def test_fresh_deployment_is_clean(server, names):
 @pytest.mark.parametrize("edit, rule, what", [
     (lambda z: re.sub(r"(?m)^lyncdiscoverinternal\S*\s.*\n", "", z), "N-record", "lyncdiscoverinternal"),
     (lambda z: re.sub(r"(?m)^(sip\S*\s.*)127\.0\.0\.1", r"\g<1>127.0.0.9", z), "N-value", "127.0.0.9"),
-    (lambda z: re.sub(r"(?m)^(_sipinternaltls\S*\s.*\s)\S+$", r"\g<1>sip.elsewhere.test.", z), "N-target", "sip.elsewhere.test"),
-    (lambda z: re.sub(r"(?m)^(_sipinternaltls\S*\s.*\s)(\d+)(\s+\S+)$", r"\g<1>5099\g<3>", z), "N-value", "port 5099"),
+    (lambda z: re.sub(r"(?m)^(_sipinternaltls\S* IN SRV 0 0 \d+) \S+", r"\1 sip.elsewhere.test.", z), "N-target", "sip.elsewhere.test"),
+    (lambda z: re.sub(r"(?m)^(_sipinternaltls\S* IN SRV 0 0) \d+", r"\1 5099", z), "N-value", "port 5099"),
     (lambda z: re.sub(r"(?m)^(_sipinternaltls\S*\s.*\n)", "", z), "N-record", "_sipinternaltls"),
     (lambda z: z + "\n* IN A 127.0.0.7\n", "N-wild", "127.0.0.7"),
     (lambda z: re.sub(r"(?m)^(meet\S*)\s.*$", r"\1 IN CNAME meet.elsewhere.test.", z), "N-record", "meet"),
@@ -119,6 +119,22 @@ def test_view_from_outside(server, names, tmp_path):
     report = check(server, *names(server), "--side", "outside")
     assert any("lyncdiscoverinternal" in one for one in found(report, "N-leak")) and any("admin." in one for one in found(report, "N-leak"))
     assert not found(report, "N-record")  # nothing is published
+
+
+def test_edge_and_proxy_behind_one_address(tmp_path):
+    given = tmp_path / "addresses"
+    given.write_text(ADDRESSES)
+    words = ["--topology", ROOT / "test/topology/whole.yaml", "--addresses", given]
+    subprocess.run([BUILD / "witan", "plan", "dns", *words, "--format", "zone", "--side", "outside", "--out", tmp_path / "zones"], check=True, capture_output=True)
+    for zone in (tmp_path / "zones/outside").glob("*.zone"):
+        zone.write_text(re.sub(rf"(?m)^(dirweb\S* IN A) {re.escape(PROXY)}", r"\1 192.0.2.11", zone.read_text()))
+    server = NameServer(tmp_path, tmp_path / "zones/outside")
+    try:
+        report = check(None, *words, "--side", "outside", "--host", "rp01.internal.ad", "--resolver", f"127.0.0.1:{server.port}", "--address", "rp01.internal.ad=127.0.0.1", addresses=[])
+    finally:
+        server.close()
+    assert any("dirweb.domain.com" in one and "192.0.2.11" in one for one in found(report, "N-value"))
+    assert any("dirweb.domain.com" in one and "192.0.2.11" in one for one in found(report, "N-shared"))
 
 
 def test_listener_down(server, names):

@@ -43,11 +43,11 @@ def files(tmp_path_factory):
 class NameServer:
     """named with the zones of one side, on a port of its own."""
 
-    def __init__(self, folder, zones):
+    def __init__(self, folder, zones, recursion="no"):
         self.folder, self.port = folder, free_port()
         (folder / "all.conf").write_text(
             f'options {{ directory "{zones}"; listen-on port {self.port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; pid-file "{folder}/pid"; session-keyfile "{folder}/session.key"; '
-            f'recursion no; notify no; dnssec-validation no; minimal-responses yes; }};\ncontrols {{ }};\ninclude "{zones}/named.conf";\n')
+            f'recursion {recursion}; notify no; dnssec-validation no; minimal-responses yes; }};\ncontrols {{ }};\ninclude "{zones}/named.conf";\n')
         self.log = open(folder / "log", "w")
         self.p = subprocess.Popen(["named", "-g", "-c", folder / "all.conf"], stdout=self.log, stderr=self.log)
         wait_for(lambda: "all zones loaded" in (folder / "log").read_text() or self.p.poll() is not None, message="named does not start")

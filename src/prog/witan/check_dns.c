@@ -2,7 +2,7 @@
 /* Planned records against what a name server says. */
 #include "prog/witan/check_dns.h"
 
-#include <stdlib.h>
+#include "service/plan_proxy.h"
 
 struct naming {
 	struct checking *k;
@@ -128,20 +128,70 @@ static err ask_others(struct naming *n)
 	return ask_absent(n, &names.autodiscover_inside);
 }
 
-/* An Edge and a reverse proxy behind one address: whoever dials the one may reach the other. */
+static bool is_edge_name(const struct topo *t, str name)
+{
+	TOPO_EACH (site, t->sites)
+		TOPO_EACH (pool, site->pools) {
+			const struct topo_external *x = &pool->external;
+			if (pool->role == TOPO_EDGE && (str_eq(name, x->access) || str_eq(name, x->web_conferencing) || str_eq(name, x->av)))
+				return true;
+		}
+	return false;
+}
+
+static err check_published(struct naming *n, const struct names_question *q)
+{
+	TOPO_EACH (edge, n->plan.records)
+		if (edge->side == PLAN_OUTSIDE && edge->address.n != 0 && is_edge_name(&n->k->topo, edge->name) && leads_to(q, edge->address))
+			return check_fact_add(n->k, CHECK_FACT_NAME_SHARED, q->name, "a reverse proxy publishes it, and it leads to %.*s, where %.*s is", STR_FMT(edge->address),
+				STR_FMT(edge->name));
+	return OK;
+}
+
+/* Who dials the one would reach the other. */
 static err check_shared(struct naming *n)
 {
-	TOPO_EACH (r, n->plan.records)
-		TOPO_EACH (site, n->k->topo.sites)
-			TOPO_EACH (proxy, site->reverse_proxies) {
-				const struct names_question *q = r->side == PLAN_OUTSIDE && n->side == PLAN_OUTSIDE && str_eq(r->target, proxy->fqdn) ? names_find(&n->all, DNS_A, r->name) : NULL;
-				if (q == NULL || q->values.n == 0)
-					continue;
-				TOPO_EACH (edge, n->plan.records)
-					if (edge->side == PLAN_OUTSIDE && edge->type == PLAN_A && edge->address.n != 0 && leads_to(q, edge->address) && !str_eq(edge->target, proxy->fqdn))
-						return check_fact_add(n->k, CHECK_FACT_NAME_SHARED, r->name, "it leads to %.*s, where %.*s is", STR_FMT(edge->address), STR_FMT(edge->name));
+	TOPO_EACH (site, n->k->topo.sites)
+		TOPO_EACH (proxy, site->reverse_proxies) {
+			struct plan_proxy plan;
+			TRY(plan_proxy(&n->k->topo, proxy->fqdn, &n->k->arena, &plan, &n->k->diag));
+			TOPO_EACH (p, plan.names) {
+				const struct names_question *q = names_find(&n->all, DNS_A, p->name);
+				if (q != NULL && n->side == PLAN_OUTSIDE)
+					TRY(check_published(n, q));
 			}
+		}
 	return OK;
+}
+
+/* ---- names of one host ---- */
+
+static err add_names_of(const struct checking *k, const struct plan_unit *u, struct topo_names *own, struct arena *a, struct diag *d)
+{
+	struct plan_proxy plan = { .names = { NULL, 0 } };
+	if (u->proxy != NULL)
+		TRY(plan_proxy(&k->topo, u->name, a, &plan, d));
+	*own = (struct topo_names){ arena_alloc(a, (plan.names.n + 8) * sizeof(str)), 0 };
+	ENSURE(own->p != NULL, CEILING);
+	own->p[own->n++] = str_of(k->ask->host);
+	own->p[own->n++] = u->name;
+	if (u->pool != NULL) {
+		const str names[] = { u->pool->web.internal, u->pool->web.external, u->pool->external.access, u->pool->external.web_conferencing, u->pool->external.av };
+		for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+			if (names[i].n != 0)
+				own->p[own->n++] = names[i];
+	}
+	TOPO_EACH (p, plan.names)
+		own->p[own->n++] = p->name;
+	return OK;
+}
+
+static bool is_about(const struct topo_names *own, const struct plan_record *r)
+{
+	TOPO_EACH (name, *own)
+		if (str_eq_case(*name, r->name) || str_eq_case(*name, r->target))
+			return true;
+	return false;
 }
 
 /* ---- the run ---- */
@@ -149,8 +199,12 @@ static err check_shared(struct naming *n)
 static err ask_planned(struct naming *n)
 {
 	static const enum dns_type types[] = { [PLAN_A] = DNS_A, [PLAN_AAAA] = DNS_AAAA, [PLAN_CNAME] = DNS_A, [PLAN_SRV] = DNS_SRV };
+	struct topo_names own = { NULL, 0 };
+	const char *host = n->k->ask->host;
+	if (host != NULL)
+		TRY(add_names_of(n->k, plan_ports_find(&n->k->ports, str_of(host)), &own, &n->k->arena, &n->k->diag));
 	TOPO_EACH (r, n->plan.records)
-		if (r->side == n->side && check_is_asked(n->k, n->k->ask->host != NULL ? r->target : r->name))
+		if (r->side == n->side && (host == NULL || is_about(&own, r)))
 			TRY(names_add(&n->all, types[r->type], r->name, r, NAMES_PLANNED));
 	return OK;
 }

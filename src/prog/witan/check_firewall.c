@@ -4,7 +4,7 @@
 #include "prog/witan/check_priv.h"
 
 #include <errno.h>
-#include <poll.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,17 +15,17 @@
 #define TABLE     "list table inet witan\n"
 #define TEXT_MOST (16u << 20)
 
-static void be_nft(int in, int out, bool apart)
+static void be_nft(int in, int out)
 {
 	char *const argv[] = { (char[]){ "nft" }, (char[]){ "-f" }, (char[]){ "-" }, NULL };
 	char *const env[] = { (char[]){ "PATH=/usr/sbin:/usr/bin" }, NULL };
-	if ((!apart || unshare(CLONE_NEWNET) == 0) && dup2(in, 0) == 0 && dup2(out, 1) == 1 && dup2(out, 2) == 2)
+	if (dup2(in, 0) == 0 && dup2(out, 1) == 1 && dup2(out, 2) == 2)
 		(void)execve(NFT, argv, env);
 	_exit(127);
 }
 
 /* Gives text to nft and takes what it says. What is written is read whole before it answers, so that nobody waits for the other. */
-static bool run_nft(str text, bool apart, struct buf *out)
+static bool run_nft(str text, struct buf *out)
 {
 	int answer[2], status = -1;
 	FILE *in = tmpfile();
@@ -36,7 +36,7 @@ static bool run_nft(str text, bool apart, struct buf *out)
 	}
 	pid_t pid = fork();
 	if (pid == 0)
-		be_nft(fileno(in), answer[1], apart);
+		be_nft(fileno(in), answer[1]);
 	(void)close(answer[1]);
 	(void)fclose(in);
 	char room[4096];
@@ -49,7 +49,23 @@ static bool run_nft(str text, bool apart, struct buf *out)
 	return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0 && !out->failed;
 }
 
-/* Ends of the first line in which they differ. */
+/* Loads the rules where no packet passes, and lists them. Namespaces are those of the thread, so nobody else notices. */
+static bool list_planned(str rules, struct buf *out)
+{
+	int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	bool ok = home >= 0 && unshare(CLONE_NEWNET) == 0;
+	if (ok) {
+		ok = run_nft(rules, out);
+		out->n = ok ? 0 : out->n;
+		ok = ok && run_nft(STR(TABLE), out);
+		ok = setns(home, CLONE_NEWNET) == 0 && ok;
+	}
+	if (home >= 0)
+		(void)close(home);
+	return ok;
+}
+
+/* The first line in which they differ. */
 static void first_difference(str planned, str loaded, str *p, str *l)
 {
 	do {
@@ -67,19 +83,18 @@ static err read_networks(struct checking *k, struct plan_nft *nft)
 	return OK;
 }
 
-static err compare(struct checking *k, struct buf *plan)
+static err compare(struct checking *k, const struct buf *plan)
 {
 	struct buf planned DEFER(buf_fini) = { 0 }, loaded DEFER(buf_fini) = { 0 };
 	str p, l;
 	buf_init(&planned, TEXT_MOST);
 	buf_init(&loaded, TEXT_MOST);
-	buf_add(plan, STR(TABLE));
-	if (!run_nft(STR("list ruleset\n"), false, &loaded))
+	if (!run_nft(STR("list ruleset\n"), &loaded))
 		return check_fact_add(k, CHECK_FACT_WALL_UNSEEN, k->here, "nft does not show the rules that are loaded");
 	loaded.n = 0;
-	if (!run_nft(STR(TABLE), false, &loaded))
+	if (!run_nft(STR(TABLE), &loaded))
 		return check_fact_add(k, CHECK_FACT_WALL_NONE, k->here, "the table inet witan is not loaded");
-	if (!run_nft(buf_str(plan), true, &planned))
+	if (!list_planned(buf_str(plan), &planned))
 		return check_fact_add(k, CHECK_FACT_WALL_UNSEEN, k->here, "the planned rules could not be loaded for comparison");
 	if (str_eq(buf_str(&planned), buf_str(&loaded)))
 		return OK;

@@ -94,8 +94,8 @@ static err look_rest(struct checking *k)
 		{ check_machine, false },
 		{ check_ports, true },
 		{ check_dns, true },
-		{ check_firewall, false },
 		{ check_proxies, true },
+		{ check_firewall, false },
 	};
 	for (size_t i = 0; i < sizeof each / sizeof *each; i++)
 		if (!each[i].is_remote || !k->ask->is_offline)
