@@ -121,22 +121,6 @@ def test_view_from_outside(server, names, tmp_path):
     assert not found(report, "N-record")  # nothing is published
 
 
-def test_edge_and_proxy_behind_one_address(tmp_path):
-    given = tmp_path / "addresses"
-    given.write_text(ADDRESSES)
-    words = ["--topology", ROOT / "test/topology/whole.yaml", "--addresses", given]
-    subprocess.run([BUILD / "witan", "plan", "dns", *words, "--format", "zone", "--side", "outside", "--out", tmp_path / "zones"], check=True, capture_output=True)
-    for zone in (tmp_path / "zones/outside").glob("*.zone"):
-        zone.write_text(re.sub(rf"(?m)^(dirweb\S* IN A) {re.escape(PROXY)}", r"\1 192.0.2.11", zone.read_text()))
-    server = NameServer(tmp_path, tmp_path / "zones/outside")
-    try:
-        report = check(None, *words, "--side", "outside", "--host", "rp01.internal.ad", "--resolver", f"127.0.0.1:{server.port}", "--address", "rp01.internal.ad=127.0.0.1", addresses=[])
-    finally:
-        server.close()
-    assert any("dirweb.domain.com" in one and "192.0.2.11" in one for one in found(report, "N-value"))
-    assert any("dirweb.domain.com" in one and "192.0.2.11" in one for one in found(report, "N-shared"))
-
-
 def test_listener_down(server, names):
     resolver = names(server)
     server.stop()
@@ -242,7 +226,26 @@ def test_packet_filter(server, site):
     assert found(check(server, "--offline", wrap=wrap), "F-unseen")  # it says that it could not compare
 
 
-PROXY = """organization: Example
+def test_edge_and_proxy_behind_one_address(site, tmp_path):
+    given = tmp_path / "addresses"
+    given.write_text(ADDRESSES)
+    words = ["--topology", ROOT / "test/topology/whole.yaml", "--addresses", given]
+    subprocess.run([BUILD / "witan", "plan", "dns", *words, "--format", "zone", "--side", "outside", "--out", tmp_path / "zones"], check=True, capture_output=True)
+    for zone in (tmp_path / "zones/outside").glob("*.zone"):
+        zone.write_text(re.sub(rf"(?m)^(dirweb\S* IN A) {re.escape(PROXY)}", r"\1 192.0.2.11", zone.read_text()))
+    machine = site.add("dns")
+    os.chmod(tmp_path, 0o755)
+    with site.inside(machine):
+        server = NameServer(tmp_path, tmp_path / "zones/outside")
+    try:
+        report = check(None, *words, "--side", "outside", "--host", "rp01.internal.ad", "--resolver", f"127.0.0.1:{server.port}", wrap=["ip", "netns", "exec", machine], addresses=["rp01.internal.ad=127.0.0.1"])
+    finally:
+        server.close()
+    assert any("dirweb.domain.com" in one and "192.0.2.11" in one for one in found(report, "N-value")), report["findings"]
+    assert any("dirweb.domain.com" in one and "192.0.2.11" in one for one in found(report, "N-shared"))
+
+
+ONE_PROXY = """organization: Example
 sip-domains: [example.test]
 internal-domain: example.test
 simple-urls: shared
@@ -253,7 +256,7 @@ sites: [{name: Main, pools: [{pool: uc.example.test, role: standard-edition, web
 def test_reverse_proxy(site, tmp_path):
     machine = site.add("rp")
     topology = tmp_path / "t.yaml"
-    topology.write_text(PROXY)
+    topology.write_text(ONE_PROXY)
     os.chmod(tmp_path, 0o755)
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", tmp_path / "k", "-out", tmp_path / "c",
                     "-subj", "/CN=rp.example.test", "-days", "90"], check=True, capture_output=True)
