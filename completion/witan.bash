@@ -32,6 +32,7 @@ _witan() {
 		plantrust) words+=" reg gpo" ;;
 		plandns) words+=" zone" ;;
 		planports) words+=" nftables" ;;
+		plancheck) words="text json html" ;;
 		planproxy) words+=" nginx" ;;
 		plandhcp) words+=" kea isc" ;;
 		esac
@@ -62,7 +63,7 @@ _witan() {
 		elif [ "$command" = help ] || [ "${command,,}" = get-help ]; then
 			words=$(_witan_commands "$witan")
 		elif [ "$command" = plan ] && [ "$before" = plan ]; then
-			words="certificates rules dns ports proxy dhcp trust --help"
+			words="certificates rules dns ports proxy dhcp check trust --help"
 		elif [ "$command" = plan ]; then
 			words="--help $(_witan_options "$witan" plan "${COMP_WORDS[i + 1]}")"
 		elif [ "$command" = check ] && [ "$before" = check ]; then

@@ -56,6 +56,19 @@ struct check_list {
 	str reason; /* why not */
 };
 
+/* What was seen that is no certificate. Who looked knows that it is so; the rows of check/check_fact.def say how bad it is. */
+enum check_fact_kind {
+#define FACT(name, ...) CHECK_FACT_##name,
+#include "service/check/check_fact.def"
+#undef FACT
+	CHECK_FACT_N
+};
+
+struct check_fact {
+	enum check_fact_kind kind;
+	str place, what;
+};
+
 struct check_evidence {
 	struct {
 		struct check_seen *p;
@@ -65,6 +78,10 @@ struct check_evidence {
 		struct check_list *p;
 		size_t n;
 	} lists;
+	struct {
+		struct check_fact *p;
+		size_t n;
+	} facts;
 	bool has_lists; /* they were asked for: an address without a list is one that did not answer */
 	bool is_whole;  /* everything that is planned was to be there */
 };

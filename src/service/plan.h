@@ -29,6 +29,10 @@ struct plan_names {
 /* Lives in `a`. REFUSED with d when a name becomes too long; CEILING by the arena. */
 err plan_names(const struct topo *t, struct arena *a, struct plan_names *out, struct diag *d);
 
+/* "label.domain". REFUSED with d when that is longer than a name may be. */
+err plan_name_join(str label, str domain, struct arena *a, str *out, struct diag *d);
+bool plan_name_is_within(str name, str domain);
+
 /* The hosts of simple URLs, each once: inside meet, dialin, admin; outside dialin, meet. Borrows from names. */
 err plan_simple_url_hosts(const struct plan_names *names, bool outside, struct arena *a, struct topo_names *out);
 

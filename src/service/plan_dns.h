@@ -29,7 +29,6 @@ struct plan_finding {
 };
 
 struct plan_dns_options {
-	bool fall_back;  /* sipinternal and sipexternal too: certificates must then have them (G19) */
 	bool cname;      /* outside, CNAME instead of addresses where the target is in the same SIP domain */
 	str time_server; /* for desk phones; empty: none */
 };

@@ -38,6 +38,13 @@ enum plan_interface { PLAN_ANY, PLAN_INNER, PLAN_ACCESS, PLAN_WEB_CONFERENCING, 
 
 enum plan_transport { PLAN_TCP = 1 << 0, PLAN_UDP = 1 << 1, PLAN_TCP_UDP = PLAN_TCP | PLAN_UDP };
 
+/* Whether somebody is to answer there. */
+enum plan_standing {
+	PLAN_STANDS,  /* yes */
+	PLAN_MAY,     /* as the administrator likes */
+	PLAN_NOT_YET, /* the topology plans it, and this version has no such service */
+};
+
 /* Connections that may be opened: from some units and groups to the same ports of all hosts of one unit. */
 struct plan_flow {
 	const struct plan_unit *to; /* NULL: the Internet, and from is one unit */
@@ -45,6 +52,7 @@ struct plan_flow {
 	uint32_t first, last;       /* ports, equal for one */
 	enum plan_transport transport;
 	const char *service, *protocol, *rule;
+	enum plan_standing standing;
 	bool balanced; /* web: a balancer may stand before several servers, whatever spreads SIP */
 	struct {
 		const struct plan_unit **p;

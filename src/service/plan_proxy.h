@@ -12,9 +12,10 @@
 /* One published name. */
 struct plan_publication {
 	str name;
-	const struct topo_pool *pool; /* that answers it, at 4443 and 8080; NULL: farm answers, at 443 */
+	const struct topo_pool *pool; /* that answers it, at its ports for what comes from outside; NULL: farm answers, at 443 */
 	const struct topo_office_web_apps *farm;
 	bool autodiscover; /* also without TLS (80 -> 8080); challenges of ACME are so for every pool */
+	bool plain_only;   /* its certificate has not the name: it is asked over HTTP (secondary-autodiscover: http) */
 	bool no_admin;     /* has an address of administration below it, which stays inside */
 	const char *what;
 };

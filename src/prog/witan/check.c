@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* witan check - judges what there is against what the topology asks for. */
-#include "prog/witan/witan_priv.h"
+#include "prog/witan/check_priv.h"
 
-#include "model/topo.h"
 #include "os/file.h"
-#include "prog/witan/look.h"
 #include "service/report.h"
 
 #include <fcntl.h>
@@ -15,176 +13,7 @@
 #include <unistd.h>
 
 #define CHECK_OCTETS (256u << 20)
-#define WORDS_MAX    256 /* files and listeners in one line */
 #define SYSTEM_ROOTS "/etc/ssl/certs/ca-certificates.crt"
-
-struct request {
-	const char *dir, *topology, *format, *host, *usage, *name, *ca, *public_ca, *out;
-	struct witan_texts addresses, phone_roots;
-	bool is_all, is_strict, is_offline, is_whole;
-	const char *words[WORDS_MAX];
-	size_t words_n;
-	char topology_path[4096];
-	char command[1024];
-};
-
-struct checking {
-	const struct request *ask;
-	struct arena arena;
-	struct topo topo;
-	struct plan_certificates plans;
-	struct check_evidence evidence;
-	struct check_policy policy;
-	struct check_result result;
-	struct look look;
-	struct diag diag;
-};
-
-/* ---- what is to be looked at ---- */
-
-static bool is_file(const char *word)
-{
-	struct stat st;
-	return stat(word, &st) == 0;
-}
-
-/* HOST:PORT, [ADDRESS]:PORT */
-static bool read_target(const struct request *ask, str word, struct look_target *out)
-{
-	size_t colon = word.n;
-	uint32_t port;
-	while (colon > 0 && word.p[colon - 1] != ':')
-		colon--;
-	if (colon < 2 || !str_to_u32(str_cut(word, colon, word.n), &port) || port == 0 || port > 65535)
-		return false;
-	str host = str_cut(word, 0, colon - 1);
-	bool is_ip6 = host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']';
-	host = is_ip6 ? str_cut(host, 1, host.n - 1) : host;
-	bool is_ip = is_ip6 || (host.p[host.n - 1] >= '0' && host.p[host.n - 1] <= '9');
-	*out = (struct look_target){ .host = str_of(ask->host), .usage = str_of(ask->usage), .dial = host, .port = (uint16_t)port };
-	out->name = ask->name != NULL ? str_of(ask->name) : is_ip ? STR("") : host;
-	out->is_web = str_begins_case(out->usage, STR("WebServices"));
-	return host.n < 254;
-}
-
-/* An Edge's sides have addresses of their own, where the topology says them. */
-static str address_of(const struct topo_server *server, str side)
-{
-	const struct {
-		str side, address;
-	} rows[] = {
-		{ STR("access"), server->external_address.access },
-		{ STR("web-conferencing"), server->external_address.web_conferencing },
-		{ STR("av"), server->external_address.av },
-		{ STR("internal"), server->internal_address },
-	};
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		if (str_eq(rows[i].side, side) && rows[i].address.n > 0)
-			return rows[i].address;
-	return server->fqdn;
-}
-
-static const struct topo_server *find_server(const struct topo *t, str fqdn)
-{
-	TOPO_EACH (site, t->sites)
-		TOPO_EACH (pool, site->pools)
-			TOPO_EACH (server, pool->servers)
-				if (str_eq(server->fqdn, fqdn))
-					return server;
-	return NULL;
-}
-
-static const char *first_usage(const struct plan_certificate *p)
-{
-	unsigned i = 0;
-	while ((p->usages & 1u << i) == 0)
-		i++;
-	return plan_usage_word((enum plan_usage)i);
-}
-
-/* "5061/tcp", "access 443/tcp" */
-static bool read_listener(const struct checking *k, const struct plan_certificate *p, str host, str listener, struct look_target *out)
-{
-	str number, side = str_split(listener, ' ', &number);
-	uint32_t port;
-	if (number.n == 0) {
-		number = side;
-		side = (str){ "", 0 };
-	}
-	str protocol, digits = str_split(number, '/', &protocol);
-	if (!str_to_u32(digits, &port) || port == 0 || port > 65535 || !str_eq(protocol, STR("tcp")))
-		return false;
-	const struct topo_server *server = find_server(&k->topo, host);
-	*out = (struct look_target){ .host = host, .usage = str_of(first_usage(p)), .pool = p->pool, .name = p->cn, .port = (uint16_t)port };
-	bool is_inside = (p->usages & 1u << PLAN_INTERNAL) != 0;
-	out->dial = server != NULL ? address_of(server, is_inside ? STR("internal") : side) : host;
-	out->is_web = (p->usages & (1u << PLAN_WEB_SERVICES_INTERNAL | 1u << PLAN_WEB_SERVICES_EXTERNAL)) != 0;
-	return true;
-}
-
-struct targets {
-	struct look_target *p;
-	size_t n;
-};
-
-static void add_host(struct checking *k, const struct plan_certificate *p, str host, struct targets *out)
-{
-	if (k->ask->host != NULL && !str_eq_case(str_of(k->ask->host), host))
-		return;
-	TOPO_EACH (listener, p->listeners)
-		out->n += read_listener(k, p, host, *listener, &out->p[out->n]);
-}
-
-static err look_everywhere(struct checking *k)
-{
-	const struct request *ask = k->ask;
-	enum plan_usage usage;
-	bool has_usage = ask->usage != NULL && plan_usage_find(str_of(ask->usage), &usage);
-	size_t room = 0;
-	TOPO_EACH (p, k->plans)
-		room += p->listeners.n * (p->shared_with.n + 1);
-	struct targets targets = { arena_alloc(&k->arena, (room + 1) * sizeof *targets.p), 0 };
-	ENSURE(targets.p != NULL, CEILING);
-	TOPO_EACH (p, k->plans) {
-		if (has_usage && (p->usages & 1u << usage) == 0)
-			continue;
-		add_host(k, p, p->host, &targets);
-		TOPO_EACH (host, p->shared_with)
-			add_host(k, p, *host, &targets);
-	}
-	if (targets.n == 0)
-		return diag_fail(&k->diag, ERR(ABSENT), ask->topology_path, "see `witan plan certificates`", "the topology plans no listener here");
-	return look_listeners(&k->look, targets.p, targets.n, &k->diag);
-}
-
-static err look_word(struct checking *k, const char *word)
-{
-	struct look_target *target = arena_alloc(&k->arena, sizeof *target);
-	ENSURE(target != NULL, CEILING);
-	if (is_file(word))
-		return look_files(&k->look, word, &k->diag);
-	if (read_target(k->ask, str_of(word), target))
-		return look_listeners(&k->look, target, 1, &k->diag);
-	return diag_fail(&k->diag, ERR(USAGE), word, "name a directory, a file, or HOST:PORT", "there is no such file, and it is no address of a listener");
-}
-
-static err look(struct checking *k)
-{
-	size_t from = 0;
-	k->evidence.is_whole = k->ask->is_whole;
-	if (k->ask->is_all)
-		TRY(look_everywhere(k));
-	for (size_t i = 0; i < k->ask->words_n; i++) {
-		from = k->evidence.seen.n;
-		TRY(look_word(k, k->ask->words[i]));
-		for (size_t s = from; s < k->evidence.seen.n; s++) { /* what the command line says is said */
-			struct check_seen *seen = &k->evidence.seen.p[s];
-			seen->host = k->ask->host != NULL ? str_of(k->ask->host) : seen->host;
-			seen->usage = k->ask->usage != NULL ? str_of(k->ask->usage) : seen->usage;
-		}
-	}
-	return k->ask->is_offline ? OK : look_lists(&k->look);
-}
 
 /* ---- whom to trust ---- */
 
@@ -233,6 +62,7 @@ static err read_policy(struct checking *k)
 
 static err run(struct checking *k)
 {
+	const struct request *ask = k->ask;
 	TRY(topo_read(&k->topo, &k->arena, k->ask->topology_path, &k->diag));
 	witan_warn(&k->topo);
 	TRY(plan_certificates(&k->topo, &k->arena, &k->plans, &k->diag));
@@ -242,8 +72,12 @@ static err run(struct checking *k)
 	ENSURE(k->look.addresses.p != NULL, CEILING);
 	for (size_t i = 0; i < k->ask->addresses.n; i++)
 		k->look.addresses.p[k->look.addresses.n++] = k->ask->addresses.p[i];
-	TRY(look(k));
-	if (k->evidence.seen.n == 0)
+	if (ask->prepare != NULL)
+		TRY(ask->prepare(k));
+	TRY(check_look(k));
+	if (ask->more != NULL)
+		TRY(ask->more(k));
+	else if (k->evidence.seen.n == 0)
 		return diag_fail(&k->diag, ERR(ABSENT), k->ask->words_n > 0 ? k->ask->words[0] : "", "name the directory or the files that hold certificates",
 			"there is no certificate here");
 	return check_run(&k->topo, &k->plans, &k->evidence, &k->policy, &k->arena, &k->result);
@@ -276,7 +110,7 @@ static err answer(struct checking *k, size_t format)
 	return e;
 }
 
-static int work(const struct request *ask, size_t format)
+static int work(const struct request *ask, const char *command, size_t format)
 {
 	struct checking k = { .ask = ask };
 	arena_init(&k.arena, CHECK_OCTETS);
@@ -287,7 +121,7 @@ static int work(const struct request *ask, size_t format)
 	size_t errors = k.result.counts[CHECK_ERROR];
 	arena_fini(&k.arena);
 	if (failed(e))
-		return witan_fail("check", e, &k.diag);
+		return witan_fail(command, e, &k.diag);
 	return errors > 0 ? WITAN_REFUSED : WITAN_DONE;
 }
 
@@ -328,30 +162,35 @@ static bool take_words(struct request *ask, const struct witan_option *rows, int
 	return true;
 }
 
-static void note_command(struct request *ask, int argc, char **argv)
+void check_note(struct request *ask, const char *command, int argc, char **argv)
 {
-	size_t n = (size_t)snprintf(ask->command, sizeof ask->command, "witan check");
+	size_t n = (size_t)snprintf(ask->command, sizeof ask->command, "witan %s", command);
 	for (int i = 1; i < argc && n < sizeof ask->command - 1; i++) {
 		int more = snprintf(ask->command + n, sizeof ask->command - n, " %s", argv[i]);
 		n += more > 0 ? (size_t)more : 0;
 	}
 }
 
-static int start(struct request *ask)
+int check_start(struct request *ask, const char *command)
 {
-	enum plan_usage usage;
 	size_t format = ask->format != NULL ? find_format(ask->format) : 0;
-	if (ask->words_n == 0 && !ask->is_all)
-		return witan_usage("check", "what certificates? name a directory, files or HOST:PORT, or say --all");
 	if (format == sizeof formats / sizeof *formats)
-		return witan_usage("check", "--format cannot be \"%s\": text, json or html", ask->format);
-	if (ask->usage != NULL && !plan_usage_find(str_of(ask->usage), &usage))
-		return witan_usage("check", "there is no usage \"%s\"; `witan plan certificates` shows those of the topology", ask->usage);
+		return witan_usage(command, "--format cannot be \"%s\": text, json or html", ask->format);
 	int n = ask->topology != NULL ? snprintf(ask->topology_path, sizeof ask->topology_path, "%s", ask->topology)
 				      : snprintf(ask->topology_path, sizeof ask->topology_path, "%s/topology.yaml", ask->dir);
 	if (n < 0 || (size_t)n >= sizeof ask->topology_path)
-		return witan_usage("check", "the path is too long");
-	return work(ask, format);
+		return witan_usage(command, "the path is too long");
+	return work(ask, command, format);
+}
+
+static int start(struct request *ask)
+{
+	enum plan_usage usage;
+	if (ask->words_n == 0 && !ask->is_all)
+		return witan_usage("check", "what certificates? name a directory, files or HOST:PORT, or say --all");
+	if (ask->usage != NULL && !plan_usage_find(str_of(ask->usage), &usage))
+		return witan_usage("check", "there is no usage \"%s\"; `witan plan certificates` shows those of the topology", ask->usage);
+	return check_start(ask, "check");
 }
 
 int check_main(int argc, char **argv, const char *dir)
@@ -375,7 +214,7 @@ int check_main(int argc, char **argv, const char *dir)
 		{ NULL, WITAN_FLAG, NULL, NULL, NULL, 0 },
 	};
 	int status;
-	note_command(&ask, argc, argv);
+	check_note(&ask, "check", argc, argv);
 	if (!take_words(&ask, options, &argc, argv))
 		return witan_usage("check", "these are more than %d places", WORDS_MAX);
 	if (!witan_options(argc, argv,

@@ -14,6 +14,19 @@
 #include <stdio.h>
 #include <unistd.h>
 
+const struct deploy_place *deploy_places(size_t *n)
+{
+	static const struct deploy_place places[] = {
+		{ "ca", 0700, NULL },             /* the root's key: for those alone who make an issuing authority */
+		{ "certs", 0755, "witan-vault" }, /* certificates and revocation lists: public */
+		{ "keys", 0700, "witan-keeper" }, /* private keys of the server */
+		{ "store", 0700, "witan-vault" }, /* the database */
+		{ "run", 0755, NULL },            /* process number and control socket */
+	};
+	*n = sizeof places / sizeof *places;
+	return places;
+}
+
 int deploy_open(const char *dir, struct diag *d)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

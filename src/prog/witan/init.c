@@ -26,23 +26,6 @@
 
 /* ---- who owns what ---- */
 
-enum owner { OWNER_SELF, OWNER_KEEPER, OWNER_VAULT, OWNER_FRONT, OWNER_WEB, OWNER_EDGE, OWNER_REPLICATOR, OWNER_N };
-
-static const char *const owner_users[OWNER_N] = { NULL, "witan-keeper", "witan-vault", "witan-front",
-	"witan-web", "witan-edge", "witan-replicator" };
-
-static const struct {
-	const char *path;
-	mode_t mode;
-	enum owner owner;
-} places[] = {
-	{ "ca", 0700, OWNER_SELF },     /* the root's key: for those alone who make an issuing authority */
-	{ "certs", 0755, OWNER_VAULT }, /* certificates and revocation lists: public */
-	{ "keys", 0700, OWNER_KEEPER }, /* private keys of the server */
-	{ "store", 0700, OWNER_VAULT }, /* the database */
-	{ "run", 0755, OWNER_SELF },    /* process number and control socket */
-};
-
 static err add_user(struct init *in, const char *name)
 {
 	char *argv[] = { (char[]){ "useradd" }, (char[]){ "--system" }, (char[]){ "--user-group" },
@@ -67,20 +50,21 @@ static err add_users(struct init *in)
 {
 	if (geteuid() != 0)
 		return OK;
-	for (enum owner o = OWNER_KEEPER; o < OWNER_N; o++)
-		if (getpwnam(owner_users[o]) == NULL)
-			TRY(add_user(in, owner_users[o]));
+	static const char *const users[] = { "witan-keeper", "witan-vault", "witan-front", "witan-web" };
+	for (size_t i = 0; i < sizeof users / sizeof *users; i++)
+		if (getpwnam(users[i]) == NULL)
+			TRY(add_user(in, users[i]));
 	return OK;
 }
 
-static err give(struct init *in, const char *path, enum owner o)
+static err give(struct init *in, const char *path, const char *user)
 {
-	if (o == OWNER_SELF || geteuid() != 0)
+	if (user == NULL || geteuid() != 0)
 		return OK;
-	const struct passwd *pw = getpwnam(owner_users[o]);
+	const struct passwd *pw = getpwnam(user);
 	if (pw == NULL || fchownat(in->dirfd, path, pw->pw_uid, pw->pw_gid, AT_SYMLINK_NOFOLLOW) != 0)
 		return diag_fail(
-			&in->diag, ERR(SYSTEM), path, "", "cannot give it to %s: %s", owner_users[o], strerror(errno));
+			&in->diag, ERR(SYSTEM), path, "", "cannot give it to %s: %s", user, strerror(errno));
 	return OK;
 }
 
@@ -181,12 +165,14 @@ static err write_host(struct init *in)
 
 static err make_places(struct init *in)
 {
-	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+	size_t n;
+	const struct deploy_place *places = deploy_places(&n);
+	for (size_t i = 0; i < n; i++) {
 		const char *path = places[i].path;
 		if (mkdirat(in->dirfd, path, 0700) != 0 || fchmodat(in->dirfd, path, places[i].mode, 0) != 0)
 			return diag_fail(
 				&in->diag, ERR(SYSTEM), path, "", "cannot make the directory: %s", strerror(errno));
-		TRY(give(in, path, places[i].owner));
+		TRY(give(in, path, places[i].user));
 	}
 	TRY(file_write(in->dirfd, "topology.yaml", buf_str(&in->text), 0644, &in->diag));
 	return in->host_file ? write_host(in) : OK;
@@ -197,7 +183,7 @@ static err make_places(struct init *in)
 static err make_certificates(struct init *in)
 {
 	TRY(init_certificates(in));
-	return give(in, "certs/issued", OWNER_VAULT);
+	return give(in, "certs/issued", "witan-vault");
 }
 
 /* Everything on the disk, then DIR by one rename. */

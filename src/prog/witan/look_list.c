@@ -47,7 +47,8 @@ static struct curl_slist *make_pins(const struct look *l)
 	TOPO_EACH (one, l->addresses) {
 		char pin[400];
 		str address, name = str_split(*one, '=', &address);
-		(void)snprintf(pin, sizeof pin, "%.*s:80:%.*s", STR_FMT(name), STR_FMT(address));
+		bool is_ip6 = str_find_char(address, ':') < address.n;
+		(void)snprintf(pin, sizeof pin, "%.*s::%s%.*s%s:", STR_FMT(name), is_ip6 ? "[" : "", STR_FMT(address), is_ip6 ? "]" : "");
 		struct curl_slist *more = curl_slist_append(pins, pin);
 		pins = more != NULL ? more : pins;
 	}
@@ -82,7 +83,7 @@ static void fetch_one(void *arg, size_t i)
 	}
 	struct curl_slist *pins = make_pins(f->look);
 	set_up(curl, url, &f->bytes[i], f->reasons[i]);
-	(void)curl_easy_setopt(curl, CURLOPT_RESOLVE, pins);
+	(void)curl_easy_setopt(curl, CURLOPT_CONNECT_TO, pins);
 	CURLcode rc = curl_easy_perform(curl);
 	if (rc != CURLE_OK) {
 		if (f->reasons[i][0] == '\0')

@@ -14,6 +14,7 @@ static const struct plan_subject_row subjects[] = {
 	{ "ports", "who may reach which listener, also as firewall rules; options of its own", .main = plan_ports_main },
 	{ "proxy", "configuration of a reverse proxy; options of its own", .main = plan_proxy_main },
 	{ "dhcp", "options by which desk phones find their server; options of its own", .main = plan_dhcp_main },
+	{ "check", "compares all of it with reality; options of its own", .main = plan_check_main },
 	{ "trust", "which servers' names clients must be told to trust; options of its own", .main = plan_trust_main },
 };
 

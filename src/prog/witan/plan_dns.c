@@ -196,7 +196,6 @@ int plan_dns_main(int argc, char **argv, const char *dir)
 			"inside: a zone for each name, where the SIP domain is served elsewhere", 0 },
 		{ "--cname", WITAN_FLAG, &o.records.cname, NULL,
 			"outside: CNAME where the target is in the same SIP domain", 0 },
-		{ "--fall-back-names", WITAN_FLAG, &o.records.fall_back, NULL, "sipinternal and sipexternal, too", 0 },
 		{ "--time-server", WITAN_TEXT, &o.time_server, "NAME", "where desk phones get the time", 0 },
 		{ "--name-server", WITAN_TEXT, &o.name_server, "NAME[=ADDRESS]", "of the zones (default: localhost)",
 			0 },

@@ -14,6 +14,7 @@ int plan_dns_main(int argc, char **argv, const char *dir);
 int plan_ports_main(int argc, char **argv, const char *dir);
 int plan_proxy_main(int argc, char **argv, const char *dir);
 int plan_dhcp_main(int argc, char **argv, const char *dir);
+int plan_check_main(int argc, char **argv, const char *dir);
 
 /* What all of them read. */
 struct plan_input {

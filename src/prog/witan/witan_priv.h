@@ -69,6 +69,15 @@ struct topo_host;
 struct arena;
 struct cert_ca;
 
+/* A directory within: made by init, and looked at by plan check. */
+struct deploy_place {
+	const char *path;
+	unsigned mode;
+	const char *user; /* where root makes it; NULL: whoever made the deployment */
+};
+
+const struct deploy_place *deploy_places(size_t *n);
+
 /* Opens the directory; -1 with d. */
 int deploy_open(const char *dir, struct diag *d);
 /* Its topology and the server it is for. */

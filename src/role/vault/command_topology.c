@@ -2,6 +2,8 @@
 /* The topology as objects: sites, pools, servers, services. It is read from the document; what administrators set of a service is stored. */
 #include "role/vault/vault_priv.h"
 
+#include "base/enc.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -34,14 +36,31 @@ static bool is_in_reach(struct call *call, str site)
 	return is;
 }
 
+/* Of the canonical form: whoever has a document can tell whether it is the one that the server runs by. */
+static err digest(struct call *call, char out[65])
+{
+	struct buf b DEFER(buf_fini) = { 0 };
+	uint8_t hash[CRYPT_HASH_MAX];
+	buf_init(&b, 4 * TOPO_SIZE_MAX);
+	topo_print(&call->vault->topo, &b);
+	ENSURE(!b.failed, NO_MEMORY);
+	str text = buf_str(&b);
+	crypt_hash(call->vault->crypt, CRYPT_SHA256, &text, 1, hash);
+	enc_hex(hash, 32, out);
+	out[64] = '\0';
+	return OK;
+}
+
 err command_topology_get(struct call *call)
 {
 	const struct topo *t = &call->vault->topo;
+	char hex[65];
+	TRY(digest(call, hex));
 	json_t *sites = json_array();
 	TOPO_EACH (site, t->sites)
 		(void)json_array_append_new(sites, command_json(site->name));
-	return command_add_object(call, json_pack("{s:o,s:o,s:o,s:o,s:o}", "Identity", json_string("Topology"), "Organization", command_json(t->organization), "SipDomains",
-		names(&t->sip_domains), "InternalDomain", command_json(t->internal_domain), "Sites", sites));
+	return command_add_object(call, json_pack("{s:o,s:o,s:o,s:o,s:o,s:s}", "Identity", json_string("Topology"), "Organization", command_json(t->organization), "SipDomains",
+		names(&t->sip_domains), "InternalDomain", command_json(t->internal_domain), "Sites", sites, "Digest", hex));
 }
 
 /* ---- pools and servers ---- */

@@ -23,9 +23,17 @@ static const struct check_row rows[] = {
 
 #define ROWS (sizeof rows / sizeof *rows)
 
+static const struct check_rule facts[CHECK_FACT_N] = {
+#define FACT(name, id, group, severity, strict, sentence, remedy) [CHECK_FACT_##name] = { id, group, CHECK_##severity, CHECK_##strict, sentence, remedy },
+#include "service/check/check_fact.def"
+#undef FACT
+};
+
 const struct check_rule *check_rule_at(size_t i)
 {
-	return i < ROWS ? &rows[i].rule : NULL;
+	if (i < ROWS)
+		return &rows[i].rule;
+	return i - ROWS < CHECK_FACT_N ? &facts[i - ROWS] : NULL;
 }
 
 const char *check_severity_word(enum check_severity severity)
@@ -61,6 +69,15 @@ static bool make_room(struct check *c)
 	return true;
 }
 
+static bool add(struct check *c, struct check_finding f)
+{
+	if (!make_room(c))
+		return false;
+	c->out->findings.p[c->out->findings.n++] = f;
+	c->out->counts[f.severity]++;
+	return true;
+}
+
 void check_say(struct check *c, const struct subject *s, const char *fmt, ...)
 {
 	char text[900];
@@ -77,13 +94,19 @@ void check_say(struct check *c, const struct subject *s, const char *fmt, ...)
 	if (c->is_full || is_known(c, &f))
 		return;
 	f.what = arena_copy(c->arena, f.what);
-	c->is_full = f.what.p == NULL || !make_room(c);
-	if (c->is_full)
-		return;
-	c->out->findings.p[c->out->findings.n++] = f;
-	c->out->counts[f.severity]++;
-	if (s != NULL)
+	c->is_full = f.what.p == NULL || !add(c, f);
+	if (s != NULL && !c->is_full)
 		s->match->counts[f.severity]++;
+}
+
+static void say_facts(struct check *c)
+{
+	TOPO_EACH (fact, c->evidence->facts) {
+		const struct check_rule *rule = &facts[fact->kind];
+		struct check_finding f = { rule, c->policy->is_strict ? rule->strict : rule->severity, fact->place, fact->what, SIZE_MAX };
+		if (!is_known(c, &f))
+			c->is_full = c->is_full || !add(c, f);
+	}
 }
 
 static int by_severity(const void *a, const void *b)
@@ -228,6 +251,7 @@ err check_run(const struct topo *t, const struct plan_certificates *plans, const
 	TRY(find_unseen(&c));
 	for (size_t i = 0; i < ROWS; i++)
 		ask(&c, &rows[i]);
+	say_facts(&c);
 	ENSURE(!c.is_full, CEILING);
 	if (out->findings.n > 1)
 		qsort(out->findings.p, out->findings.n, sizeof *out->findings.p, by_severity);

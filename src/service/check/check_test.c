@@ -106,6 +106,29 @@ static void test_nothing_at_all(void **state)
 	arena_fini(&r.arena);
 }
 
+/* What was seen by others becomes findings by the table, each once, and counts. */
+static void test_facts(void **state)
+{
+	static const char document[] = "organization: Example\nsip-domains: [example.com]\ninternal-domain: corp.example\n"
+				       "sites: [{name: Main, pools: [{pool: uc01.corp.example, role: standard-edition}]}]\n";
+	struct check_fact facts[] = { { CHECK_FACT_ROOT_KEY, STR("ca/root.key"), STR("here") }, { CHECK_FACT_FILE_MODE, STR("keys/a"), STR("0644") },
+		{ CHECK_FACT_FILE_MODE, STR("keys/a"), STR("0644") }, { CHECK_FACT_FILE_MODE, STR("keys/b"), STR("0644") } };
+	struct check_evidence evidence = { .facts = { facts, 4 } };
+	for (unsigned strict = 0; strict < 2; strict++) {
+		struct room r;
+		struct check_policy policy = { .now = 1800000000, .is_strict = strict != 0 };
+		arena_init(&r.arena, 32u << 20);
+		assert_false(failed(topo_parse(&r.topo, &r.arena, str_of(document), "t", NULL)));
+		assert_false(failed(plan_certificates(&r.topo, &r.arena, &r.plans, NULL)));
+		assert_false(failed(check_run(&r.topo, &r.plans, &evidence, &policy, &r.arena, &r.result)));
+		assert_int_equal(count(&r, "D-mode"), 2);
+		assert_int_equal(r.result.counts[CHECK_ERROR], 2);
+		assert_int_equal(r.result.counts[CHECK_WARNING], strict);
+		assert_string_equal(r.result.findings.p[2].rule->id, "D-root"); /* errors first */
+		arena_fini(&r.arena);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -113,6 +136,7 @@ int main(void)
 		cmocka_unit_test(test_rules_are_whole),
 		cmocka_unit_test(test_listener),
 		cmocka_unit_test(test_nothing_at_all),
+		cmocka_unit_test(test_facts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/plan_dhcp.h"
 
+#include "service/plan.h"
+
 #include "service/plan/plan_door.h"
 
 enum { SUB_CLASS = 1, SUB_SCHEME, SUB_HOST, SUB_PORT, SUB_PATH };
@@ -65,7 +67,7 @@ static err find_pool(const struct topo *t, struct arena *a, const struct topo_po
 				doors.n == 0 ? "no pool signs users in"
 					     : "each region has a pool of its own for its phones");
 	}
-	if (!plan_pool_has_web(*pool))
+	if (!topo_has_web(*pool))
 		return diag_fail(d, ERR(REFUSED), "topology.yaml",
 			"name a Director, Front End or Standard Edition pool",
 			"the pool \"%.*s\" has no web services that phones could get a certificate from",
@@ -77,7 +79,7 @@ err plan_dhcp(
 	const struct topo *t, const struct topo_pool *pool, struct arena *a, struct plan_dhcp *out, struct diag *d)
 {
 	TRY(find_pool(t, a, &pool, d));
-	*out = (struct plan_dhcp){ .pool = pool->pool, .registrar = pool->pool, .web = plan_pool_web(pool) };
+	*out = (struct plan_dhcp){ .pool = pool->pool, .registrar = pool->pool, .web = plan_web_internal(pool) };
 	TRY(vendor_option(out, a, d));
 	return servers_option(out, a, d);
 }

@@ -69,9 +69,9 @@ static bool when_tcp(const struct naming *n, str domain)
 	return first_pool(n) != NULL && first_pool(n)->ports.sip_tcp != 0;
 }
 
-static bool when_fall_back(const struct naming *n, str domain)
+static bool when_legacy(const struct naming *n, str domain)
 {
-	return n->options->fall_back;
+	return n->topo->legacy_names;
 }
 
 static bool when_time(const struct naming *n, str domain)
@@ -84,9 +84,9 @@ static bool when_edge(const struct naming *n, str domain)
 	return first_edge(n) != NULL;
 }
 
-static bool when_edge_fall_back(const struct naming *n, str domain)
+static bool when_edge_legacy(const struct naming *n, str domain)
 {
-	return when_edge(n, domain) && n->options->fall_back;
+	return when_edge(n, domain) && n->topo->legacy_names;
 }
 
 static bool when_federation(const struct naming *n, str domain)
@@ -171,7 +171,7 @@ static err way_published_door(struct naming *n, const struct asked *q)
 static err way_sip(struct naming *n, const struct asked *q)
 {
 	str target;
-	TRY(plan_door_name(n->arena, "sip", q->domain, &target, n->diag));
+	TRY(plan_name_join(STR("sip"), q->domain, n->arena, &target, n->diag));
 	return naming_add(n, PLAN_SRV, q->name, target, (str){ "", 0 }, q->port);
 }
 
@@ -232,7 +232,7 @@ static err add_domain(struct naming *n, str domain)
 		n->rule = r->rule;
 		n->why = r->why;
 		q.port = r->port != NULL ? r->port(n) : 0;
-		TRY(plan_door_name(n->arena, r->label, domain, &q.name, n->diag));
+		TRY(plan_name_join(str_of(r->label), domain, n->arena, &q.name, n->diag));
 		TRY(r->way(n, &q));
 	}
 	return OK;
@@ -240,21 +240,27 @@ static err add_domain(struct naming *n, str domain)
 
 /* ---- what is there once ---- */
 
-static err add_urls(struct naming *n)
+static err add_urls(struct naming *n, enum plan_side side)
 {
-	struct plan_urls urls;
-	TRY(plan_urls(n->topo, n->arena, &urls, n->diag));
+	struct topo_names hosts;
+	TRY(plan_simple_url_hosts(&n->names, side == PLAN_OUTSIDE, n->arena, &hosts));
+	n->side = side;
 	n->rule = "dns 1, roles 8";
-	TOPO_EACH (url, urls) {
-		struct asked q = { .name = url->name };
-		n->why = url->what;
-		n->side = PLAN_INSIDE;
-		TRY(way_door_web(n, &q));
-		n->side = PLAN_OUTSIDE;
-		if (!url->inside_only)
-			TRY(way_published_door(n, &q));
+	n->why = side == PLAN_OUTSIDE ? "simple URLs: meetings, dial-in page"
+				      : "simple URLs: meetings, dial-in page, administration";
+	TOPO_EACH (host, hosts) {
+		struct asked q = { .name = *host };
+		TRY(side == PLAN_OUTSIDE ? way_published_door(n, &q) : way_door_web(n, &q));
 	}
 	return OK;
+}
+
+static err add_device_update(struct naming *n)
+{
+	n->side = PLAN_INSIDE;
+	n->rule = "dns 1, W-update";
+	n->why = "software of desk phones";
+	return n->topo->device_update ? way_door_web(n, &(struct asked){ .name = n->names.device_update }) : OK;
 }
 
 /* ---- pools and hosts ---- */
@@ -298,10 +304,10 @@ static err add_pool(struct naming *n, const struct topo_pool *pool)
 	}
 	if (pool->role == TOPO_EDGE)
 		return add_edge(n, pool);
-	if (!plan_pool_has_web(pool))
+	if (!plan_has_web(pool))
 		return OK;
 	n->why = "web services inside";
-	TRY(naming_add_web(n, plan_pool_web(pool), pool));
+	TRY(naming_add_web(n, plan_web_internal(pool), pool));
 	return add_external_web(n, pool);
 }
 
@@ -318,7 +324,7 @@ static err add_farm(struct naming *n, const struct topo_site *site, const struct
 	TRY(naming_add_known(n, farm->external, farm->external, &found));
 	TOPO_EACH (other, n->topo->sites)
 		TOPO_EACH (proxy, other->reverse_proxies)
-			if (!found && plan_site_publishes(other, site))
+			if (!found && plan_publishes_farms(n->topo, other, site))
 				TRY(naming_add_published(
 					n, farm->external, topo_find_pool(n->topo, proxy->publishes.p[0])));
 	return OK;
@@ -343,10 +349,13 @@ static err add_site(struct naming *n, const struct topo_site *site)
 
 static err add_all(struct naming *n)
 {
+	TRY(plan_names(n->topo, n->arena, &n->names, n->diag));
 	TRY(plan_doors(n->topo, n->arena, &n->doors));
 	TOPO_EACH (domain, n->topo->sip_domains)
 		TRY(add_domain(n, *domain));
-	TRY(add_urls(n));
+	TRY(add_urls(n, PLAN_INSIDE));
+	TRY(add_urls(n, PLAN_OUTSIDE));
+	TRY(add_device_update(n));
 	TOPO_EACH (site, n->topo->sites)
 		TRY(add_site(n, site));
 	return naming_check(n);

@@ -34,14 +34,14 @@ static err check_doors(struct naming *n)
 static err check_pool(struct naming *n, const struct topo_pool *pool)
 {
 	size_t known;
-	if (plan_pool_has_web(pool) && pool->balancer == TOPO_BALANCE_DNS && pool->servers.n > 1 &&
-		str_eq(plan_pool_web(pool), pool->pool))
+	if (plan_has_web(pool) && pool->balancer == TOPO_BALANCE_DNS && pool->servers.n > 1 &&
+		str_eq(plan_web_internal(pool), pool->pool))
 		TRY(naming_find(n, "DNS-08", true, pool->pool,
 			"its web services inside have the name of the pool, which DNS spreads over the servers",
 			"give the pool web: {internal: NAME}, a name for the balancer of the web services"));
-	else if (plan_pool_has_web(pool) && pool->servers.n > 1 && pool->balancer == TOPO_BALANCE_DNS &&
-		 plan_addresses_find(n->known, plan_pool_web(pool), &known) == NULL)
-		TRY(naming_find(n, "DNS-08", false, plan_pool_web(pool),
+	else if (plan_has_web(pool) && pool->servers.n > 1 && pool->balancer == TOPO_BALANCE_DNS &&
+		 plan_addresses_find(n->known, plan_web_internal(pool), &known) == NULL)
+		TRY(naming_find(n, "DNS-08", false, plan_web_internal(pool),
 			"no address of a balancer is known: the name leads to the servers themselves",
 			"web services of several servers need a balancer: give its address for this name"));
 	if (pool->role == TOPO_EDGE && (pool->federation || pool->public_im) &&
@@ -113,8 +113,5 @@ err naming_check(struct naming *n)
 				TOPO_EACH (server, pool->servers)
 					TRY(check_edge_server(n, pool, server));
 		}
-	if (n->options->fall_back)
-		TRY(naming_find(n, "G19", false, n->topo->sip_domains.p[0], "sipinternal and sipexternal are published",
-			"have the certificates name them, too"));
 	return check_zones(n);
 }

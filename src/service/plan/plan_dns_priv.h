@@ -6,6 +6,7 @@
 #include "service/plan_dns.h"
 
 #include "base/map.h"
+#include "service/plan.h"
 #include "service/plan/plan_door.h"
 
 struct naming {
@@ -15,6 +16,7 @@ struct naming {
 	struct arena *arena;
 	struct diag *diag;
 	struct plan_dns *out;
+	struct plan_names names;
 	struct plan_doors doors;
 	struct map seen; /* of struct naming_seen: each record once */
 	/* what the record that is being made gets */
@@ -30,7 +32,7 @@ err naming_add_host(struct naming *n, str name, str host);
 err naming_add_known(struct naming *n, str name, str host, bool *found);
 /* Every server of a pool, or its balancer. */
 err naming_add_pool(struct naming *n, str name, const struct topo_pool *pool);
-/* The web services of a pool inside. */
+/* The web services of a pool inside; none where it names none. */
 err naming_add_web(struct naming *n, str name, const struct topo_pool *pool);
 /* The outer side of the reverse proxies that publish the pool. */
 err naming_add_published(struct naming *n, str name, const struct topo_pool *pool);

@@ -1,40 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/plan/plan_door.h"
 
-#define NAME_OCTETS 253
-
-err plan_door_name(struct arena *a, const char *label, str domain, str *out, struct diag *d)
-{
-	*out = arena_join(a, (str[]){ str_of(label), STR("."), domain }, 3);
-	ENSURE(out->p != NULL, CEILING);
-	if (out->n > NAME_OCTETS)
-		return diag_fail(d, ERR(REFUSED), "topology.yaml", "use a shorter SIP domain",
-			"\"%s.\" before \"%.*s\" has more than %d octets", label, STR_FMT(str_cut(domain, 0, 100)),
-			NAME_OCTETS);
-	return OK;
-}
-
-bool plan_name_is_within(str name, str domain)
-{
-	return str_eq(name, domain) || (name.n > domain.n && name.p[name.n - domain.n - 1] == '.' &&
-					       str_eq(str_cut(name, name.n - domain.n, name.n), domain));
-}
-
 /* ---- pools ---- */
 
 bool plan_pool_is_front(const struct topo_pool *pool)
 {
 	return pool->role == TOPO_STANDARD_EDITION || pool->role == TOPO_FRONT_END;
-}
-
-bool plan_pool_has_web(const struct topo_pool *pool)
-{
-	return plan_pool_is_front(pool) || pool->role == TOPO_DIRECTOR;
-}
-
-str plan_pool_web(const struct topo_pool *pool)
-{
-	return pool->web.internal.n != 0 ? pool->web.internal : pool->pool;
 }
 
 static size_t count_edges(const struct topo *t)
@@ -59,11 +30,6 @@ bool plan_proxy_publishes(const struct topo_reverse_proxy *proxy, const struct t
 		if (str_eq(*name, pool->pool))
 			return true;
 	return false;
-}
-
-bool plan_site_publishes(const struct topo_site *site, const struct topo_site *of_farm)
-{
-	return site == of_farm || of_farm->reverse_proxies.n == 0;
 }
 
 const struct topo_pool *plan_central_pool(const struct topo *t)
@@ -122,35 +88,5 @@ err plan_doors(const struct topo *t, struct arena *a, struct plan_doors *out)
 		n++;
 	}
 	out->n = n;
-	return OK;
-}
-
-/* ---- simple URLs ---- */
-
-static err add_url(
-	struct plan_urls *to, struct arena *a, const char *label, str domain, const char *what, struct diag *d)
-{
-	struct plan_url *u = &to->p[to->n++];
-	*u = (struct plan_url){ .what = what };
-	return plan_door_name(a, label, domain, &u->name, d);
-}
-
-err plan_urls(const struct topo *t, struct arena *a, struct plan_urls *out, struct diag *d)
-{
-	char host[64];
-	str first = t->sip_domains.p[0];
-	*out = (struct plan_urls){ arena_alloc(a, (t->sip_domains.n + 2) * sizeof *out->p), 0 };
-	ENSURE(out->p != NULL && str_to_z(t->simple_url_host, host, sizeof host), CEILING);
-	if (t->simple_urls == TOPO_URLS_SHARED)
-		return add_url(out, a, host, first, "meetings, dial-in page and administration", d);
-	bool own = t->simple_urls == TOPO_URLS_PER_FUNCTION;
-	TOPO_EACH (domain, t->sip_domains)
-		TRY(add_url(out, a, own ? "meet" : host, *domain, own ? "meetings" : "meetings and pages of the domain",
-			d));
-	if (!own)
-		return OK;
-	TRY(add_url(out, a, "dialin", first, "dial-in page", d));
-	TRY(add_url(out, a, "admin", first, "administration", d));
-	out->p[out->n - 1].inside_only = true;
 	return OK;
 }

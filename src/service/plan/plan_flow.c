@@ -2,6 +2,8 @@
 /* Which unit listens where, and who may reach it: the rows of plan_ports.def for each unit. */
 #include "service/plan/plan_ports_priv.h"
 
+#include "service/plan.h"
+
 /* Who may reach a listener: groups first, in the order of enum plan_group, then units (sources[]). */
 enum source {
 	CLIENTS = 1 << PLAN_CLIENTS,
@@ -35,16 +37,6 @@ enum source {
 #define OURS (((1u << TOPO_ROLE_N) - 1u) | KIND(PLAN_REVERSE_PROXY) | KIND(PLAN_DATABASE))
 
 /* ---- conditions ---- */
-
-static bool has_sip_tcp(const struct topo *t, const struct plan_unit *u)
-{
-	return u->pool->ports.sip_tcp != 0;
-}
-
-static bool has_web_port(const struct topo *t, const struct plan_unit *u)
-{
-	return u->pool->ports.web != 0;
-}
 
 static bool has_conferencing(const struct topo *t, const struct plan_unit *u)
 {
@@ -133,7 +125,7 @@ static bool is_central(const struct topo *t, const struct plan_unit *from, const
 static bool is_publisher(const struct topo *t, const struct plan_unit *from, const struct plan_unit *to)
 {
 	return to->pool != NULL ? plan_proxy_publishes(from->proxy, to->pool)
-				: plan_site_publishes(from->site, to->site);
+				: plan_publishes_farms(t, from->site, to->site);
 }
 
 static bool is_gateway_of(const struct topo *t, const struct plan_unit *from, const struct plan_unit *to)
@@ -208,6 +200,8 @@ static const struct row {
 	uint32_t from; /* 0: this leaves for the Internet */
 	const char *rule;
 	bool balanced;
+	uint32_t built; /* kinds of our servers for which this version has it */
+	bool may;
 } rows[] = {
 #define PORT(n)                \
 	{                      \
@@ -253,6 +247,13 @@ static bool row_fits(const struct topo *t, const struct row *row, const struct p
 	return (row->kinds & KIND(u->kind)) != 0 && (row->when == NULL || row->when(t, u));
 }
 
+static enum plan_standing standing_of(const struct row *row, const struct plan_unit *u)
+{
+	if (row->may)
+		return PLAN_MAY;
+	return u->kind >= TOPO_ROLE_N || (row->built & KIND(u->kind)) != 0 ? PLAN_STANDS : PLAN_NOT_YET;
+}
+
 static err add_flow(
 	const struct topo *t, const struct row *row, const struct plan_unit *u, struct arena *a, struct plan_ports *out)
 {
@@ -264,8 +265,11 @@ static err add_flow(
 		.protocol = row->protocol,
 		.rule = row->rule,
 		.balanced = row->balanced,
+		.standing = standing_of(row, u),
 		.groups = row->from & GROUPS };
 	set_ports(f, row, u);
+	if (f->first == 0)
+		return OK; /* there is no such listener */
 	if (row->at == PLAN_INNER && u->kind != TOPO_EDGE)
 		f->at = PLAN_ANY;
 	size_t n = 0;

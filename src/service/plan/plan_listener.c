@@ -11,9 +11,9 @@ static bool always(const struct planning *p)
 static bool web_is_apart(const struct planning *p)
 {
 	const struct topo_pool *pool = p->at.pool;
-	if (pool->ports.web == 443)
+	if (pool->ports.web == pool->ports.https)
 		return !plan_has_web(pool);
-	return pool->ports.web != 4443 || pool->web.external.n == 0;
+	return pool->ports.web != pool->ports.external_https || pool->web.external.n == 0;
 }
 
 static bool has_mediation(const struct planning *p)
@@ -57,6 +57,16 @@ static uint32_t port_web(const struct planning *p)
 	return p->at.pool->ports.web;
 }
 
+static uint32_t port_https(const struct planning *p)
+{
+	return p->at.pool->ports.https;
+}
+
+static uint32_t port_external_https(const struct planning *p)
+{
+	return p->at.pool->ports.external_https;
+}
+
 static uint32_t port_gateway(const struct planning *p)
 {
 	return p->at.gateway->port;
@@ -85,6 +95,8 @@ static const struct listener listeners[] = {
 #define port_sip_tls 0, port_sip_tls
 #define port_web     0, port_web
 #define port_gateway 0, port_gateway
+#define port_https   0, port_https
+#define port_external_https 0, port_external_https
 #define LISTENER(usage, subjects, roles, when, address, ...) \
 	{ 1u << PLAN_##usage, subjects, roles, when, address, { __VA_ARGS__ } },
 #include "service/plan/plan_listener.def"

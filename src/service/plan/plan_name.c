@@ -6,7 +6,7 @@
 
 #define NAME_OCTETS 253
 
-static err join(const struct topo *t, str label, str domain, struct arena *a, str *out, struct diag *d)
+err plan_name_join(str label, str domain, struct arena *a, str *out, struct diag *d)
 {
 	*out = arena_join(a, (str[]){ label, STR("."), domain }, 3);
 	ENSURE(out->p != NULL, CEILING);
@@ -15,6 +15,12 @@ static err join(const struct topo *t, str label, str domain, struct arena *a, st
 			"\"%.*s.\" before \"%.*s\" has more than %d octets", STR_FMT(label),
 			STR_FMT(str_cut(domain, 0, 100)), NAME_OCTETS);
 	return OK;
+}
+
+bool plan_name_is_within(str name, str domain)
+{
+	return str_eq(name, domain) || (name.n > domain.n && name.p[name.n - domain.n - 1] == '.' &&
+					       str_eq(str_cut(name, name.n - domain.n, name.n), domain));
 }
 
 /* label before each SIP domain; with `once` before the default one, for all. */
@@ -27,7 +33,7 @@ static err join_each(
 		if (once && out->n > 0)
 			out->p[out->n] = out->p[0];
 		else
-			TRY(join(t, label, *domain, a, &out->p[out->n], d));
+			TRY(plan_name_join(label, *domain, a, &out->p[out->n], d));
 		out->n++;
 	}
 	return OK;
@@ -42,8 +48,8 @@ static err simple_urls(const struct topo *t, struct arena *a, struct plan_names 
 	out->dialin = out->admin = out->meet.p[0];
 	if (!own_hosts)
 		return OK;
-	TRY(join(t, STR("dialin"), standard, a, &out->dialin, d));
-	return join(t, STR("admin"), standard, a, &out->admin, d);
+	TRY(plan_name_join(STR("dialin"), standard, a, &out->dialin, d));
+	return plan_name_join(STR("admin"), standard, a, &out->admin, d);
 }
 
 err plan_names(const struct topo *t, struct arena *a, struct plan_names *out, struct diag *d)
@@ -60,7 +66,7 @@ err plan_names(const struct topo *t, struct arena *a, struct plan_names *out, st
 	};
 	for (size_t i = 0; i < sizeof each / sizeof *each; i++)
 		TRY(join_each(t, str_of(each[i].label), false, a, each[i].to, d));
-	TRY(join(t, STR("ucupdates-r2"), t->internal_domain, a, &out->device_update, d));
+	TRY(plan_name_join(STR("ucupdates-r2"), t->internal_domain, a, &out->device_update, d));
 	return simple_urls(t, a, out, d);
 }
 

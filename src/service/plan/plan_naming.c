@@ -41,6 +41,21 @@ static str zone_of(const struct naming *n, str name)
 	return best;
 }
 
+/* Room for one more in an array of n things. */
+static err grow(struct arena *a, void **p, size_t n, size_t *size, size_t each)
+{
+	if (n < *size)
+		return OK;
+	size_t more = *size == 0 ? 64 : 2 * *size;
+	void *fresh = arena_alloc(a, more * each);
+	ENSURE(fresh != NULL, CEILING);
+	if (n != 0)
+		memcpy(fresh, *p, n * each);
+	*p = fresh;
+	*size = more;
+	return OK;
+}
+
 err naming_add(struct naming *n, enum plan_record_type type, str name, str target, str address, uint32_t port)
 {
 	struct plan_record r = { n->side, type, zone_of(n, name), name, target, address, port, n->rule, n->why };
@@ -48,15 +63,9 @@ err naming_add(struct naming *n, enum plan_record_type type, str name, str targe
 	TRY(is_new(n, &r, &fresh));
 	if (!fresh)
 		return OK;
-	if (n->out->records.n == n->out->records.size) {
-		size_t size = n->out->records.size == 0 ? 64 : 2 * n->out->records.size;
-		struct plan_record *p = arena_alloc(n->arena, size * sizeof *p);
-		ENSURE(p != NULL, CEILING);
-		if (n->out->records.n != 0)
-			memcpy(p, n->out->records.p, n->out->records.n * sizeof *p);
-		n->out->records.p = p;
-		n->out->records.size = size;
-	}
+	void *p = n->out->records.p;
+	TRY(grow(n->arena, &p, n->out->records.n, &n->out->records.size, sizeof r));
+	n->out->records.p = p;
 	n->out->records.p[n->out->records.n++] = r;
 	return OK;
 }
@@ -107,8 +116,10 @@ err naming_add_pool(struct naming *n, str name, const struct topo_pool *pool)
 err naming_add_web(struct naming *n, str name, const struct topo_pool *pool)
 {
 	bool found = false;
-	if (!str_eq(plan_pool_web(pool), pool->pool))
-		TRY(naming_add_known(n, name, plan_pool_web(pool), &found));
+	if (!plan_has_web(pool))
+		return OK;
+	if (!str_eq(plan_web_internal(pool), pool->pool))
+		TRY(naming_add_known(n, name, plan_web_internal(pool), &found));
 	return found ? OK : naming_add_pool(n, name, pool);
 }
 
@@ -167,15 +178,9 @@ err naming_add_edge(struct naming *n, str name, const struct topo_pool *edge, si
 
 err naming_find(struct naming *n, const char *rule, bool is_error, str subject, const char *what, const char *remedy)
 {
-	if (n->out->findings.n == n->out->findings.size) {
-		size_t size = n->out->findings.size == 0 ? 16 : 2 * n->out->findings.size;
-		struct plan_finding *p = arena_alloc(n->arena, size * sizeof *p);
-		ENSURE(p != NULL, CEILING);
-		if (n->out->findings.n != 0)
-			memcpy(p, n->out->findings.p, n->out->findings.n * sizeof *p);
-		n->out->findings.p = p;
-		n->out->findings.size = size;
-	}
+	void *p = n->out->findings.p;
+	TRY(grow(n->arena, &p, n->out->findings.n, &n->out->findings.size, sizeof *n->out->findings.p));
+	n->out->findings.p = p;
 	n->out->findings.p[n->out->findings.n++] = (struct plan_finding){ rule, is_error, subject, what, remedy };
 	return OK;
 }

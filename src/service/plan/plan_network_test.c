@@ -269,10 +269,61 @@ static void large(void **state)
 	buf_fini(&b);
 }
 
+static const struct plan_publication *published(const struct plan_proxy *proxy, const char *name)
+{
+	TOPO_EACH (p, proxy->names)
+		if (str_eq(p->name, str_of(name)))
+			return p;
+	return NULL;
+}
+
+/* Names and ports follow the keys of the topology, and nothing else. */
+static void keys_decide(void **state)
+{
+	struct plan_dns dns;
+	struct plan_proxy proxy;
+	struct plan_ports ports;
+	struct buf b;
+	read_topology("organization: Example\nsip-domains: [a.example, b.example]\ninternal-domain: corp.example\n"
+		      "legacy-names: true\ndevice-update: true\nsecondary-autodiscover: http\n"
+		      "sites: [{name: Main, pools: [{pool: uc01.corp.example, role: standard-edition, web: {external: w.a.example}, "
+		      "ports: {external-https: 14443, https: 0}}], reverse-proxies: [{fqdn: rp.corp.example, publishes: [uc01.corp.example]}]}]\n");
+	plan_names(&(struct plan_dns_options){ 0 }, &dns);
+	assert_int_equal(count(&dns, PLAN_INSIDE, "sipinternal.b.example", "uc01.corp.example"), 1);
+	assert_int_equal(count(&dns, PLAN_INSIDE, "ucupdates-r2.corp.example", "uc01.corp.example"), 1);
+	assert_int_equal(count(&dns, PLAN_OUTSIDE, "lyncdiscover.b.example", "rp.corp.example"), 1);
+	assert_false(failed(plan_proxy(&topo, STR(""), &arena, &proxy, &diag)));
+	assert_false(published(&proxy, "lyncdiscover.a.example")->plain_only);
+	assert_true(published(&proxy, "lyncdiscover.b.example")->plain_only);
+	assert_int_equal(plan_publication_port(published(&proxy, "w.a.example"), true), 14443);
+	buf_init(&b, 1u << 20);
+	const struct plan_proxy_style style = { STR("/c"), STR("/k"), STR("/t"), { NULL }, 0 };
+	assert_false(failed(plan_proxy_print(&proxy, &nothing, &style, &b, &diag)));
+	buf_add_char(&b, '\0');
+	assert_null(strstr(b.p, "https://lyncdiscover.b.example"));
+	assert_non_null(strstr(b.p, "https://lyncdiscover.a.example"));
+	buf_fini(&b);
+	assert_false(failed(plan_ports(&topo, &arena, &ports, &diag)));
+	TOPO_EACH (f, ports.flows)
+		assert_false(f->first == 0 || (f->to != NULL && f->to->kind == TOPO_STANDARD_EDITION && (f->first == 443 || f->first == 4443)));
+}
+
+/* A pool that names no web services has no names of theirs. */
+static void no_web_no_names(void **state)
+{
+	struct plan_dns dns;
+	read_topology("organization: Example\nsip-domains: [a.example]\ninternal-domain: corp.example\n"
+		      "sites: [{name: Main, pools: [{pool: uc01.corp.example, role: standard-edition}]}]\n");
+	plan_names(&(struct plan_dns_options){ 0 }, &dns);
+	assert_int_equal(count(&dns, PLAN_INSIDE, "sip.a.example", "uc01.corp.example"), 1);
+	assert_int_equal(count(&dns, PLAN_INSIDE, "meet.a.example", "uc01.corp.example"), 0);
+	assert_int_equal(count(&dns, PLAN_INSIDE, "lyncdiscoverinternal.a.example", "uc01.corp.example"), 0);
+}
+
 /* Every allocation fails once: an error, never a crash. */
 static void without_memory(void **state)
 {
-	const struct plan_dns_options all = { .fall_back = true, .cname = true, .time_server = STR("t.domain.com") };
+	const struct plan_dns_options all = { .cname = true, .time_server = STR("t.domain.com") };
 	read_topology(regions);
 	for (uint32_t n = 1;; n++) {
 		struct plan_dns dns;
@@ -304,6 +355,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(proxies_publish, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(databases, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(large, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(keys_decide, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(no_web_no_names, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(without_memory, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

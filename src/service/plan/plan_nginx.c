@@ -189,6 +189,10 @@ static void print_http(struct nginx *x, const struct plan_publication *p)
 		print_pass(x, p, false);
 		buf_add(x->out, STR("\t}\n"));
 	}
+	if (p->plain_only) { /* there is nothing else behind this name */
+		buf_add(x->out, STR("\tlocation / { return 404; }\n}\n"));
+		return;
+	}
 	buf_printf(x->out, "\tlocation / { return 301 https://%.*s$request_uri; }\n}\n", STR_FMT(p->name));
 }
 
@@ -225,7 +229,8 @@ err plan_proxy_print(const struct plan_proxy *p, const struct plan_addresses *kn
 	print_upstreams(&x);
 	print_default(&x);
 	TOPO_EACH (name, p->names)
-		print_https(&x, name);
+		if (!name->plain_only)
+			print_https(&x, name);
 	buf_add(out, STR("\n# without TLS: autodiscover, answers to challenges of an ACME authority, and the way to HTTPS\n"));
 	TOPO_EACH (name, p->names)
 		print_http(&x, name);

@@ -2,9 +2,10 @@
 /* Which names a reverse proxy publishes. */
 #include "service/plan_proxy.h"
 
+#include "service/plan.h"
 #include "service/plan/plan_door.h"
 
-enum { HTTPS = 443, EXTERNAL_HTTP = 8080, EXTERNAL_HTTPS = 4443 };
+#define HTTPS 443
 
 struct publishing {
 	const struct topo *topo;
@@ -40,19 +41,24 @@ static const struct topo_reverse_proxy *find(struct publishing *g, str fqdn, siz
 /* Where clients come in, for the names that no single pool has. */
 static err add_door(struct publishing *g, const struct topo_pool *pool)
 {
-	struct plan_urls urls;
-	TRY(plan_urls(g->topo, g->arena, &urls, g->diag));
-	TOPO_EACH (url, urls)
-		if (!url->inside_only)
-			add(g, (struct plan_publication){ .name = url->name,
-				       .pool = pool,
-				       .what = url->what,
-				       .no_admin = g->topo->simple_urls != TOPO_URLS_PER_FUNCTION });
-	TOPO_EACH (domain, g->topo->sip_domains) {
-		str name;
-		TRY(plan_door_name(g->arena, "lyncdiscover", *domain, &name, g->diag));
-		add(g, (struct plan_publication){
-			       .name = name, .pool = pool, .autodiscover = true, .what = "autodiscover" });
+	struct plan_names names;
+	struct topo_names hosts;
+	TRY(plan_names(g->topo, g->arena, &names, g->diag));
+	TRY(plan_simple_url_hosts(&names, true, g->arena, &hosts));
+	TOPO_EACH (host, hosts)
+		add(g, (struct plan_publication){ .name = *host,
+			       .pool = pool,
+			       .what = "simple URLs",
+			       .no_admin = g->topo->simple_urls != TOPO_URLS_PER_FUNCTION });
+	bool is_plain = g->topo->secondary_autodiscover == TOPO_AUTODISCOVER_HTTP;
+	for (size_t i = 0; i < names.autodiscover.n; i++) {
+		if (is_plain && i > 0 && pool->ports.external_http == 0)
+			break; /* nothing behind the proxy answers without TLS */
+		add(g, (struct plan_publication){ .name = names.autodiscover.p[i],
+			       .pool = pool,
+			       .autodiscover = pool->ports.external_http != 0,
+			       .plain_only = is_plain && i > 0,
+			       .what = "autodiscover" });
 	}
 	return OK;
 }
@@ -71,7 +77,7 @@ static void add_farms(struct publishing *g)
 {
 	TOPO_EACH (site, g->topo->sites)
 		TOPO_EACH (farm, site->office_web_apps)
-			if (farm->external.n != 0 && plan_site_publishes(g->site, site))
+			if (farm->external.n != 0 && plan_publishes_farms(g->topo, g->site, site))
 				add(g, (struct plan_publication){
 					       .name = farm->external, .farm = farm, .what = "presentations" });
 }
@@ -99,6 +105,11 @@ err plan_proxy(const struct topo *t, str fqdn, struct arena *a, struct plan_prox
 	ENSURE(out->names.p != NULL, CEILING);
 	TOPO_EACH (name, out->proxy->publishes) {
 		const struct topo_pool *pool = topo_find_pool(t, *name);
+		if (pool->ports.external_https == 0)
+			return diag_fail(d, ERR(REFUSED), "topology.yaml",
+				"give it ports: {external-https: 4443}, or do not publish it",
+				"the pool \"%.*s\" has no listener for what comes from outside",
+				STR_FMT(str_cut(pool->pool, 0, 120)));
 		add(&g, (struct plan_publication){
 				.name = pool->web.external, .pool = pool, .what = "web services of the pool" });
 	}
@@ -109,7 +120,7 @@ err plan_proxy(const struct topo *t, str fqdn, struct arena *a, struct plan_prox
 
 uint32_t plan_publication_port(const struct plan_publication *p, bool tls)
 {
-	return p->pool == NULL ? HTTPS : tls ? EXTERNAL_HTTPS : EXTERNAL_HTTP;
+	return p->pool == NULL ? HTTPS : tls ? p->pool->ports.external_https : p->pool->ports.external_http;
 }
 
 str plan_publication_target(const struct plan_publication *p)

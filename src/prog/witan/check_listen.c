@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whether each planned listener answers, and what is planned that this version does not have. */
+#include "prog/witan/check_priv.h"
+
+#include <stdio.h>
+
+struct dialling {
+	struct checking *k;
+	struct dialled {
+		struct look_target target;
+		const struct plan_flow *flow;
+		char failure[sizeof ((struct diag *)0)->what];
+	} *p;
+	size_t n;
+};
+
+static bool is_single(const struct checking *k, const struct plan_flow *f)
+{
+	return f->to != NULL && f->first == f->last && (f->transport & PLAN_TCP) != 0 && f->standing == PLAN_STANDS &&
+	       (!k->ask->is_outside || (f->groups & 1u << PLAN_INTERNET) != 0);
+}
+
+static void dial(void *arg, size_t i)
+{
+	struct dialling *all = arg;
+	struct dialled *one = &all->p[i];
+	struct look_line *line = NULL;
+	struct diag d = { 0 };
+	int fd;
+	if (failed(look_dial(&all->k->look, &one->target, &line, &fd, &d)))
+		(void)snprintf(one->failure, sizeof one->failure, "%s", d.what[0] != '\0' ? d.what : "nobody answers");
+	look_hang_up(line);
+}
+
+static err say(struct checking *k, const struct dialled *one)
+{
+	char place[300];
+	if (one->failure[0] == '\0')
+		return OK;
+	(void)snprintf(place, sizeof place, "%.*s:%u", STR_FMT(one->target.host), one->target.port);
+	return check_fact_add(k, CHECK_FACT_LISTENER_SILENT, str_of(place), "%s (%s), dialled at %.*s: %s", one->flow->service, one->flow->protocol,
+		STR_FMT(one->target.dial), one->failure);
+}
+
+static err tell_later(struct checking *k, const struct plan_unit *u)
+{
+	struct buf b DEFER(buf_fini) = { 0 };
+	bool is_asked = false;
+	buf_init(&b, 4096);
+	TOPO_EACH (host, u->hosts)
+		is_asked = is_asked || check_is_asked(k, *host);
+	TOPO_EACH (f, k->ports.flows)
+		if (is_asked && f->to == u && f->standing == PLAN_NOT_YET) {
+			buf_printf(&b, "%s%s %u", b.n > 0 ? ", " : "", f->service, f->first);
+			if (f->last != f->first)
+				buf_printf(&b, "-%u", f->last);
+			buf_printf(&b, "/%s", plan_transport_word(f->transport));
+		}
+	return b.n > 0 ? check_fact_add(k, CHECK_FACT_LISTENER_LATER, u->name, "planned, and not part of this version: %.*s", STR_FMT(buf_str(&b))) : OK;
+}
+
+err check_ports(struct checking *k)
+{
+	struct dialling all = { .k = k };
+	size_t room = 1;
+	TOPO_EACH (f, k->ports.flows)
+		room += is_single(k, f) ? f->to->hosts.n : 0;
+	all.p = arena_zalloc(&k->arena, room * sizeof *all.p);
+	ENSURE(all.p != NULL, CEILING);
+	TOPO_EACH (f, k->ports.flows)
+		if (is_single(k, f))
+			TOPO_EACH (host, f->to->hosts)
+				if (check_is_asked(k, *host))
+					all.p[all.n++] = (struct dialled){ .target = { .host = *host, .dial = check_dial(&k->topo, *host, f->at), .port = (uint16_t)f->first }, .flow = f };
+	TRY(look_each(all.n, dial, &all, "planned listeners"));
+	for (size_t i = 0; i < all.n; i++)
+		TRY(say(k, &all.p[i]));
+	TOPO_EACH (u, k->ports.units)
+		TRY(tell_later(k, u));
+	return OK;
+}
