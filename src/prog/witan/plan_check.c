@@ -3,9 +3,6 @@
 #include "prog/witan/check_priv.h"
 #include "prog/witan/plan_input.h"
 
-#include "os/file.h"
-
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -36,21 +33,6 @@ err check_fact_add(struct checking *k, enum check_fact_kind kind, str place, con
 
 /* ---- before certificates are looked at ---- */
 
-static err read_addresses(struct checking *k)
-{
-	const struct request *ask = k->ask;
-	struct buf text DEFER(buf_fini) = { 0 };
-	if (ask->address_file != NULL) {
-		TRY(file_read(AT_FDCWD, ask->address_file, PLAN_ADDRESSES_SIZE_MAX, &text, &k->diag));
-		str copy = arena_copy(&k->arena, buf_str(&text));
-		ENSURE(copy.p != NULL, CEILING);
-		TRY(plan_addresses_parse(&k->known, &k->arena, copy, ask->address_file, &k->diag));
-	}
-	for (size_t i = 0; i < ask->addresses.n; i++)
-		TRY(plan_addresses_add(&k->known, &k->arena, ask->addresses.p[i], &k->diag));
-	return OK;
-}
-
 /* Hosts are dialled where the administrator says that they are. */
 static err dial_known(struct checking *k)
 {
@@ -77,7 +59,7 @@ static err find_host(struct checking *k)
 static err prepare(struct checking *k)
 {
 	TRY(plan_ports(&k->topo, &k->arena, &k->ports, &k->diag));
-	TRY(read_addresses(k));
+	TRY(plan_input_addresses(k->ask->address_file, &k->ask->addresses, &k->arena, &k->known, &k->diag));
 	TRY(dial_known(k));
 	return find_host(k);
 }

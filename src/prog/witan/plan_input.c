@@ -9,17 +9,17 @@
 
 #define ARENA_MOST (256u << 20) /* names of the largest topology there may be */
 
-static err read_addresses(struct plan_input *n)
+err plan_input_addresses(const char *file, const struct witan_texts *pairs, struct arena *a, struct plan_addresses *out, struct diag *d)
 {
 	struct buf text DEFER(buf_fini) = { 0 };
-	if (n->addresses != NULL) {
-		TRY(file_read(AT_FDCWD, n->addresses, PLAN_ADDRESSES_SIZE_MAX, &text, &n->diag));
-		str copy = arena_copy(&n->arena, buf_str(&text));
+	if (file != NULL) {
+		TRY(file_read(AT_FDCWD, file, PLAN_ADDRESSES_SIZE_MAX, &text, d));
+		str copy = arena_copy(a, buf_str(&text));
 		ENSURE(copy.p != NULL, CEILING);
-		TRY(plan_addresses_parse(&n->known, &n->arena, copy, n->addresses, &n->diag));
+		TRY(plan_addresses_parse(out, a, copy, file, d));
 	}
-	for (size_t i = 0; i < n->address.n; i++)
-		TRY(plan_addresses_add(&n->known, &n->arena, n->address.p[i], &n->diag));
+	for (size_t i = 0; i < pairs->n; i++)
+		TRY(plan_addresses_add(out, a, pairs->p[i], d));
 	return OK;
 }
 
@@ -38,7 +38,7 @@ static err read_topology(struct plan_input *n)
 static err run(struct plan_input *n, err (*show)(struct plan_input *n))
 {
 	TRY(read_topology(n));
-	TRY(read_addresses(n));
+	TRY(plan_input_addresses(n->addresses, &n->address, &n->arena, &n->known, &n->diag));
 	return show(n);
 }
 

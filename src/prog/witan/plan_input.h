@@ -41,6 +41,8 @@ struct plan_input {
 /* Reads topology and addresses, looks --format up in `words` ("table|json|zone", the first is the default), lets show
  * print, and answers the exit status. */
 int plan_input_run(struct plan_input *n, const char *words, err (*show)(struct plan_input *n));
+/* Adds those of a file (NULL: none) and of "NAME=ADDRESS" pairs. ABSENT, MALFORMED, CEILING with d. */
+err plan_input_addresses(const char *file, const struct witan_texts *pairs, struct arena *a, struct plan_addresses *out, struct diag *d);
 /* Prints an array that is all there is, and takes it. */
 err plan_input_json(json_t *all);
 json_t *plan_input_str(str s);
