@@ -9,7 +9,7 @@
 #include <poll.h>
 #include <stdio.h>
 
-enum { TRY_MS = 2000, TRIES = 2, ANSWER_OCTETS = 256 * 1024 };
+enum { TRY_MS = 2000, TRIES = 2, ANSWER_OCTETS = 256 * 1024, SOCKETS = 8 };
 
 static str key_of(const struct map_node *node)
 {
@@ -113,11 +113,11 @@ static void on_answer(void *arg, int status, int timeouts, unsigned char *messag
 static void wait_answer(ares_channel channel)
 {
 	for (;;) {
-		ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
-		struct pollfd fds[ARES_GETSOCK_MAXNUM];
+		ares_socket_t sockets[SOCKETS];
+		struct pollfd fds[SOCKETS];
 		nfds_t n = 0;
-		int mask = ares_getsock(channel, sockets, ARES_GETSOCK_MAXNUM);
-		for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
+		int mask = ares_getsock(channel, sockets, SOCKETS);
+		for (int i = 0; i < SOCKETS; i++) {
 			short events = (short)((ARES_GETSOCK_READABLE(mask, i) ? POLLIN : 0) | (ARES_GETSOCK_WRITABLE(mask, i) ? POLLOUT : 0));
 			if (events != 0)
 				fds[n++] = (struct pollfd){ sockets[i], events, 0 };

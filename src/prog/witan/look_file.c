@@ -19,7 +19,7 @@ static const char begin_certificate[] = "-----BEGIN CERTIFICATE-----", end_certi
 
 static const char *find(str text, const char *what)
 {
-	return text.n > 0 ? memmem(text.p, text.n, what, strlen(what)) : NULL;
+	return text.p != NULL && text.n > 0 ? memmem(text.p, text.n, what, strlen(what)) : NULL;
 }
 
 /* Grows a list twofold; NULL: the arena is full. */
