@@ -68,7 +68,7 @@ err vault_read_certificates(struct vault *v, struct diag *d)
 /* The usages whose certificate a listener presents, the best first. */
 static const enum plan_usage presented[VAULT_LISTENER_N][2] = {
 	[VAULT_SIP] = { PLAN_DEFAULT, PLAN_INTERNAL },
-	[VAULT_WEB] = { PLAN_WEB_SERVICES_INTERNAL, PLAN_DEFAULT },
+	[VAULT_WEB] = { PLAN_DEFAULT, PLAN_WEB_SERVICES_INTERNAL }, /* management, which is of the server itself */
 	[VAULT_REPLICA] = { PLAN_INTERNAL, PLAN_DEFAULT },
 	[VAULT_EDGE_INSIDE] = { PLAN_INTERNAL, PLAN_DEFAULT },
 	[VAULT_EDGE_OUTSIDE] = { PLAN_ACCESS_EDGE_EXTERNAL, PLAN_ACCESS_EDGE_EXTERNAL },
