@@ -67,7 +67,7 @@ bool witan_options(int argc, char **argv, const char *usage, const struct witan_
 struct topo;
 struct topo_host;
 struct arena;
-struct cert_ca;
+struct buf;
 
 /* Opens the directory; -1 with d. */
 int deploy_open(const char *dir, struct diag *d);
@@ -75,8 +75,9 @@ int deploy_open(const char *dir, struct diag *d);
 err deploy_read(const char *dir, struct arena *a, struct topo *t, struct topo_host *host, struct diag *d);
 /* What the topology's reader found odd, on standard error. */
 void witan_warn(const struct topo *t);
-/* The issuing authority with its key, which only root and the owner of the deployment can read. */
-err deploy_read_ca(int dirfd, struct cert_ca **out, struct diag *d);
+/* The issuing authority's certificate in PEM, and its key, an open buffer and a secret, which only root and the owner of the deployment can
+ * read. cert_pem is not open yet and is to be ended by buf_fini whatever the answer. */
+err deploy_read_issuer(int dirfd, struct buf *cert_pem, struct buf *pkcs8, struct diag *d);
 /* Makes a deployment's directory with its places and owners, lets fill write what belongs into it, and publishes it whole. EXISTS: there is one. */
 err init_from(const char *dir, err (*fill)(void *arg, int dirfd, struct diag *d), void *arg, struct diag *d);
 
