@@ -74,6 +74,8 @@ err cert_sign_here(str pkcs8, str tbs, struct buf *signature, struct diag *d);
 err cert_seal(str tbs, enum cert_alg alg, str signature, struct buf *der);
 /* Whether the key has signed a certificate, request or list. */
 bool cert_is_signed(str der, str spki);
+/* Whether a signature as cert_sign_here makes it is the key's, of this text. */
+bool cert_is_signature(str signature, str text, str spki);
 
 enum cert_tbs { CERT_TBS_NOTHING, CERT_TBS_REQUEST, CERT_TBS_CERTIFICATE, CERT_TBS_CRL, CERT_TBS_OCSP };
 
@@ -288,27 +290,12 @@ err cert_ocsp_check(str der, const char *serial, str issuer, const uint8_t *nonc
 struct cert_client {
 	str address; /* "ann@example.test", of letters, digits and - _ . + ~ before the @ */
 	str organization, crl_url;
-	enum topo_key_type key; /* cert_client_issue only */
-	uint32_t days;          /* at most CERT_CLIENT_DAYS_MAX */
-	str issuer_url, ocsp_url; /* cert_tbs_client only; may be empty */
+	uint32_t days;            /* at most CERT_CLIENT_DAYS_MAX */
+	str issuer_url, ocsp_url; /* may be empty */
 };
 
 /* For clientAuth alone, with SAN URI and rfc822Name; otherwise as cert_tbs_server. */
 err cert_tbs_client(const struct cert_client *who, str spki, str issuer, int64_t now, struct buf *tbs, enum cert_alg *alg, struct diag *d);
-
-struct cert_ca;
-struct cert_client_pair {
-	struct buf bytes; /* a secret, wiped by cert_client_fini */
-	char serial[CERT_SERIAL];
-	int64_t expires;
-};
-
-/* A new key and a certificate for clientAuth alone that names the person as SAN URI and rfc822Name. As PKCS #12 sealed by password (with
- * the CA's certificate), or without one as PEM: key, then certificate. out is to be ended by cert_client_fini whatever the answer.
- * REFUSED (the CA has ended), INTERNAL. */
-err cert_client_issue(const struct cert_ca *ca, const struct cert_client *who, const char *password, int64_t now,
-	struct cert_client_pair *out, struct diag *d);
-void cert_client_fini(struct cert_client_pair *pair);
 
 struct cert_client_view {
 	char address[CERT_ADDRESS_MAX + 1]; /* lower case, without scheme */
@@ -365,43 +352,5 @@ err cert_read(str pem, struct arena *a, struct cert_view *out, struct diag *d);
 err cert_view_read(str der, struct arena *a, struct cert_view *out, struct diag *d);
 /* Its SubjectPublicKeyInfo. MALFORMED. */
 err cert_spki_read(str der, struct buf *spki);
-
-/* ---- the authority whose key is in this process ---- */
-
-#define CERT_CA_DAYS  CERT_ROOT_DAYS
-#define CERT_CRL_DAYS 365
-
-struct cert_ca;
-
-/* A new root for `organization`, valid from one hour before now (seconds since 1970; clocks differ). Its key is
- * RSA-3072 where server keys are RSA, since who asks for RSA has peers that know nothing else, and EC P-384 otherwise.
- */
-err cert_ca_new(str organization, enum topo_key_type servers, int64_t now, struct cert_ca **out, struct diag *d);
-/* Signs a text with the authority's key and SHA-256; *n becomes the bytes of the signature. */
-err cert_ca_sign(const struct cert_ca *ca, str text, uint8_t out[CERT_SIGNATURE_MAX], size_t *n);
-/* Whether the key of a certificate has signed the text. Says nothing of the certificate itself. */
-bool cert_verify_signed(str cert_pem, str text, str signature);
-/* From what cert_ca_pem and cert_ca_key_pem wrote. MALFORMED, REFUSED (key and certificate do not belong together). */
-err cert_ca_read(str cert_pem, str key_pem, struct cert_ca **out, struct diag *d);
-void cert_ca_free(struct cert_ca *ca);
-void cert_ca_pem(const struct cert_ca *ca, struct buf *out);
-/* A secret: wipe out->p before buf_fini. */
-void cert_ca_key_pem(const struct cert_ca *ca, struct buf *out);
-/* The list of revoked certificates in DER (RFC 5280 5), valid CERT_CRL_DAYS; its number grows with now. CEILING (more than
- * CERT_REVOKED_MAX), INTERNAL. */
-err cert_ca_crl(const struct cert_ca *ca, const struct cert_revoked *list, size_t n, int64_t now, struct buf *out);
-
-struct cert_pair {
-	struct buf key_pem;   /* PKCS #8; a secret, wiped by cert_pair_fini */
-	struct buf chain_pem; /* leaf, then intermediates; not the root */
-	uint8_t spki[32];     /* SHA-256 of SubjectPublicKeyInfo, by which the keeper finds the key */
-};
-
-/* A new key and a certificate for it by the plan, valid CERT_SERVER_DAYS from one hour before now but no longer than
- * the CA. out is to be ended by cert_pair_fini whatever the answer. REFUSED (the CA has ended), INTERNAL with OpenSSL's
- * reason in d. */
-err cert_issue(const struct cert_ca *ca, const struct plan_certificate *plan, str organization, int64_t now,
-	struct cert_pair *out, struct diag *d);
-void cert_pair_fini(struct cert_pair *pair);
 
 #endif

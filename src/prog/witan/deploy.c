@@ -57,31 +57,40 @@ void witan_warn(const struct topo *t)
 		(void)fprintf(stderr, "warning: %s: %s\n  remedy: %s\n", w->diag.where, w->diag.what, w->diag.remedy);
 }
 
-/* The key has its name from the certificate; before there were such names it was in ca/. */
-static err read_issuing_key(int dirfd, str cert_pem, struct buf *out, struct diag *d)
+/* The key has its name from the certificate. */
+static err read_issuing_key(int dirfd, str spki, struct buf *pkcs8, struct diag *d)
 {
-	struct arena a DEFER(arena_fini) = { 0 };
-	struct cert_view view;
+	struct buf pem DEFER(cert_wipe) = { 0 };
+	uint8_t id[32];
 	char name[KEYFILE_NAME], path[KEYFILE_NAME + 8];
-	arena_init(&a, 256 * 1024);
-	TRY(cert_read(cert_pem, &a, &view, d));
-	keyfile_name(view.spki, name);
+	cert_spki_hash(spki, id);
+	keyfile_name(id, name);
 	(void)snprintf(path, sizeof path, "keys/%s", name);
-	err e = file_read(dirfd, path, CERT_PEM_MAX, out, d);
-	return err_is(e, ERR_ABSENT) && faccessat(dirfd, "ca/ca.key", F_OK, 0) == 0 ? file_read(dirfd, "ca/ca.key", CERT_PEM_MAX, out, d) : e;
+	TRY(file_read(dirfd, path, CERT_PEM_MAX, &pem, d));
+	return cert_key_read(buf_str(&pem), pkcs8, d);
 }
 
-err deploy_read_ca(int dirfd, struct cert_ca **out, struct diag *d)
+/* Before there were two authorities, the root issued. */
+static err read_issuer(int dirfd, struct buf *pem, struct diag *d)
 {
-	struct buf cert DEFER(buf_fini) = { 0 }, key DEFER(cert_wipe) = { 0 };
-	err e = file_read(dirfd, "certs/issuing.pem", CERT_PEM_MAX, &cert, d);
-	if (err_is(e, ERR_ABSENT)) {
-		buf_fini(&cert);
-		e = file_read(dirfd, "ca.pem", CERT_PEM_MAX, &cert, d);
-	}
-	TRY(e);
-	TRY(read_issuing_key(dirfd, buf_str(&cert), &key, d));
-	return cert_ca_read(buf_str(&cert), buf_str(&key), out, d);
+	err e = file_read(dirfd, "certs/issuing.pem", CERT_PEM_MAX, pem, d);
+	if (!err_is(e, ERR_ABSENT))
+		return e;
+	buf_fini(pem);
+	return file_read(dirfd, "ca.pem", CERT_PEM_MAX, pem, d);
+}
+
+err deploy_read_issuer(int dirfd, struct buf *cert_pem, struct buf *pkcs8, struct diag *d)
+{
+	struct arena a DEFER(arena_fini) = { 0 };
+	struct buf spki DEFER(buf_fini) = { 0 };
+	struct topo_names certs;
+	arena_init(&a, 2 * CERT_ANSWER_MAX);
+	buf_init(&spki, CERT_DER_MAX);
+	TRY(read_issuer(dirfd, cert_pem, d));
+	TRY(cert_pem_read(buf_str(cert_pem), &a, &certs, d));
+	TRY(cert_spki_read(certs.p[0], &spki));
+	return read_issuing_key(dirfd, buf_str(&spki), pkcs8, d);
 }
 
 /* Whether the process is ours to signal: a stale number may belong to another program by now. */

@@ -107,24 +107,31 @@ static err unseal_files(const json_t *document, str password, json_t **files, st
 
 static err sign(const char *dir, json_t *document, struct diag *d)
 {
-	struct cert_ca *ca = NULL;
-	struct buf pem DEFER(buf_fini) = { 0 };
-	uint8_t signature[CERT_SIGNATURE_MAX];
-	size_t n = sizeof signature;
+	struct buf pem DEFER(buf_fini) = { 0 }, pkcs8 DEFER(cert_wipe) = { 0 }, signature DEFER(buf_fini) = { 0 };
 	int fd = deploy_open(dir, d);
 	ENSURE(fd >= 0, ABSENT);
-	err e = deploy_read_ca(fd, &ca, d);
+	buf_init(&pkcs8, CERT_KEY_MAX);
+	buf_init(&signature, CERT_SIGNATURE_MAX);
+	err e = deploy_read_issuer(fd, &pem, &pkcs8, d);
 	(void)close(fd);
 	TRY(e);
-	buf_init(&pem, CERT_PEM_MAX);
-	cert_ca_pem(ca, &pem);
 	(void)json_object_set_new(document, "authority", json_stringn(pem.p, pem.n));
 	char *text = sealed_text(document, "signature");
-	e = text != NULL ? cert_ca_sign(ca, str_of(text), signature, &n) : ERR(NO_MEMORY);
+	e = text != NULL ? cert_sign_here(buf_str(&pkcs8), str_of(text), &signature, d) : ERR(NO_MEMORY);
 	free(text);
-	cert_ca_free(ca);
 	TRY(e);
-	return json_object_set_new(document, "signature", sealed_bytes(signature, n)) == 0 ? OK : ERR(NO_MEMORY);
+	return json_object_set_new(document, "signature", sealed_bytes(signature.p, signature.n)) == 0 ? OK : ERR(NO_MEMORY);
+}
+
+/* By the first certificate of the text, of which nothing else is asked. */
+static bool is_signed_by(str pem, str text, str signature)
+{
+	struct arena a DEFER(arena_fini) = { 0 };
+	struct buf spki DEFER(buf_fini) = { 0 };
+	struct topo_names certs;
+	arena_init(&a, 2 * CERT_ANSWER_MAX);
+	buf_init(&spki, CERT_DER_MAX);
+	return !failed(cert_pem_read(pem, &a, &certs, NULL)) && !failed(cert_spki_read(certs.p[0], &spki)) && cert_is_signature(signature, text, buf_str(&spki));
 }
 
 static err check_signature(const json_t *document, struct diag *d)
@@ -134,7 +141,7 @@ static err check_signature(const json_t *document, struct diag *d)
 	uint8_t *signature = sealed_bytes_read(json_object_get(document, "signature"), &n);
 	char *text = sealed_text(document, "signature");
 	bool is = signature != NULL && text != NULL && json_is_string(authority) &&
-		  cert_verify_signed((str){ json_string_value(authority), json_string_length(authority) }, str_of(text), (str){ (const char *)signature, n });
+		  is_signed_by((str){ json_string_value(authority), json_string_length(authority) }, str_of(text), (str){ (const char *)signature, n });
 	free(text);
 	free(signature);
 	return is ? OK : diag_fail(d, ERR(REFUSED), "FileName", "export it again", "the signature does not fit: the file was changed since it was written");

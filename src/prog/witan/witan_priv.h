@@ -67,7 +67,7 @@ bool witan_options(int argc, char **argv, const char *usage, const struct witan_
 struct topo;
 struct topo_host;
 struct arena;
-struct cert_ca;
+struct buf;
 
 /* A directory within: made by init, and looked at by plan check. */
 struct deploy_place {
@@ -86,8 +86,9 @@ err deploy_read(const char *dir, struct arena *a, struct topo *t, struct topo_ho
 void witan_warn(const struct topo *t);
 /* Asks the running server to read its files again. ABSENT with d: none is running. */
 err deploy_reload(int dirfd, struct diag *d);
-/* The issuing authority with its key, which only root and the owner of the deployment can read. */
-err deploy_read_ca(int dirfd, struct cert_ca **out, struct diag *d);
+/* The issuing authority's certificate in PEM, and its key, an open buffer and a secret, which only root and the owner of the deployment can
+ * read. cert_pem is not open yet and is to be ended by buf_fini whatever the answer. */
+err deploy_read_issuer(int dirfd, struct buf *cert_pem, struct buf *pkcs8, struct diag *d);
 /* Makes a deployment's directory with its places and owners, lets fill write what belongs into it, and publishes it whole. EXISTS: there is one. */
 err init_from(const char *dir, err (*fill)(void *arg, int dirfd, struct diag *d), void *arg, struct diag *d);
 

@@ -1,83 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Certificates by which people prove who they are: issued by the built-in CA, and looked at when one is shown. */
+/* Certificates by which people prove who they are, looked at when one is shown. */
 #include "service/cert/cert_priv.h"
 
-#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <openssl/pkcs12.h>
-#include <stdio.h>
+#include <openssl/x509v3.h>
 
-enum { SEAL_ROUNDS = 200000, NAMES_MOST = 16, COMMON_MOST = 64 };
+enum { NAMES_MOST = 16 };
 
-/* ---- issuing ---- */
-
-static GENERAL_NAMES *names_of(str address)
-{
-	char uri[CERT_ADDRESS_MAX + 5];
-	GENERAL_NAMES *names = GENERAL_NAMES_new();
-	(void)snprintf(uri, sizeof uri, "sip:%.*s", STR_FMT(address));
-	if (names != NULL && cert_push_name(names, GEN_URI, str_of(uri)) && cert_push_name(names, GEN_EMAIL, address))
-		return names;
-	GENERAL_NAMES_free(names);
-	return NULL;
-}
-
-static bool put_sealed(const struct cert_ca *ca, str address, EVP_PKEY *key, X509 *x, const char *password, struct buf *out)
-{
-	char name[CERT_ADDRESS_MAX + 1];
-	unsigned char *der = NULL;
-	STACK_OF(X509) *issuers = sk_X509_new_null();
-	bool ok = issuers != NULL && str_to_z(address, name, sizeof name) && sk_X509_push(issuers, cert_ca_cert(ca)) > 0;
-	PKCS12 *sealed = ok ? PKCS12_create(password, name, key, x, issuers, NID_aes_256_cbc, NID_aes_256_cbc, SEAL_ROUNDS, SEAL_ROUNDS, 0) : NULL;
-	int n = sealed != NULL ? i2d_PKCS12(sealed, &der) : 0;
-	if (n > 0)
-		buf_add(out, (str){ (const char *)der, (size_t)n });
-	if (der != NULL)
-		OPENSSL_clear_free(der, (size_t)n);
-	PKCS12_free(sealed);
-	sk_X509_free(issuers);
-	return n > 0 && !out->failed;
-}
-
-static bool put_pair(const struct cert_ca *ca, str address, EVP_PKEY *key, X509 *x, const char *password, struct cert_client_pair *out)
-{
-	out->expires = cert_time_of(X509_get0_notAfter(x));
-	if (!cert_serial_text(X509_get0_serialNumber(x), out->serial))
-		return false;
-	if (password != NULL)
-		return put_sealed(ca, address, key, x, password, &out->bytes);
-	return cert_put_key(key, &out->bytes) && cert_put_cert(x, &out->bytes);
-}
-
-err cert_client_issue(const struct cert_ca *ca, const struct cert_client *who, const char *password, int64_t now,
-	struct cert_client_pair *out, struct diag *d)
-{
-	EVP_PKEY *key;
-	X509 *x;
-	buf_init(&out->bytes, CERT_PEM_MAX);
-	ENSURE(who->address.n <= CERT_ADDRESS_MAX && who->days <= CERT_CLIENT_DAYS_MAX, CEILING);
-	struct cert_leaf leaf = { .what = "client certificate", .organization = who->organization, .cn = cert_cut_text(who->address, COMMON_MOST),
-		.usage = "clientAuth", .names = names_of(who->address), .crl_url = who->crl_url, .key = who->key, .days = who->days, .signs_only = true };
-	err e = cert_leaf_issue(ca, &leaf, now, &key, &x, d);
-	if (!failed(e) && !put_pair(ca, who->address, key, x, password, out))
-		e = cert_openssl(d, leaf.what);
-	GENERAL_NAMES_free(leaf.names);
-	EVP_PKEY_free(key);
-	X509_free(x);
-	return e;
-}
-
-void cert_client_fini(struct cert_client_pair *pair)
-{
-	if (pair->bytes.p != NULL)
-		OPENSSL_cleanse(pair->bytes.p, pair->bytes.size);
-	buf_fini(&pair->bytes);
-}
-
-/* ---- looking at one ---- */
-
-static const char again[] = "ask for another one: witan issue-certificate --user sip:... on the machine with the authority's key";
+static const char list_remedy[] = "the server writes a new one by itself while it runs: see `witan status` there";
+static const char again[] = "ask for another one: `witan issue-certificate --user sip:...` on the server";
 
 static const struct {
 	int error; /* X509_V_ERR_... */
@@ -86,7 +18,7 @@ static const struct {
 	{ X509_V_ERR_CERT_HAS_EXPIRED, "the certificate has expired", again },
 	{ X509_V_ERR_CERT_NOT_YET_VALID, "the certificate is not valid yet", "look at the clocks of both machines" },
 	{ X509_V_ERR_CERT_REVOKED, "the certificate was revoked", again },
-	{ X509_V_ERR_CRL_HAS_EXPIRED, "the server's revocation list has ended", "`witan Request-CsCertificate -New` at the server writes a new one" },
+	{ X509_V_ERR_CRL_HAS_EXPIRED, "the server's revocation list has ended", list_remedy },
 	{ X509_V_ERR_CRL_NOT_YET_VALID, "the server's revocation list is not valid yet", "look at the server's clock" },
 	{ X509_V_ERR_INVALID_PURPOSE, "the certificate is not one for people", again },
 	{ X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, "another authority has issued the certificate", again },
@@ -196,7 +128,7 @@ static err check(X509 *x, const STACK_OF(X509) *issuers, const struct cert_crl *
 		return diag_fail(d, ERR(REFUSED), "certificate", again, "its serial number is too long");
 	out->expires = cert_time_of(X509_get0_notAfter(x));
 	if (crl == NULL)
-		return diag_fail(d, ERR(REFUSED), "certs/witan.crl", "`witan Request-CsCertificate -New` at the server writes a new one",
+		return diag_fail(d, ERR(REFUSED), "certs/witan.crl", list_remedy,
 			"the server has no revocation list that it can use");
 	int error = verify(x, issuers, crl->list, now);
 	if (error != X509_V_OK)

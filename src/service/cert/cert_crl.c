@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The list of revoked certificates (RFC 5280 5). */
+/* The list of revoked certificates (RFC 5280 5), as it is read. */
 #include "service/cert/cert_der.h"
 #include "service/cert/cert_priv.h"
 
@@ -47,75 +47,6 @@ static ASN1_INTEGER *serial_of(const char *hex)
 		out = BN_to_ASN1_INTEGER(bn, NULL);
 	BN_free(bn);
 	return out;
-}
-
-/* ---- writing ---- */
-
-static bool add_reason(X509_REVOKED *r, int code)
-{
-	ASN1_ENUMERATED *value = ASN1_ENUMERATED_new();
-	bool ok = value != NULL && ASN1_ENUMERATED_set(value, code) == 1 && X509_REVOKED_add1_ext_i2d(r, NID_crl_reason, value, 0, X509V3_ADD_DEFAULT) == 1;
-	ASN1_ENUMERATED_free(value);
-	return ok;
-}
-
-static bool add_revoked(X509_CRL *crl, const struct cert_revoked *one)
-{
-	X509_REVOKED *r = X509_REVOKED_new();
-	ASN1_INTEGER *serial = serial_of(one->serial);
-	ASN1_TIME *when = ASN1_TIME_adj(NULL, (time_t)one->when, 0, 0);
-	bool ok = r != NULL && serial != NULL && when != NULL && X509_REVOKED_set_serialNumber(r, serial) == 1 &&
-		  X509_REVOKED_set_revocationDate(r, when) == 1 &&
-		  (one->reason == CERT_UNSPECIFIED || add_reason(r, reasons[one->reason].code)) && X509_CRL_add0_revoked(crl, r) == 1;
-	if (!ok)
-		X509_REVOKED_free(r);
-	ASN1_INTEGER_free(serial);
-	ASN1_TIME_free(when);
-	return ok;
-}
-
-static bool add_extensions(const struct cert_ca *ca, X509_CRL *crl, int64_t now)
-{
-	X509V3_CTX ctx;
-	X509V3_set_ctx(&ctx, cert_ca_cert(ca), NULL, NULL, crl, 0);
-	X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, &ctx, NID_authority_key_identifier, "keyid:always");
-	bool ok = e != NULL && X509_CRL_add_ext(crl, e, -1) == 1;
-	X509_EXTENSION_free(e);
-	ASN1_INTEGER *number = ASN1_INTEGER_new();
-	ok = ok && number != NULL && ASN1_INTEGER_set_int64(number, now) == 1 &&
-	     X509_CRL_add1_ext_i2d(crl, NID_crl_number, number, 0, X509V3_ADD_DEFAULT) == 1;
-	ASN1_INTEGER_free(number);
-	return ok;
-}
-
-static bool fill(const struct cert_ca *ca, X509_CRL *crl, const struct cert_revoked *list, size_t n, int64_t now)
-{
-	ASN1_TIME *from = ASN1_TIME_adj(NULL, (time_t)(now - CERT_SKEW_SECONDS), 0, 0),
-		  *to = ASN1_TIME_adj(NULL, (time_t)now, CERT_CRL_DAYS, 0);
-	EVP_PKEY *key = cert_ca_key(ca);
-	bool ok = from != NULL && to != NULL && X509_CRL_set_version(crl, X509_CRL_VERSION_2) == 1 &&
-		  X509_CRL_set_issuer_name(crl, X509_get_subject_name(cert_ca_cert(ca))) == 1 &&
-		  X509_CRL_set1_lastUpdate(crl, from) == 1 && X509_CRL_set1_nextUpdate(crl, to) == 1 && add_extensions(ca, crl, now);
-	for (size_t i = 0; ok && i < n; i++)
-		ok = add_revoked(crl, &list[i]);
-	ok = ok && X509_CRL_sort(crl) == 1 && X509_CRL_sign(crl, key, cert_hash_of(key)) > 0;
-	ASN1_TIME_free(from);
-	ASN1_TIME_free(to);
-	return ok;
-}
-
-err cert_ca_crl(const struct cert_ca *ca, const struct cert_revoked *list, size_t n, int64_t now, struct buf *out)
-{
-	ENSURE(n <= CERT_REVOKED_MAX, CEILING);
-	X509_CRL *crl = X509_CRL_new();
-	unsigned char *der = NULL;
-	int length = crl != NULL && fill(ca, crl, list, n, now) ? i2d_X509_CRL(crl, &der) : 0;
-	if (length > 0)
-		buf_add(out, (str){ (char *)der, (size_t)length });
-	OPENSSL_free(der);
-	X509_CRL_free(crl);
-	ERR_clear_error();
-	return length > 0 && !out->failed ? OK : ERR(INTERNAL);
 }
 
 /* ---- reading ---- */
@@ -176,7 +107,7 @@ static bool is_plain(X509_CRL *list)
 
 err cert_crl_read(str der, str ca_pem, struct cert_crl **out, struct diag *d)
 {
-	static const char where[] = "certs/witan.crl", remedy[] = "`witan Request-CsCertificate -New` writes a new one";
+	static const char where[] = "certs/witan.crl", remedy[] = "the server writes a new one by itself while it runs: see `witan status`";
 	X509_CRL *list = parse(der);
 	struct cert_crl *crl = calloc(1, sizeof *crl);
 	err e = crl != NULL ? OK : ERR(NO_MEMORY);

@@ -16,43 +16,17 @@ bool cert_spki(const X509 *x, uint8_t out[32]);
 /* A borrowed memory BIO over s. NULL without memory. */
 BIO *cert_bio(str s);
 
-EVP_PKEY *cert_ca_key(const struct cert_ca *ca);
-X509 *cert_ca_cert(const struct cert_ca *ca);
-/* What a key signs with. */
-const EVP_MD *cert_hash_of(EVP_PKEY *key);
 /* Seconds since 1970; 0: it cannot be read. */
 int64_t cert_time_of(const ASN1_TIME *t);
 /* Hexadecimal, upper case; false: longer than RFC 5280 allows. */
 bool cert_serial_text(const ASN1_INTEGER *serial, char out[CERT_SERIAL]);
 
-/* Appended in PEM; false without memory or room. The key goes through memory that is wiped. */
-bool cert_put_cert(X509 *x, struct buf *out);
-bool cert_put_key(EVP_PKEY *key, struct buf *out);
-
-/* A certificate below the CA. */
-struct cert_leaf {
-	const char *what; /* it is called in messages */
-	str organization, cn;
-	const char *usage; /* extended, in OpenSSL's words */
-	GENERAL_NAMES *names; /* the caller's; NULL: without memory */
-	str crl_url;
-	enum topo_key_type key;
-	uint32_t days;
-	bool signs_only; /* no key exchange by RSA */
-};
-
-/* Makes a key and its certificate, valid from an hour before now, no longer than the CA. Both are the caller's whatever the answer. */
-err cert_leaf_issue(const struct cert_ca *ca, const struct cert_leaf *l, int64_t now, EVP_PKEY **key, X509 **x, struct diag *d);
-/* A name of this type (GEN_DNS, GEN_URI, GEN_EMAIL) at the end of names. */
-bool cert_push_name(GENERAL_NAMES *names, int type, str s);
 /* An INTEGER of hexadecimal digits in DER; false: it is no serial number. */
 bool cert_serial_add(struct buf *b, const char *hex);
 /* CRLReason (RFC 5280 5.3.1). */
 unsigned cert_reason_code(enum cert_reason reason);
 /* "ann@example.test" in lower case; false: it is no address of a person. */
 bool cert_address_read(str address, char out[CERT_ADDRESS_MAX + 1]);
-/* The first octets of UTF-8 text, not cut inside a character. */
-str cert_cut_text(str s, size_t most);
 
 /* ---- keys and signatures ---- */
 

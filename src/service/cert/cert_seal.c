@@ -141,3 +141,16 @@ bool cert_is_signed(str der, str spki)
 	ERR_clear_error();
 	return ok;
 }
+
+bool cert_is_signature(str signature, str text, str spki)
+{
+	EVP_PKEY *key = public_key(spki);
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	enum cert_alg alg;
+	bool ok = key != NULL && ctx != NULL && find_alg(key, &alg) && EVP_DigestVerifyInit(ctx, NULL, algs[alg].hash(), NULL, key) == 1 &&
+		  EVP_DigestVerify(ctx, (const unsigned char *)signature.p, signature.n, (const unsigned char *)text.p, text.n) == 1;
+	EVP_MD_CTX_free(ctx);
+	EVP_PKEY_free(key);
+	ERR_clear_error();
+	return ok;
+}

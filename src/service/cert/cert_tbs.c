@@ -269,7 +269,7 @@ err cert_tbs_client(const struct cert_client *who, str spki, str issuer, int64_t
 		return diag_fail(d, ERR(REFUSED), "address", "use letters, digits and - _ . + ~ before the @ and a domain after it", "it is not the address of a person");
 	if (who->days == 0 || who->days > CERT_CLIENT_DAYS_MAX)
 		return diag_fail(d, ERR(REFUSED), "days", "ask for 1 to 1095", "%u days are not allowed", who->days);
-	const struct cert_subject subject = { .o = who->organization, .cn = cert_cut_text(who->address, CERT_CN_MAX) };
+	const struct cert_subject subject = { .o = who->organization, .cn = str_cut(who->address, 0, CERT_CN_MAX) };
 	const struct cert_urls urls = { .crl = who->crl_url, .issuer = who->issuer_url, .ocsp = who->ocsp_url };
 	const struct below w = { &subject, &urls, who->days, add_client, who, false };
 	return build(&w, spki, issuer, now, tbs, alg, d);
