@@ -34,11 +34,8 @@ bool plan_proxy_publishes(const struct topo_reverse_proxy *proxy, const struct t
 
 const struct topo_pool *plan_central_pool(const struct topo *t)
 {
-	TOPO_EACH (site, t->sites)
-		TOPO_EACH (pool, site->pools)
-			if (plan_pool_is_front(pool))
-				return pool;
-	return NULL;
+	struct topo_host central;
+	return !failed(topo_find_central(t, &central)) ? central.pool : NULL;
 }
 
 /* ---- doors ---- */

@@ -34,6 +34,7 @@ enum source {
 #define WEB        (FRONTS | KIND(TOPO_DIRECTOR))
 #define SIGN_IN    (WEB | KIND(TOPO_SURVIVABLE_BRANCH))
 #define MEDIATING  (FRONTS | KIND(TOPO_MEDIATION) | KIND(TOPO_SURVIVABLE_BRANCH))
+#define SERVERS    ((1u << TOPO_ROLE_N) - 1u)
 #define OURS (((1u << TOPO_ROLE_N) - 1u) | KIND(PLAN_REVERSE_PROXY) | KIND(PLAN_DATABASE))
 
 /* ---- conditions ---- */
@@ -194,6 +195,7 @@ static const struct row {
 		uint32_t first, last;
 		size_t set; /* offset in struct topo_ports, + 1 */
 		bool own;
+		bool replica;
 	} ports;
 	enum plan_transport transport;
 	const char *service, *protocol;
@@ -205,19 +207,23 @@ static const struct row {
 } rows[] = {
 #define PORT(n)                \
 	{                      \
-		n, n, 0, false \
+		n, n, 0, false, false \
 	}
 #define RANGE(n, m)            \
 	{                      \
-		n, m, 0, false \
+		n, m, 0, false, false \
 	}
 #define SET(key)                                                  \
 	{                                                         \
-		0, 0, offsetof(struct topo_ports, key) + 1, false \
+		0, 0, offsetof(struct topo_ports, key) + 1, false, false \
 	}
 #define OWN                   \
 	{                     \
-		0, 0, 0, true \
+		0, 0, 0, true, false \
+	}
+#define REPLICA                     \
+	{                           \
+		0, 0, 0, false, true \
 	}
 #define LISTEN(kinds, when, at, ports, transport, service, protocol, from, ...) \
 	{ kinds, when, PLAN_##at, ports, PLAN_##transport, service, protocol, from, __VA_ARGS__ },
@@ -228,6 +234,7 @@ static const struct row {
 #undef RANGE
 #undef SET
 #undef OWN
+#undef REPLICA
 #undef LISTEN
 #undef LEAVE
 };
@@ -239,6 +246,8 @@ static void set_ports(struct plan_flow *f, const struct row *row, const struct p
 	f->first = row->ports.own ? u->port : row->ports.first;
 	if (row->ports.set != 0)
 		memcpy(&f->first, (const char *)&u->pool->ports + row->ports.set - 1, sizeof f->first);
+	if (row->ports.replica)
+		f->first = topo_replica_port(u->pool);
 	f->last = row->ports.last != 0 ? row->ports.last : f->first;
 }
 

@@ -67,6 +67,11 @@ static uint32_t port_external_https(const struct planning *p)
 	return p->at.pool->ports.external_https;
 }
 
+static uint32_t port_replica(const struct planning *p)
+{
+	return topo_replica_port(p->at.pool);
+}
+
 static uint32_t port_gateway(const struct planning *p)
 {
 	return p->at.gateway->port;
@@ -94,6 +99,7 @@ static const struct listener listeners[] = {
 #define PORT(n)      n, NULL
 #define port_sip_tls 0, port_sip_tls
 #define port_web     0, port_web
+#define port_replica 0, port_replica
 #define port_gateway 0, port_gateway
 #define port_https   0, port_https
 #define port_external_https 0, port_external_https
