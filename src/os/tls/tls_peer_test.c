@@ -214,7 +214,8 @@ static void a_judge_is_asked_about_who_connects(void **state)
 		assert_int_equal(tls_peer_refusal(e.t) != NULL, rows[i].refuses);
 		assert_int_equal(!failed(tls_peer_certificate(e.t, der, sizeof(der), &n)), !rows[i].refuses);
 		assert_true(str_eq(tls_peer_name(e.t), str_of(rows[i].refuses ? "" : "proven.example")));
-		assert_int_equal(tls_peer_names(e.t, on_name, &(struct buf){ .ceiling = 1000 }), !rows[i].refuses);
+		struct buf names DEFER(buf_fini) = { .ceiling = 1000 };
+		assert_int_equal(tls_peer_names(e.t, on_name, &names), !rows[i].refuses);
 		assert_memory_equal(court.first, rows[i].refuses ? court.first : der, n);
 		if (!rows[i].is_in)
 			assert_string_equal(tls_error(e.t), "because of this");

@@ -63,6 +63,7 @@ static void a_file_without_lines_is_a_servers_key(void **state)
 	struct buf text, more;
 	assert_false(failed(keyfile_make(&k, STR("ec-p256"), &diag)));
 	print(&k, &text);
+	buf_add_char(&text, '\0');
 	const char *pem = strstr(text.p, "-----BEGIN");
 	assert_false(failed(keyfile_parse(&back, str_of(pem), &diag)));
 	assert_int_equal(back.purpose, KEYFILE_TLS);
