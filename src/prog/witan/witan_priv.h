@@ -69,12 +69,23 @@ struct topo_host;
 struct arena;
 struct buf;
 
+/* A directory within: made by init, and looked at by plan check. */
+struct deploy_place {
+	const char *path;
+	unsigned mode;
+	const char *user; /* where root makes it; NULL: whoever made the deployment */
+};
+
+const struct deploy_place *deploy_places(size_t *n);
+
 /* Opens the directory; -1 with d. */
 int deploy_open(const char *dir, struct diag *d);
 /* Its topology and the server it is for. */
 err deploy_read(const char *dir, struct arena *a, struct topo *t, struct topo_host *host, struct diag *d);
 /* What the topology's reader found odd, on standard error. */
 void witan_warn(const struct topo *t);
+/* Asks the running server to read its files again. ABSENT with d: none is running. */
+err deploy_reload(int dirfd, struct diag *d);
 /* The issuing authority's certificate in PEM, and its key, an open buffer and a secret, which only root and the owner of the deployment can
  * read. cert_pem is not open yet and is to be ended by buf_fini whatever the answer. */
 err deploy_read_issuer(int dirfd, struct buf *cert_pem, struct buf *pkcs8, struct diag *d);
