@@ -4,7 +4,6 @@ import importlib.machinery
 import importlib.util
 import hashlib
 import json
-import pathlib
 import re
 import socket
 import ssl
@@ -85,8 +84,7 @@ def test_everything_is_as_planned(site):
     """Seen from the central server; what this version does not have is listed here."""
     found = report(site, "uc01", "plan", "check", "--internal-network", five.CLIENTS, "--admin-network", five.ADMINS, "--addresses", site.dir / "addresses")
     wrong = [e for e in errors(found) if not (e[0] == "P-answer" and "(502)" in e[2])           # no service at 4443 yet
-             and not (e[0] == "X-read" and e[1] in ("10.77.1.11:443",))                         # no media relay yet
-             and not ("rp01.corp.example" in e[1] and e[0] == "G04" and "fetched" in e[2])]     # the list is in the internet, where servers inside do not go
+             and not ("rp01.corp.example" in e[1] and e[0] == "G04" and "public.crl" in e[2])]  # the list is in the internet, where servers inside do not go
     assert wrong == []
     places = {c["place"] for c in found["certificates"]}
     for host in ("uc01", "uc02", "dir01"):
@@ -138,7 +136,7 @@ def client(site, server, address, password):
     host = Server(site, server, f"{server}.corp.example", address)
     host.passwords["ann"] = password
     with inside(site, "client"):
-        return Client(host, "ann")
+        return Client(host, "ann", host=address)
 
 
 def test_a_user_signs_in(site, ann):
@@ -199,15 +197,16 @@ GOOD = ["sip.example.com", "wc.example.com", "av.example.com"]
 
 
 @pytest.mark.parametrize("rule, names, more", [
-    ("E-cn|E-sip", ["wc.example.com", "av.example.com"], {}),
-    ("E-", ["sip.example.com", "av.example.com"], {}),
-    ("G08|E-|X-wild", ["*.example.com"], {}),
-    ("G21|X-expired", GOOD, {"days": "10", "when": "-20 days"}),
-    ("G21|X-", GOOD, {"when": "+20 days"}),
-    ("C-self|C-public", GOOD, {"own": True}),
-    ("G0[0-9]|X-", GOOD, {"key": ("rsa:1024",)}),
-    ("G0[0-9]|X-|G10", GOOD, {"hash_": "sha1"}),
-], ids=["another name", "name missing", "wildcard", "expired", "not yet", "self-signed", "short key", "SHA-1"])
+    ("", GOOD, {}),  # the others differ from this one by their fault alone
+    ("E-access", ["wc.example.com", "av.example.com"], {}),
+    ("E-webconf", ["sip.example.com", "av.example.com"], {}),
+    ("E-wild", ["*.example.com"], {}),
+    ("G21", GOOD, {"days": "10", "when": "-20 days"}),
+    ("G21", GOOD, {"when": "+20 days"}),
+    ("C-self", GOOD, {"own": True}),
+    ("G09", GOOD, {"key": ("rsa:1024",)}),
+    ("G10", GOOD, {"hash_": "sha1"}),
+], ids=["none", "another name", "name missing", "wildcard", "expired", "not yet", "self-signed", "short key", "SHA-1"])
 def test_faults_at_the_edge(site, tmp_path, rule, names, more):
     """Something else answers at the Edge's outer address, as after a mistake of an administrator; the check from outside says what is wrong."""
     path = fault(site, tmp_path, names, **more)
@@ -219,7 +218,8 @@ def test_faults_at_the_edge(site, tmp_path, rule, names, more):
     finally:
         p.kill()
         p.wait()
-    assert any(re.match(rule, e[0]) for e in errors(found)), found["findings"]
+    rules = {e[0] for e in errors(found) if not e[0].startswith("TLS-")}  # what the other program offers of TLS is not the matter
+    assert rule in rules if rule else rules == set(), found["findings"]
 
 
 class Traffic:
@@ -272,7 +272,7 @@ def test_renewal_under_load(site):
         site.witan("uc01", "Set-CsCertificate", "-Type", "Default", "-Thumbprint", newest["Thumbprint"])
     (site.dir / "edge01/edge.req").unlink()
     (site.dir / "edge01/edge.pem").unlink()
-    site.certify_edge()
+    site.certify_edge("Renewed")
     wait_for(lambda: presented(site, "client", "10.77.0.11", 5061, "uc01.corp.example") != before, 10)
     assert wait_for(lambda: presented(site, "stranger", "198.51.100.11", 443, "sip.example.com") != outside, 10)
     assert presented(site, "stranger", "198.51.100.11", 443, "sip.example.com") == thumbprint(site.dir / "edge01/edge.pem")
