@@ -70,7 +70,7 @@ def names(tmp_path):
 
 @pytest.fixture
 def server(server_factory):
-    return server_factory(users=(), web=True, http=True)
+    return server_factory(users=(), web=True, http=True, web_names=True)
 
 
 def test_fresh_deployment_is_clean(server, names):
