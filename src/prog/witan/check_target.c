@@ -100,14 +100,22 @@ bool check_is_asked(const struct checking *k, str host)
 	return k->ask->host == NULL || str_eq_case(str_of(k->ask->host), host);
 }
 
+/* An Edge has the same port at several addresses, and not everywhere a service behind it. */
+static bool is_at(const struct plan_flow *f, str listener)
+{
+	str rest, side = str_split(listener, ' ', &rest);
+	bool is_plain = f->at == PLAN_ANY || f->at == PLAN_INNER;
+	return is_plain ? rest.n == 0 || f->to->kind != TOPO_EDGE : rest.n != 0 && str_eq(side, str_of(plan_interface_word(f->at)));
+}
+
 /* With `more`, what this version has and, from outside, what the Internet may reach. */
-static bool is_wanted(const struct checking *k, str host, uint32_t port)
+static bool is_wanted(const struct checking *k, str host, str listener, uint32_t port)
 {
 	const struct plan_unit *unit = k->ask->more != NULL ? plan_ports_find(&k->ports, host) : NULL;
 	bool is_wanted = unit == NULL && !(k->ask->more != NULL && k->ask->is_outside);
 	if (unit != NULL)
 		TOPO_EACH (f, k->ports.flows)
-			is_wanted = is_wanted || (f->to == unit && f->first == port && f->standing != PLAN_NOT_YET &&
+			is_wanted = is_wanted || (f->to == unit && f->first == port && f->standing != PLAN_NOT_YET && is_at(f, listener) &&
 							 (!k->ask->is_outside || (f->groups & 1u << PLAN_INTERNET) != 0));
 	return is_wanted;
 }
@@ -116,7 +124,7 @@ static void add_host(struct checking *k, const struct plan_certificate *p, str h
 {
 	TOPO_EACH (listener, p->listeners)
 		if (check_is_asked(k, host) && read_listener(k, p, host, *listener, &out->p[out->n]))
-			out->n += is_wanted(k, host, out->p[out->n].port);
+			out->n += is_wanted(k, host, *listener, out->p[out->n].port);
 }
 
 static err look_everywhere(struct checking *k)

@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The deployment of scripts/five-machines: two servers, a Director, an Edge and a reverse proxy, each with the packet filter of the plan."""
+import importlib.machinery
+import importlib.util
+import hashlib
+import json
+import re
+import socket
+import ssl
+import subprocess
+import threading
+import time
+
+import pytest
+
+from deployment import BUILD, ROOT, wait_for
+from namespaces import Site, need_namespaces
+from sip_client import Client
+
+pytestmark = [pytest.mark.root, pytest.mark.slow]
+loader = importlib.machinery.SourceFileLoader("five_machines", str(ROOT / "scripts/five-machines"))
+five = importlib.util.module_from_spec(importlib.util.spec_from_loader("five_machines", loader))
+loader.exec_module(five)
+PUBLISHED = ["web1", "web2", "dirweb", "meet", "dialin", "lyncdiscover"]
+EXTERNAL = "AccessEdgeExternal,DataEdgeExternal,AudioVideoAuthentication"
+
+
+class Server:
+    """One server of the deployment, as the clients of the tests want it."""
+
+    def __init__(self, site, name, fqdn, address):
+        self.fqdn, self.domain, self.port_tls, self.port_tcp, self.passwords = fqdn, "example.com", 5061, None, {}
+        self.site, self.name, self.address = site, name, address
+        self.dir = site.dir / name / "d"
+
+    def tls_client(self, **change):
+        return ssl.create_default_context(cafile=str(self.dir / "ca.pem"))
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    need_namespaces("nft", "named", "nginx", "openssl", "faketime")
+    top = tmp_path_factory.mktemp("five")
+    for part in (top, *top.parents[:2]):
+        part.chmod(part.stat().st_mode | 0o055)
+    one = five.Five(top / "machines", BUILD)
+    try:
+        done = subprocess.run([ROOT / "scripts/five-machines", "--dir", one.dir, "--build", BUILD, "up"], capture_output=True, text=True, timeout=80)
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield one
+    finally:
+        one.down()
+        left = [line for line in subprocess.run(["ip", "netns", "list"], capture_output=True, text=True).stdout.splitlines() if line.startswith(one.prefix)]
+        assert not left and not one.dir.exists(), left
+
+
+def inside(site, machine):
+    """Sockets of this thread belong to the machine."""
+    return Site.inside(None, site.space(machine))
+
+
+def status(site):
+    rows = json.loads(site.witan("uc01", "Get-CsManagementStoreReplicationStatus", "-As", "json"))
+    return {row["ReplicaFqdn"]: row for row in rows if row["Process"] == "vault"}
+
+
+def report(site, machine, *words):
+    done = subprocess.run(site.inside(machine, BUILD / "witan", "--dir", site.dir / "uc01/d", *words, "--format", "json", "--public-ca", site.dir / "public/root.pem"),
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode in (0, 1), done.stderr
+    return json.loads(done.stdout)
+
+
+def errors(found):
+    return [(f["rule"], f["place"], f["what"]) for f in found["findings"] if f["severity"] == "error"]
+
+
+def test_every_server_is_up_to_date(site):
+    rows = wait_for(lambda: (lambda r: r if all(x["UpToDate"] for x in r.values()) else None)(status(site)), 15)
+    assert set(rows) == {"uc02.corp.example", "dir01.corp.example", "edge01.corp.example"}
+
+
+def test_everything_is_as_planned(site):
+    """Seen from the central server; what this version does not have is listed here."""
+    found = report(site, "uc01", "plan", "check", "--internal-network", five.CLIENTS, "--admin-network", five.ADMINS, "--addresses", site.dir / "addresses")
+    wrong = [e for e in errors(found) if not (e[0] == "P-answer" and "(502)" in e[2])           # no service at 4443 yet
+             and not ("rp01.corp.example" in e[1] and e[0] == "G04" and "public.crl" in e[2])]  # the list is in the internet, where servers inside do not go
+    assert wrong == []
+    places = {c["place"] for c in found["certificates"]}
+    for host in ("uc01", "uc02", "dir01"):
+        assert {f"{host}.corp.example:5061", f"{host}.corp.example:444"} <= places
+    assert "10.77.1.11:5061" in places and "rp01.corp.example:443" in places
+
+
+@pytest.mark.parametrize("place, more", [("198.51.100.11:443", ["--host", "edge01.corp.example", "--usage", "AccessEdgeExternal", "--name", "sip.example.com"]),
+                                         ("198.51.100.20:443", ["--host", "rp01.corp.example", "--usage", "WebServicesExternal", "--name", "dirweb.example.com"])])
+def test_certificates_outside(site, place, more):
+    found = report(site, "stranger", "check", "certificates", place, *more)
+    assert errors(found) == [] and len(found["certificates"]) == 1
+
+
+@pytest.mark.parametrize("server, machine, address, port, name", [
+    ("uc02", "uc01", "10.77.0.12", 4445, "uc02.corp.example"), ("dir01", "uc01", "10.77.0.13", 4445, "dir01.corp.example"),
+    ("edge01", "uc01", "10.77.1.11", 4443, "edge.corp.example"), ("edge01", "uc01", "10.77.1.11", 5061, "edge.corp.example")])
+def test_a_stranger_is_refused_inside(site, tmp_path, server, machine, address, port, name):
+    """From a place that the packet filter lets in: with no certificate, and with one of another authority."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", tmp_path / "k", "-out", tmp_path / "c", "-subj",
+                    "/CN=uc01.corp.example", "-addext", "subjectAltName=DNS:uc01.corp.example"], check=True, capture_output=True)
+    for own in (False, True):
+        tls = ssl.create_default_context(cafile=str(site.dir / "uc01/d/ca.pem"))
+        tls.maximum_version = ssl.TLSVersion.TLSv1_2
+        if own:
+            tls.load_cert_chain(tmp_path / "c", tmp_path / "k")
+        with inside(site, machine):
+            raw = socket.create_connection((address, port), 5)
+        with raw, pytest.raises((ssl.SSLError, ConnectionError)) as why:
+            tls.wrap_socket(raw, server_hostname=name).recv(1)
+        assert "CERTIFICATE_VERIFY_FAILED" not in str(why.value)  # it is they who refuse us
+
+
+@pytest.mark.parametrize("machine, address, port", [("client", "10.77.0.12", 4445), ("client", "10.77.1.11", 5061), ("client", "10.77.1.11", 4443), ("edge01", "10.77.0.11", 5061),
+                                                    ("edge01", "10.77.0.11", 444), ("stranger", "198.51.100.11", 4443), ("stranger", "198.51.100.20", 22)])
+def test_what_is_not_planned_does_not_pass(site, machine, address, port):
+    with inside(site, machine), pytest.raises((TimeoutError, ConnectionError, OSError)):
+        socket.create_connection((address, port), 0.7)
+
+
+@pytest.fixture(scope="module")
+def ann(site):
+    site.witan("uc01", "New-CsUser", "-SipAddress", "sip:ann@example.com", "-DisplayName", "Ann", "-PasswordFile", "-", input="a password of ann\n")
+    wait_for(lambda: all(r["UpToDate"] for r in status(site).values()), 15)
+    return "a password of ann"
+
+
+def client(site, server, address, password):
+    host = Server(site, server, f"{server}.corp.example", address)
+    host.passwords["ann"] = password
+    with inside(site, "client"):
+        return Client(host, "ann", host=address)
+
+
+def test_a_user_signs_in(site, ann):
+    for server, address in (("uc01", "10.77.0.11"), ("uc02", "10.77.0.12")):
+        with client(site, server, address, ann) as c:
+            c.sign_in()
+
+
+def ask(site, name, port):
+    """What the reverse proxy answers somebody in the internet: status, header."""
+    address = site.on("stranger", "sh", "-c", f"getent ahostsv4 {name}.example.com").split()[0]
+    assert address == "198.51.100.20"
+    with inside(site, "stranger"):
+        sock = socket.create_connection((address, port), 5)
+    if port == 443:
+        sock = ssl.create_default_context(cafile=str(site.dir / "public/root.pem")).wrap_socket(sock, server_hostname=f"{name}.example.com")
+    with sock:
+        sock.settimeout(10)
+        sock.sendall(f"GET / HTTP/1.1\r\nHost: {name}.example.com\r\nConnection: close\r\n\r\n".encode())
+        return int(sock.recv(4096).split()[1])
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_names(site, name):
+    assert ask(site, name, 443) == 502  # this version has no service at 4443 of the pools: nginx says so
+    last = (site.dir / "rp01/nginx.log").read_text()
+    target = {"web1": "10.77.0.11", "web2": "10.77.0.12"}.get(name, "10.77.0.13")
+    assert re.search(rf'{target}:4443.*host: "{name}\.example\.com"|host: "{name}\.example\.com".*{target}:4443|{target}:4443/".*{name}', last), last[-1500:]
+
+
+def thumbprint(path):
+    der = subprocess.run(["openssl", "x509", "-in", path, "-outform", "DER"], capture_output=True, check=True).stdout
+    return hashlib.sha1(der).hexdigest().upper()
+
+
+def presented(site, machine, address, port, name):
+    out = site.on(machine, "sh", "-c", f"openssl s_client -connect {address}:{port} -servername {name} </dev/null 2>/dev/null | openssl x509 -outform DER | sha1sum")
+    return out.split()[0].upper()
+
+
+def fault(site, tmp_path, names, days="365", when=None, more="", key=("ec", "-pkeyopt", "ec_paramgen_curve:P-256"), hash_="sha256", own=False):
+    """A certificate for the Edge's outer side, with something wrong, as a file."""
+    public = site.dir / "public"
+    new = ["-newkey", *key, "-nodes", "-keyout", tmp_path / "k", "-subj", f"/CN={names[0]}"]
+    (tmp_path / "ext").write_text("subjectAltName=" + ",".join("DNS:" + n for n in names) + "\nextendedKeyUsage=serverAuth\nkeyUsage=critical,digitalSignature\n"
+                                  + (public / "lists").read_text() + more)
+    clock = ["faketime", when] if when else []
+    run = lambda *w: subprocess.run([str(x) for x in w], check=True, capture_output=True)  # noqa: E731
+    run("openssl", "req", "-new", *new, "-out", tmp_path / "r")
+    signer = ["-signkey", tmp_path / "k"] if own else ["-CA", public / "issuing.pem", "-CAkey", public / "issuing.key", "-CAcreateserial", "-CAserial", tmp_path / "serial"]
+    run(*clock, "openssl", "x509", "-req", "-in", tmp_path / "r", *signer, "-days", days, f"-{hash_}", "-extfile", tmp_path / "ext", "-out", tmp_path / "c")
+    if not own:
+        (tmp_path / "c").write_text((tmp_path / "c").read_text() + (public / "issuing.pem").read_text())
+    return tmp_path / "c"
+
+
+GOOD = ["sip.example.com", "wc.example.com", "av.example.com"]
+
+
+@pytest.mark.parametrize("rule, names, more", [
+    ("", GOOD, {}),  # the others differ from this one by their fault alone
+    ("E-access", ["wc.example.com", "av.example.com"], {}),
+    ("E-webconf", ["sip.example.com", "av.example.com"], {}),
+    ("E-wild", ["*.example.com"], {}),
+    ("G21", GOOD, {"days": "10", "when": "-20 days"}),
+    ("G21", GOOD, {"when": "+20 days"}),
+    ("C-self", GOOD, {"own": True}),
+    ("G09", GOOD, {"key": ("rsa:1024",)}),
+    ("G10", GOOD, {"hash_": "sha1"}),
+], ids=["none", "another name", "name missing", "wildcard", "expired", "not yet", "self-signed", "short key", "SHA-1"])
+def test_faults_at_the_edge(site, tmp_path, rule, names, more):
+    """Something else answers at the Edge's outer address, as after a mistake of an administrator; the check from outside says what is wrong."""
+    path = fault(site, tmp_path, names, **more)
+    p = subprocess.Popen(site.inside("edge01", "openssl", "s_server", "-accept", "198.51.100.12:443", "-cert", path, "-cert_chain", path, "-key", tmp_path / "k", "-quiet", "-cipher", "ALL:@SECLEVEL=0"),
+                         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: "198.51.100.12:443" in site.on("edge01", "ss", "-tln"))
+        found = report(site, "stranger", "check", "certificates", "198.51.100.12:443", "--host", "edge01.corp.example", "--usage", "AccessEdgeExternal", "--name", "sip.example.com")
+    finally:
+        p.kill()
+        p.wait()
+    rules = {e[0] for e in errors(found) if not e[0].startswith("TLS-")}  # what the other program offers of TLS is not the matter
+    assert rule in rules if rule else rules == set(), found["findings"]
+
+
+class Traffic:
+    """SIP requests one after another, each on a connection of its own, until stopped: what failed."""
+
+    def __init__(self, site, machine, address, name, files=None, answer=b"SIP/2.0 "):
+        self.failed, self.done, self.stopping = [], 0, threading.Event()
+        self.args = site, machine, address, name, files, answer
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def once(self):
+        site, machine, address, name, (roots, own), answer = self.args
+        tls = ssl.create_default_context(cafile=roots)
+        if own:
+            tls.load_cert_chain(*own)
+        with inside(site, machine):
+            raw = socket.create_connection((address[0], address[1]), 5)
+        with tls.wrap_socket(raw, server_hostname=name) as sock:
+            sock.sendall(f"OPTIONS sip:example.com SIP/2.0\r\nVia: SIP/2.0/TLS x.invalid;branch=z9hG4bK{time.monotonic_ns()}\r\nMax-Forwards: 70\r\nFrom: <sip:x@example.com>;tag=a\r\n"
+                         f"To: <sip:example.com>\r\nCall-ID: {time.monotonic_ns()}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n".encode())
+            assert sock.recv(4096).startswith(answer)
+
+    def run(self):
+        while not self.stopping.is_set():
+            try:
+                self.once()
+                self.done += 1
+            except Exception as why:  # noqa: BLE001 - whatever it is, it is a failed request
+                self.failed.append(repr(why))
+            time.sleep(0.01)
+
+    def stop(self):
+        self.stopping.set()
+        self.thread.join(10)
+        assert self.done > 20 and self.failed == [], (self.done, self.failed[:3])
+
+
+def test_renewal_under_load(site):
+    """New certificates on the central server and outside on the Edge, while requests run; none fails."""
+    central = Traffic(site, "client", ("10.77.0.11", 5061), "uc01.corp.example", (str(site.dir / "uc01/d/ca.pem"), None))
+    edge = Traffic(site, "stranger", ("198.51.100.11", 443), "sip.example.com", (str(site.dir / "public/root.pem"), None))
+    time.sleep(0.3)
+    before = presented(site, "client", "10.77.0.11", 5061, "uc01.corp.example")
+    outside = presented(site, "stranger", "198.51.100.11", 443, "sip.example.com")
+    site.witan("uc01", "Request-CsCertificate", "-New", "-Type", "Default")
+    have = json.loads(site.witan("uc01", "Get-CsCertificate", "-All", "-As", "json"))
+    if presented(site, "client", "10.77.0.11", 5061, "uc01.corp.example") == before:  # it is made, and to be used by a command of its own
+        newest = max((c for c in have if "uc01.corp.example" in json.dumps(c) and not c.get("Use")), key=lambda c: c.get("NotBefore", ""))
+        site.witan("uc01", "Set-CsCertificate", "-Type", "Default", "-Thumbprint", newest["Thumbprint"])
+    (site.dir / "edge01/edge.req").unlink()
+    (site.dir / "edge01/edge.pem").unlink()
+    site.certify_edge("Renewed")
+    wait_for(lambda: presented(site, "client", "10.77.0.11", 5061, "uc01.corp.example") != before, 10)
+    assert wait_for(lambda: presented(site, "stranger", "198.51.100.11", 443, "sip.example.com") != outside, 10)
+    assert presented(site, "stranger", "198.51.100.11", 443, "sip.example.com") == thumbprint(site.dir / "edge01/edge.pem")
+    time.sleep(0.3)
+    central.stop()
+    edge.stop()
+
+
+def test_the_others_go_on_without_the_central_server(site, ann):
+    site.stop("uc01")
+    with client(site, "uc02", "10.77.0.12", ann) as c:
+        c.sign_in()
+    row = json.loads(site.witan("uc02", "Get-CsManagementStoreReplicationStatus", "-As", "json"))
+    assert "the central server is not connected" in json.dumps(row)
+    site.restart("uc01")
+    wait_for(lambda: all(r["UpToDate"] for r in status(site).values()), 30)
