@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -40,7 +41,8 @@ def run():
     started = []
 
     def start(*words, port=None, host="127.0.0.1", env=None):
-        process = subprocess.Popen([str(w) for w in words], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **(env or {})})
+        process = subprocess.Popen([str(w) for w in words], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **(env or {})},
+                                   start_new_session=True)
         started.append(process)
         if port:
             wait_for(lambda: takes(host, port), message=f"{words[0]} does not listen")
@@ -48,7 +50,7 @@ def run():
 
     yield start
     for process in started:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)  # faketime and nginx have children, which would live on
         process.wait()
 
 
