@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import ssl
+import shutil
 import subprocess
 import time
 
@@ -108,7 +109,6 @@ def test_a_bundle_is_used_once(site):  # noqa: F811
     up_to_date(s, "second")
     assert second.stop() == 0
     # the same bundle, on a machine that has nothing of the first: other keys
-    import shutil
     shutil.rmtree(second.dir)
     join(s, "second", out, secret)
     since = len(second.events)
@@ -145,7 +145,6 @@ def test_another_bundle_is_refused(site):  # noqa: F811
     assert s.central.counters()["enrolments.refused"] >= 1
     # of another server, put where this one should be
     out, secret = bundle(s, "third")
-    import shutil
     third = s.hosts["third"]
     join(s, "third", out, secret)
     (third.dir / "host").write_text(second.fqdn + "\n")

@@ -14,29 +14,11 @@ import urllib.parse
 import pytest
 
 from deployment import assigned_file, wait_for
-from test_web_public import PublicClient, issue, run, serial_of
+from test_web_public import PublicClient, client, issue, run, serial_of, server  # noqa: F401
 from web_client import Closed
 
 OCSP = {"Content-Type": "application/ocsp-request"}
 LATER, MALFORMED, UNAUTHORIZED = b"\x30\x03\x0a\x01\x03", b"\x30\x03\x0a\x01\x01", b"\x30\x03\x0a\x01\x06"
-
-
-@pytest.fixture
-def server(server_factory):
-    return server_factory(users=("ann",), http=True, fqdn="localhost", tcp=False)
-
-
-@pytest.fixture
-def client(server):
-    made = []
-
-    def make(**more):
-        made.append(PublicClient(server.port_http, **more))
-        return made[-1]
-
-    yield make
-    for c in made:
-        c.close()
 
 
 def files(server):
