@@ -177,12 +177,12 @@ def presented(site, machine, address, port, name):
     return out.split()[0].upper()
 
 
-def fault(site, tmp_path, names, days="365", when=None, more="", key=("ec", "-pkeyopt", "ec_paramgen_curve:P-256"), hash_="sha256", own=False):
+def fault(site, tmp_path, names, days="365", when=None, more="", key=("ec", "-pkeyopt", "ec_paramgen_curve:P-256"), hash_="sha256", own=False, cn=None, lists=True):
     """A certificate for the Edge's outer side, with something wrong, as a file."""
     public = site.dir / "public"
-    new = ["-newkey", *key, "-nodes", "-keyout", tmp_path / "k", "-subj", f"/CN={names[0]}"]
+    new = ["-newkey", *key, "-nodes", "-keyout", tmp_path / "k", "-subj", f"/CN={cn or names[0]}"]
     (tmp_path / "ext").write_text("subjectAltName=" + ",".join("DNS:" + n for n in names) + "\nextendedKeyUsage=serverAuth\nkeyUsage=critical,digitalSignature\n"
-                                  + (public / "lists").read_text() + more)
+                                  + ((public / "lists").read_text() if lists else "") + more)
     clock = ["faketime", when] if when else []
     run = lambda *w: subprocess.run([str(x) for x in w], check=True, capture_output=True)  # noqa: E731
     run("openssl", "req", "-new", *new, "-out", tmp_path / "r")
@@ -220,6 +220,43 @@ def test_faults_at_the_edge(site, tmp_path, rule, names, more):
         p.wait()
     rules = {e[0] for e in errors(found) if not e[0].startswith("TLS-")}  # what the other program offers of TLS is not the matter
     assert rule in rules if rule else rules == set(), found["findings"]
+
+
+@pytest.fixture(scope="module")
+def good(site):
+    """What the Edge presents outside; it does so again when the tests of faults are done."""
+    before = next(c["Thumbprint"] for c in json.loads(site.witan("edge01", "Get-CsCertificate", "-Type", "AccessEdgeExternal", "-As", "json")))
+    yield before
+    site.witan("edge01", "Set-CsCertificate", "-Type", EXTERNAL, "-Thumbprint", before)
+
+
+def give_edge(site, tmp_path, path):
+    """The certificate with its key into the Edge's own store, and into use there."""
+    pfx = tmp_path / "p.pfx"
+    subprocess.run(["openssl", "pkcs12", "-export", "-in", path, "-inkey", tmp_path / "k", "-out", pfx, "-passout", "pass:a word for it"], check=True, capture_output=True)
+    for file in (pfx, *tmp_path.parents[:3], tmp_path):
+        file.chmod(file.stat().st_mode | 0o055)
+    site.witan("edge01", "Import-CsCertificate", "-Path", pfx, "-PasswordFile", "-", input="a word for it\n")
+    want = thumbprint(path)
+    site.witan("edge01", "Set-CsCertificate", "-Type", EXTERNAL, "-Thumbprint", want)
+    return want
+
+
+@pytest.mark.parametrize("severity, rule, names, more", [
+    ("error", "E-access", ["wc.example.com", "av.example.com"], {}),
+    ("error", "E-webconf", ["sip.example.com", "av.example.com"], {}),
+    ("error", "E-wild", [*GOOD, "*.example.com"], {}),
+    ("warning", "E-first", ["wc.example.com", "sip.example.com", "av.example.com"], {"cn": "sip.example.com"}),
+    ("warning", "P-leak", [*GOOD, "edge01.corp.example"], {}),
+    ("error", "G04", GOOD, {"lists": False}),
+    ("warning", "G21", GOOD, {"days": "10"}),
+], ids=["N1 another name", "N5 name missing", "N2 wildcard", "N3 order", "N17 inner name", "N12 no list", "N16 ends soon"])
+def test_faults_in_the_edge_itself(site, tmp_path, good, severity, rule, names, more):
+    """The Edge takes it from an administrator and presents it; the check from outside says what is wrong."""
+    want = give_edge(site, tmp_path, fault(site, tmp_path, names, **more))
+    wait_for(lambda: presented(site, "stranger", "198.51.100.11", 443, "sip.example.com") == want, 10, 0.2)
+    found = report(site, "stranger", "check", "certificates", "198.51.100.11:443", "--host", "edge01.corp.example", "--usage", "AccessEdgeExternal", "--name", "sip.example.com")
+    assert (severity, rule) in {(f["severity"], f["rule"]) for f in found["findings"]}, found["findings"]
 
 
 class Traffic:
