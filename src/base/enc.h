@@ -16,6 +16,10 @@ err enc_hex_read(str s, void *out, size_t n);
 #define ENC_BASE32_SIZE(n) (((n) * 8 + 4) / 5)
 size_t enc_base32(const void *bytes, size_t n, char *out);
 
+/* The usual alphabet with padding (RFC 4648 4): ENC_BASE64_SIZE(n) characters, no NUL. */
+void enc_base64(const void *bytes, size_t n, char *out);
+/* Accepts exactly what enc_base64 writes; *n is the room on entry and the bytes on return. */
+err enc_base64_read(str s, void *out, size_t *n);
 /* URL-safe alphabet (RFC 4648 5), no padding; answers the characters written (at most ENC_BASE64_SIZE(n)), no NUL. */
 size_t enc_base64url(const void *bytes, size_t n, char *out);
 /* Accepts exactly what enc_base64url writes; *n is the room on entry and the bytes on return. */

@@ -2,7 +2,8 @@
 #include "base/enc.h"
 
 static const char hex_digits[] = "0123456789abcdef";
-static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+static const char plain[] = "+/", url[] = "-_"; /* the last two digits */
 
 void enc_hex(const void *bytes, size_t n, char *out)
 {
@@ -33,23 +34,27 @@ err enc_hex_read(str s, void *out, size_t n)
 	return OK;
 }
 
-size_t enc_base64url(const void *bytes, size_t n, char *out)
+static char base64_digit(uint32_t v, const char *last)
 {
-	const uint8_t *b = bytes;
+	return (v & 63) < 62 ? base64_digits[v & 63] : last[(v & 63) - 62];
+}
+
+static size_t write_base64(const uint8_t *b, size_t n, const char *last, char *out)
+{
 	char *o = out;
 	uint32_t bits = 0;
 	int have = 0;
 	for (size_t i = 0; i < n; i++) {
 		bits = bits << 8 | b[i];
 		for (have += 8; have >= 6; have -= 6)
-			*o++ = base64_digits[bits >> (have - 6) & 63];
+			*o++ = base64_digit(bits >> (have - 6), last);
 	}
 	if (have > 0)
-		*o++ = base64_digits[bits << (6 - have) & 63];
+		*o++ = base64_digit(bits << (6 - have), last);
 	return (size_t)(o - out);
 }
 
-static int base64_value(char c)
+static int base64_value(char c, const char *last)
 {
 	if (c >= 'A' && c <= 'Z')
 		return c - 'A';
@@ -57,10 +62,11 @@ static int base64_value(char c)
 		return c - 'a' + 26;
 	if (c >= '0' && c <= '9')
 		return c - '0' + 52;
-	return c == '-' ? 62 : c == '_' ? 63 : -1;
+	return c == last[0] ? 62 : c == last[1] ? 63 : -1;
 }
 
-err enc_base64url_read(str s, void *out, size_t *n)
+/* s is without padding */
+static err read_base64(str s, const char *last, uint8_t *out, size_t *n)
 {
 	uint8_t *o = out;
 	uint32_t bits = 0;
@@ -68,7 +74,7 @@ err enc_base64url_read(str s, void *out, size_t *n)
 	ENSURE(s.n % 4 != 1, MALFORMED);
 	ENSURE(s.n / 4 * 3 + (s.n % 4 != 0 ? s.n % 4 - 1 : 0) <= *n, CEILING);
 	for (size_t i = 0; i < s.n; i++) {
-		int v = base64_value(s.p[i]);
+		int v = base64_value(s.p[i], last);
 		ENSURE(v >= 0, MALFORMED);
 		bits = bits << 6 | (uint32_t)v;
 		have += 6;
@@ -78,8 +84,33 @@ err enc_base64url_read(str s, void *out, size_t *n)
 		}
 	}
 	ENSURE((bits & ((1u << have) - 1)) == 0, MALFORMED); /* one encoding for one value */
-	*n = (size_t)(o - (uint8_t *)out);
+	*n = (size_t)(o - out);
 	return OK;
+}
+
+void enc_base64(const void *bytes, size_t n, char *out)
+{
+	for (size_t i = write_base64(bytes, n, plain, out); i % 4 != 0; i++)
+		out[i] = '=';
+}
+
+err enc_base64_read(str s, void *out, size_t *n)
+{
+	size_t padding = 0;
+	ENSURE(s.n % 4 == 0, MALFORMED);
+	while (padding < 2 && s.n > padding && s.p[s.n - padding - 1] == '=')
+		padding++;
+	return read_base64(str_cut(s, 0, s.n - padding), plain, out, n);
+}
+
+size_t enc_base64url(const void *bytes, size_t n, char *out)
+{
+	return write_base64(bytes, n, url, out);
+}
+
+err enc_base64url_read(str s, void *out, size_t *n)
+{
+	return read_base64(s, url, out, n);
 }
 
 size_t enc_base32(const void *bytes, size_t n, char *out)

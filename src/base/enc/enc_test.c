@@ -28,6 +28,31 @@ static void vectors(void **state)
 		assert_false(failed(enc_base64url_read(str_of(rows[i].base64), back, &room)));
 		assert_int_equal(room, i);
 		assert_memory_equal(back, text, i);
+		room = sizeof back;
+		enc_base64(text, i, out);
+		assert_true(str_eq(str_cut(str_of(rows[i].base64), 0, 99), str_cut((str){ out, ENC_BASE64_SIZE(i) }, 0, strlen(rows[i].base64))));
+		assert_false(failed(enc_base64_read((str){ out, ENC_BASE64_SIZE(i) }, back, &room)));
+		assert_int_equal(room, i);
+		assert_memory_equal(back, text, i);
+	}
+}
+
+/* The two alphabets differ in their last digits, and in padding. */
+static void padding(void **state)
+{
+	char out[8] = "";
+	uint8_t back[8];
+	size_t room = sizeof back;
+	enc_base64("\xfb\xff\xfe\xff", 4, out);
+	assert_memory_equal(out, "+//+/w==", 8);
+	assert_int_equal(enc_base64url("\xfb\xff\xfe\xff", 4, out), 6);
+	assert_memory_equal(out, "-__-_w", 6);
+	assert_false(failed(enc_base64_read(STR("+//+/w=="), back, &room)));
+	assert_int_equal(room, 4);
+	static const char *const bad[] = { "Zg", "Zg=", "Z===", "====", "Zg==Zg==", "Zm9-", "Zm9_", "Zh==", "Zm=v" };
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		room = sizeof back;
+		assert_true(failed(enc_base64_read(str_of(bad[i]), back, &room)));
 	}
 }
 
@@ -70,6 +95,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(vectors),
+		cmocka_unit_test(padding),
 		cmocka_unit_test(many_bytes),
 		cmocka_unit_test(what_is_none_is_refused),
 	};

@@ -93,6 +93,27 @@ void auth_conn_prove(struct auth_conn *ac, const struct user *u, uint64_t until_
 	*p = (struct proof){ .user = u, .until_ms = until_ms, .epoch = u->epoch, .used = ++ac->uses };
 }
 
+/* ---- counts that were used ---- */
+
+bool counts_is_fresh(const struct counts *c, uint32_t count)
+{
+	if (count > c->top)
+		return true;
+	uint32_t behind = c->top - count;
+	return count != 0 && behind < WINDOW && (c->window >> behind & 1) == 0;
+}
+
+void counts_use(struct counts *c, uint32_t count)
+{
+	if (count <= c->top) {
+		c->window |= UINT64_C(1) << (c->top - count);
+		return;
+	}
+	uint32_t step = count - c->top;
+	c->window = step < WINDOW ? c->window << step | 1 : 1;
+	c->top = count;
+}
+
 /* ---- nonces in use ---- */
 
 static struct nonce_use *find_nonce(const struct auth_conn *ac, const uint8_t id[NONCE_ID])
@@ -106,14 +127,9 @@ static struct nonce_use *find_nonce(const struct auth_conn *ac, const uint8_t id
 enum nonce_verdict auth_conn_nonce(const struct auth_conn *ac, const uint8_t id[NONCE_ID], uint32_t count)
 {
 	const struct nonce_use *u = find_nonce(ac, id);
-	if (count == 0)
-		return NONCE_REPLAYED;
-	if (u == NULL)
+	if (u == NULL && count != 0)
 		return ac != NULL && nonce_order(id) <= ac->floor ? NONCE_FORGOTTEN : NONCE_FRESH;
-	if (count > u->top)
-		return NONCE_FRESH;
-	uint32_t behind = u->top - count;
-	return behind < WINDOW && (u->window >> behind & 1) == 0 ? NONCE_FRESH : NONCE_REPLAYED;
+	return u != NULL && counts_is_fresh(&u->counts, count) ? NONCE_FRESH : NONCE_REPLAYED;
 }
 
 static struct nonce_use *oldest_nonce(struct auth_conn *ac)
@@ -160,15 +176,8 @@ void auth_conn_nonce_use(struct auth_conn *ac, const uint8_t id[NONCE_ID], uint3
 	struct nonce_use *u = find_nonce(ac, id);
 	if (u == NULL) {
 		u = new_nonce(ac);
-		*u = (struct nonce_use){ .top = count, .window = 1 };
+		*u = (struct nonce_use){ 0 };
 		memcpy(u->id, id, NONCE_ID);
-		return;
 	}
-	if (count > u->top) {
-		uint32_t step = count - u->top;
-		u->window = step < WINDOW ? u->window << step | 1 : 1;
-		u->top = count;
-		return;
-	}
-	u->window |= UINT64_C(1) << (u->top - count);
+	counts_use(&u->counts, count);
 }

@@ -19,11 +19,20 @@
 #define NONCE_BYTES (NONCE_ID + 12) /* and its MAC */
 #define NONCE_TEXT  32              /* characters: base64url of the bytes */
 
-/* A nonce that was used, and how: RFC 7616 3.4.5, with a window so that requests may overtake one another. */
+/* Counts that were used, each once: a window, so that requests may overtake one another. Begins with zeros. */
+struct counts {
+	uint32_t top;    /* the highest */
+	uint64_t window; /* bit n: top - n was used */
+};
+/* May it be used? 0 may not, nor what is too far behind the highest. */
+bool counts_is_fresh(const struct counts *c, uint32_t count);
+/* Only after counts_is_fresh. */
+void counts_use(struct counts *c, uint32_t count);
+
+/* A nonce that was used, and how (RFC 7616 3.4.5). */
 struct nonce_use {
 	uint8_t id[NONCE_ID];
-	uint32_t top;    /* the highest count */
-	uint64_t window; /* bit n: top - n was used */
+	struct counts counts;
 };
 
 /* number: counts up from one to the next, so that those of one millisecond have an order, too */
