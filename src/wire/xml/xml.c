@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wire/xml.h"
 
+#include "wire/xml/xml_priv.h"
+
 static bool is_name_char(char c, bool first)
 {
 	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_')
@@ -53,18 +55,22 @@ static size_t char_length(str s)
 	return n;
 }
 
-static void add_escaped(struct xml *x, str s, bool in_attr)
+bool xml_add_escaped(struct buf *out, str s, bool in_attribute)
 {
 	while (s.n != 0) {
 		size_t n = char_length(s);
-		if (n == 0) {
-			x->refused = true;
-			return;
-		}
-		const char *escape = n == 1 ? escape_of(s.p[0], in_attr) : NULL;
-		buf_add(x->b, escape != NULL ? str_of(escape) : str_cut(s, 0, n));
+		if (n == 0)
+			return false;
+		const char *escape = n == 1 ? escape_of(s.p[0], in_attribute) : NULL;
+		buf_add(out, escape != NULL ? str_of(escape) : str_cut(s, 0, n));
 		s = str_cut(s, n, s.n);
 	}
+	return true;
+}
+
+static void add_escaped(struct xml *x, str s, bool in_attr)
+{
+	x->refused = !xml_add_escaped(x->b, s, in_attr) || x->refused;
 }
 
 static void end_tag(struct xml *x)
