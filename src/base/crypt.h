@@ -36,6 +36,22 @@ err crypt_stretch(str password, str salt, unsigned cost, uint8_t out[32]);
 /* HMAC-SHA-1, which authenticator programs know for one-time codes (RFC 6238); 20 bytes. */
 err crypt_mac_sha1(str key, str text, uint8_t out[20]);
 
+/* HMAC-MD5 (RFC 2104) of the parts one after another, 16 bytes; a key of up to 64 bytes. */
+void crypt_mac_md5(struct crypt *c, str key, const str *parts, size_t n_parts, uint8_t out[16]);
+
+/*
+ * MD4 and RC4, which NTLM prescribes and nothing else may use, are in OpenSSL's legacy provider (in Debian part of libssl3). Who
+ * needs them opens it once, before the process goes to jail: it is a library to be loaded. It stays in a library context of
+ * its own, so nothing else of the process can come by these algorithms. NO_LEGACY: it cannot be loaded; d says from where and what
+ * to do, and everything else of crypt goes on working. OK when it is open already.
+ */
+err crypt_open_legacy(struct crypt *c, struct diag *d);
+bool crypt_has_legacy(const struct crypt *c);
+/* Both NO_LEGACY unless open; then out is cleared, so that no one goes on with what happened to be there. */
+err crypt_md4(struct crypt *c, str text, uint8_t out[16]); /* RFC 1320 */
+/* n bytes under a fresh key stream; out may be in. */
+err crypt_rc4(struct crypt *c, const uint8_t key[16], const uint8_t *in, size_t n, uint8_t *out);
+
 /* From the system's generator; does not fail. */
 void crypt_random(void *out, size_t n);
 /* Takes the same time wherever a and b differ. */

@@ -1,44 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/crypt.h"
+#include "base/crypt/crypt_priv.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
 #define SEAL_NONCE 12
 #define SEAL_TAG   (CRYPT_SEAL - SEAL_NONCE)
-#define MAC_BLOCK  64 /* bytes of one SHA-256 block (RFC 2104 2) */
-
-struct crypt {
-	EVP_MD *md[CRYPT_HASH_N];
-	EVP_MD_CTX *ctx;
-	EVP_CIPHER *aead;
-	EVP_CIPHER_CTX *seal;
-	uint8_t seal_key[32];
-	EVP_MD_CTX *inner, *outer; /* HMAC states after the padded key, copied for every use */
-};
 
 size_t crypt_hash_size(enum crypt_hash h)
 {
 	return h == CRYPT_MD5 ? 16 : 32;
 }
 
+enum { INNER = 0x36, OUTER = 0x5c }; /* RFC 2104 2 */
+
+static void begin_mac(EVP_MD_CTX *ctx, const EVP_MD *md, str key, uint8_t with)
+{
+	uint8_t pad[MAC_BLOCK] = { 0 };
+	ASSERT(key.n <= sizeof pad);
+	if (key.n > 0)
+		memcpy(pad, key.p, key.n);
+	for (size_t i = 0; i < sizeof pad; i++)
+		pad[i] ^= with;
+	ASSERT(EVP_DigestInit_ex(ctx, md, NULL) == 1);
+	ASSERT(EVP_DigestUpdate(ctx, pad, sizeof pad) == 1);
+	crypt_wipe(pad, sizeof pad);
+}
+
 void crypt_mac_key(struct crypt *c, str key)
 {
-	uint8_t pad[MAC_BLOCK];
-	ASSERT(key.n <= MAC_BLOCK);
-	for (int outer = 0; outer < 2; outer++) {
-		EVP_MD_CTX *ctx = outer ? c->outer : c->inner;
-		memset(pad, 0, sizeof pad);
-		memcpy(pad, key.p, key.n);
-		for (size_t i = 0; i < sizeof pad; i++)
-			pad[i] ^= outer ? 0x5c : 0x36;
-		ASSERT(EVP_DigestInit_ex(ctx, c->md[CRYPT_SHA256], NULL) == 1);
-		ASSERT(EVP_DigestUpdate(ctx, pad, sizeof pad) == 1);
-	}
-	crypt_wipe(pad, sizeof pad);
+	begin_mac(c->inner, c->md[CRYPT_SHA256], key, INNER);
+	begin_mac(c->outer, c->md[CRYPT_SHA256], key, OUTER);
 	crypt_mac(c, &STR("seal"), 1, c->seal_key);
 }
 
@@ -72,6 +66,7 @@ void crypt_free(struct crypt *c)
 		return;
 	for (size_t i = 0; i < CRYPT_HASH_N; i++)
 		EVP_MD_free(c->md[i]);
+	crypt_close_legacy(c);
 	EVP_CIPHER_free(c->aead);
 	EVP_CIPHER_CTX_free(c->seal);
 	crypt_wipe(c->seal_key, sizeof c->seal_key);
@@ -97,6 +92,17 @@ void crypt_mac(struct crypt *c, const str *parts, size_t n_parts, uint8_t out[32
 	ASSERT(EVP_DigestFinal_ex(c->ctx, out, NULL) == 1);
 	ASSERT(EVP_MD_CTX_copy_ex(c->ctx, c->outer) == 1);
 	ASSERT(EVP_DigestUpdate(c->ctx, out, 32) == 1);
+	ASSERT(EVP_DigestFinal_ex(c->ctx, out, NULL) == 1);
+}
+
+void crypt_mac_md5(struct crypt *c, str key, const str *parts, size_t n_parts, uint8_t out[16])
+{
+	begin_mac(c->ctx, c->md[CRYPT_MD5], key, INNER);
+	for (size_t i = 0; i < n_parts; i++)
+		ASSERT(EVP_DigestUpdate(c->ctx, parts[i].p, parts[i].n) == 1);
+	ASSERT(EVP_DigestFinal_ex(c->ctx, out, NULL) == 1);
+	begin_mac(c->ctx, c->md[CRYPT_MD5], key, OUTER);
+	ASSERT(EVP_DigestUpdate(c->ctx, out, 16) == 1);
 	ASSERT(EVP_DigestFinal_ex(c->ctx, out, NULL) == 1);
 }
 
