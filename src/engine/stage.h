@@ -27,6 +27,7 @@ struct answers {
 	void *arg;
 	struct log *log;
 	struct meter *meter;
+	str fqdn; /* of this server, for ms-diagnostics */
 	uint64_t tag_k0, tag_k1; /* for To tags that we know again (request_is_our_tag); the same in all front processes */
 };
 

@@ -125,6 +125,11 @@ void request_reply(struct request *r, unsigned status, str reason)
 	request_send(r, &o, status);
 }
 
+void request_fail(struct request *r, err why, const char *where)
+{
+	request_reply(r, why.def->sip, STR(""));
+}
+
 /* ---- engine/txn ---- */
 
 err txn_client_open(struct txns *s, const struct flow *to, struct sip_out *o, enum sip_method_index method,
@@ -136,6 +141,12 @@ err txn_client_open(struct txns *s, const struct flow *to, struct sip_out *o, en
 	fake.txn = &fake.txns[fake.n_requests % 64];
 	*fake.txn = (struct txn){ .door = door, .arg = arg };
 	*out = fake.txn;
+	return OK;
+}
+
+err txns_add_via(const struct txns *s, const struct flow *to, struct sip_out *o)
+{
+	sip_out_add_top(o, SIP_HDR_VIA, STR("SIP/2.0/TLS ours;branch=z9hG4bKnone"));
 	return OK;
 }
 

@@ -87,6 +87,8 @@ struct txn_client_door {
  */
 err txn_client_open(struct txns *s, const struct flow *to, struct sip_out *o, enum sip_method_index method, str branch_tail,
 	uint64_t request, const struct txn_client_door *door, void *arg, struct txn **out);
+/* Our Via on top of a request that is no transaction, because nobody answers it (BENOTIFY); its branch finds none. CEILING. */
+err txns_add_via(const struct txns *s, const struct flow *to, struct sip_out *o);
 /* INVITE: sends CANCEL now, or when the first provisional answer is there (9.1). Others: nothing. */
 void txn_cancel(struct txn *t);
 /* INVITE: (re)sets Timer C (16.6 step 11): after ms without a final answer on_fail(SIP_TIMEOUT) and CANCEL. */

@@ -16,8 +16,25 @@
 #include "base/timer.h"
 #include "engine/stage.h"
 #include "service/user.h"
+#include "wire/sipae.h"
 
 struct config;
+
+/* A proof that this process cannot judge, because the secret for it is elsewhere. */
+struct auth_ask {
+	uint64_t id;
+	enum sipae_scheme scheme;
+	str challenge; /* NTLM: the 8 bytes that it answers */
+	str token;     /* what the client gave; without one nothing is asked */
+};
+
+/* What came of it. */
+struct auth_told {
+	bool is_away;  /* nobody could judge it: 503, to be tried again */
+	bool is_right;
+	str aor;       /* whose it is, or would have been; empty: of nobody here */
+	str key;       /* right: what the keys of the association are made of */
+};
 
 struct auth_door {
 	/* A password was wrong (aor: known or not, at most USER_AOR_MAX bytes). For vault, which counts for all
@@ -28,6 +45,11 @@ struct auth_door {
 	/* Is u another name of a user: a GRUU (reg_gruu_aor)? Puts his address of record into the arena. NULL: there
 	 * are none. */
 	bool (*alias)(void *arg, const struct uri *u, struct arena *a, str *aor);
+	/* Somebody who can has to judge a proof; auth_told answers. The slices live as long as the call. An error: nobody can now.
+	 * NULL: no schemes that need it. */
+	err (*on_ask)(void *arg, const struct auth_ask *q);
+	/* The request that waited for it may go on with the stages after this one. */
+	void (*on_proven)(void *arg, struct request *r);
 };
 
 struct auth_config {
@@ -35,6 +57,7 @@ struct auth_config {
 	uint64_t (*unix_ms)(void); /* milliseconds since 1970; NULL: the system's clock */
 	struct crypt *crypt;       /* its MAC key need not be shared: a nonce is good for one connection only */
 	const struct users *users;
+	str fqdn;    /* of this server: targetname of the dialect's schemes; must outlive auth */
 	const struct config *config; /* read at each request, so a change holds at once */
 	struct log *log;
 	struct meter *meter;
@@ -57,6 +80,20 @@ void auth_free(struct auth *a);
  * pass; otherwise ACK is dropped and CANCEL is 403.
  */
 err auth_stage(void *state, struct request *r, enum stage_verdict *v);
+
+/* What came of the ask of this id; unknown ids are passed over. */
+void auth_told(struct auth *a, uint64_t id, const struct auth_told *t);
+/* Whoever was asked has gone: all that waits is answered 503. */
+void auth_told_nothing(struct auth *a);
+
+/*
+ * Clients of the Lync dialect sign what they send, and ignore what is not signed (MS-SIPAE 3.2.5).
+ * May this response, which came over c, be believed? Always where nobody signs.
+ */
+bool auth_response(struct auth *a, struct conn *c, const struct sip_msg *m);
+/* Before bytes leave over c: appends the message with our signature to out when its client wants one; otherwise false, and the
+ * message goes as it is. */
+bool auth_seal(struct auth *a, struct conn *c, str message, struct buf *out);
 
 /* From conn_door.on_close: frees what auth put in the connection's slot and forgets answers under way. */
 void auth_conn_closed(struct auth *a, struct conn *c);

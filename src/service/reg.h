@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/meter.h"
 #include "base/timer.h"
+#include "engine/notifier.h"
 #include "engine/stage.h"
 #include "service/user.h"
 
@@ -35,7 +36,7 @@ struct reg_config {
 	struct crypt *crypt;       /* its MAC key must be the same in all front processes (temporary GRUUs) */
 	const struct users *users;
 	const struct config *config; /* read at each request */
-	struct txns *txns;           /* for NOTIFY; NULL: reg_subscribe_stage answers 489 */
+	struct notifier *notifier;   /* where the reg event package is added; NULL: nobody may watch. Freed before the registrar */
 	str fqdn;                    /* for Service-Route; must outlive the registrar */
 	uint16_t port_tls, port_tcp; /* 0: no such listener */
 	struct log *log;
@@ -51,8 +52,6 @@ void reg_free(struct reg *g);
 
 /* REGISTER at the home of r->aor, in its server transaction. To and r->aor must be the same (403 otherwise). */
 err reg_stage(void *state, struct request *r, enum stage_verdict *v);
-/* SUBSCRIBE with Event: reg for r->target, new or in its dialog; everything else is NEXT. */
-err reg_subscribe_stage(void *state, struct request *r, enum stage_verdict *v);
 
 /* The connection has ended: everything bound over it is removed. */
 void reg_flow_gone(struct reg *g, const struct flow *f);

@@ -3,6 +3,7 @@
 
 #include "base/enc.h"
 #include "base/map.h"
+#include "wire/sipae.h"
 
 #define ANSWER_CEILING (256u << 10)
 
@@ -71,6 +72,28 @@ void request_reply(struct request *r, unsigned status, str reason)
 	request_send(r, &o, status);
 }
 
+static void add_diagnostics(const struct request *r, struct sip_out *o, err why)
+{
+	static const struct {
+		const struct err_def *def;
+		unsigned number;
+	} rows[] = {
+#define DIAGNOSTICS(name, number) { &err_defs[ERR_##name], number },
+#include "engine/stage/stage_diagnostics.def"
+#undef DIAGNOSTICS
+	};
+	unsigned number = 2;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		if (rows[i].def == why.def)
+			number = rows[i].number;
+	struct buf b DEFER(buf_fini) = { 0 };
+	buf_init(&b, 1024);
+	buf_printf(&b, "%u;reason=\"%s\";source=\"%.*s\"", number, why.def->text, STR_FMT(r->answers->fqdn));
+	str value = arena_copy(o->arena, buf_str(&b));
+	if (!b.failed && value.p != NULL)
+		sip_out_add_other(o, STR("ms-diagnostics"), value);
+}
+
 void request_fail(struct request *r, err why, const char *where)
 {
 	unsigned status = why.def->sip != 0 ? why.def->sip : 500;
@@ -83,5 +106,9 @@ void request_fail(struct request *r, err why, const char *where)
 		LOG_Z("peer", addr_print(&r->in->peer, peer)), { .key = NULL },
 	};
 	log_write(r->answers->log, ours ? EV_REQUEST_FAILED : EV_REQUEST_REFUSED, fields);
-	request_reply(r, status, STR(""));
+	struct sip_out o;
+	request_answer(r, &o, status, STR(""));
+	if (sipae_is_client(&r->in->msg))
+		add_diagnostics(r, &o, why);
+	request_send(r, &o, status);
 }

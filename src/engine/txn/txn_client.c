@@ -95,21 +95,28 @@ static void put_u32(uint8_t *p, uint32_t v)
 		p[i] = (uint8_t)(v >> (24 - 8 * i));
 }
 
-static str make_via(struct txn *t, struct arena *a, str tail)
+static str make_via(const struct txns_config *c, const struct flow *flow, uint32_t slot, uint32_t serial, struct arena *a, str tail)
 {
-	const struct txns_config *c = &t->set->c;
 	uint8_t id[10] = { (uint8_t)(c->front >> 8), (uint8_t)c->front };
 	char hex[20];
-	put_u32(id + 2, t->slot);
-	put_u32(id + 6, t->serial);
+	put_u32(id + 2, slot);
+	put_u32(id + 6, serial);
 	enc_hex(id, sizeof id, hex);
 	/* Linphone answers over another connection when sent-by is not the host that it has connected to */
 	char text[FLOW_REACHED_TEXT];
-	str host = flow_reached_print(&t->flow, c->via_host, text);
-	const str parts[] = { t->flow.is_plain ? STR("SIP/2.0/TCP ") : STR("SIP/2.0/TLS "), host, STR(":"),
+	str host = flow_reached_print(flow, c->via_host, text);
+	const str parts[] = { flow->is_plain ? STR("SIP/2.0/TCP ") : STR("SIP/2.0/TLS "), host, STR(":"),
 		arena_decimal(a, c->via_port), STR(";branch=" BRANCH_PREFIX), { hex, sizeof hex }, tail.n != 0 ? STR(".") : STR(""),
 		tail };
 	return arena_join(a, parts, sizeof parts / sizeof parts[0]);
+}
+
+err txns_add_via(const struct txns *s, const struct flow *to, struct sip_out *o)
+{
+	str via = make_via(&s->c, to, UINT32_MAX, UINT32_MAX, o->arena, STR(""));
+	ENSURE(via.n != 0, CEILING);
+	sip_out_add_top(o, SIP_HDR_VIA, via);
+	return OK;
 }
 
 static err begin(struct txn *t, struct sip_out *o, str tail)
@@ -117,7 +124,7 @@ static err begin(struct txn *t, struct sip_out *o, str tail)
 	struct buf b DEFER(buf_fini) = { 0 };
 	buf_init(&b, 1u << 20);
 	TRY(txn_slot_open(t));
-	str via = make_via(t, o->arena, tail);
+	str via = make_via(&t->set->c, &t->flow, t->slot, t->serial, o->arena, tail);
 	ENSURE(via.n != 0, CEILING);
 	sip_out_add_top(o, SIP_HDR_VIA, via);
 	TRY(sip_out_print(o, &b));

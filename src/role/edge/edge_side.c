@@ -83,7 +83,7 @@ err edge_side_init(struct edge_side *s, struct edge *e, unsigned which)
 {
 	struct skel *skel = e->skel;
 	*s = (struct edge_side){ .edge = e, .row = &edge_side_rows[which] };
-	s->answers = (struct answers){ .send = send_answer, .arg = s, .log = &skel->log, .meter = skel->meter, .tag_k0 = e->tag_k0, .tag_k1 = e->tag_k1 };
+	s->answers = (struct answers){ .send = send_answer, .arg = s, .log = &skel->log, .meter = skel->meter, .fqdn = str_of(skel->fqdn), .tag_k0 = e->tag_k0, .tag_k1 = e->tag_k1 };
 	TRY(conns_new(&(struct conns_config){ .loop = skel->loop, .log = &skel->log, .meter = skel->meter, .front = (uint16_t)which,
 			      .door = { .on_message = on_message, .on_close = on_close, .on_accepted = on_accepted }, .arg = s },
 		&s->conns));

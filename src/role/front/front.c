@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#define SEALED_MAX (2u << 20) /* bytes of a message with our signature */
+#define SUBSCRIPTIONS_MAX 1000000 /* of one process */
 #define QUIET_MS 20 /* how often a draining process looks whether it is done */
 
 /* ---- the way of a request ---- */
@@ -54,7 +56,7 @@ const struct stage front_stages[] = {
 	{ "home", home_stage, SIP_ANY },           /* the process that knows the target, and the transaction */
 	{ "permit", permit_stage, SIP_INVITE },   /* by the marks and policies of both sides */
 	{ "register", reg_stage, SIP_REGISTER },
-	{ "reg-event", reg_subscribe_stage, SIP_SUBSCRIBE },
+	{ "subscribe", notifier_stage, SIP_SUBSCRIBE },
 	{ "publish", publish_stage, SIP_PUBLISH },
 	{ "route", route_stage, SIP_ANY & ~(SIP_REGISTER | SIP_CANCEL) },
 	{ 0 },
@@ -84,7 +86,7 @@ static void on_message(void *arg, struct conn *c, struct inbound *in)
 		return;
 	}
 	/* 16.7 step 1: an answer that nobody waits for is dropped */
-	if (!txn_branch_front(in->msg.via.branch, &owner) || !conn_is_trusted(c))
+	if (!txn_branch_front(in->msg.via.branch, &owner) || !conn_is_trusted(c) || !auth_response(f->auth, c, &in->msg))
 		return;
 	if (owner == f->skel->index)
 		(void)failed(txn_response(f->txns, in));
@@ -99,6 +101,7 @@ static void on_close(void *arg, struct conn *c)
 	front_hop_closed(f, c);
 	auth_conn_closed(f->auth, c);
 	front_bus_flow_gone(f, c);
+	notifier_flow_gone(f->notifier, &flow);
 	reg_flow_gone(f->reg, &flow);
 	txns_flow_gone(f->txns, &flow);
 }
@@ -108,17 +111,32 @@ static void on_open(void *arg, struct conn *c)
 	front_hop_opened(arg, c);
 }
 
+/* Whoever speaks the Lync dialect gets everything signed; that happens here, where the connection is. */
+static err send_here(struct front *f, struct conn *c, const struct flow *to, uint64_t request, str bytes)
+{
+	struct buf sealed DEFER(buf_fini) = { 0 };
+	buf_init(&sealed, SEALED_MAX);
+	if (auth_seal(f->auth, c, bytes, &sealed))
+		bytes = buf_str(&sealed);
+	if (f->n_traces != 0)
+		front_trace(f, conn_peer(c), request, true, bytes);
+	return conn_send(f->conns, to, bytes);
+}
+
 err front_send(void *arg, const struct flow *to, uint64_t request, str bytes)
 {
 	struct front *f = arg;
 	if (to->front != f->skel->index)
 		return front_bus_write(f, to, request, bytes);
-	if (f->n_traces != 0) {
-		struct conn *c = conn_find(f->conns, to);
-		if (c != NULL)
-			front_trace(f, conn_peer(c), request, true, bytes);
-	}
-	return conn_send(f->conns, to, bytes);
+	struct conn *c = conn_find(f->conns, to);
+	return c != NULL ? send_here(f, c, to, request, bytes) : ERR(SIP_FLOW_FAILED);
+}
+
+/* Somebody has proven himself by the word of another process: his request goes on. */
+static void on_proven(void *arg, struct request *r)
+{
+	struct front *f = arg;
+	stage_run(front_stages, f->states, FRONT_STAGE_HOME, r);
 }
 
 static bool gruu_alias(void *arg, const struct uri *u, struct arena *a, str *aor)
@@ -186,12 +204,15 @@ static err make_services(struct front *f)
 	TRY(policies_new(&f->policies));
 	f->permit = (struct permit){ f->users, f->policies };
 	TRY(users_set_domains(f->users, str_of(s->domains)));
-	TRY(auth_new(&(struct auth_config){ .timers = loop_timers(s->loop), .crypt = f->crypt, .users = f->users,
+	TRY(auth_new(&(struct auth_config){ .timers = loop_timers(s->loop), .crypt = f->crypt, .users = f->users, .fqdn = f->fqdn,
 			     .config = &f->config, .log = &s->log, .meter = s->meter,
-			     .door = { front_tell_failure, front_tell_success, gruu_alias }, .arg = f },
+			     .door = { front_tell_failure, front_tell_success, gruu_alias, front_ask, on_proven }, .arg = f },
 		&f->auth));
+	TRY(notifier_new(&(struct notifier_config){ .timers = loop_timers(s->loop), .txns = f->txns, .send = front_send, .arg = f,
+				 .most = SUBSCRIPTIONS_MAX },
+		&f->notifier));
 	TRY(reg_new(&(struct reg_config){ .timers = loop_timers(s->loop), .crypt = f->crypt, .users = f->users,
-			    .config = &f->config, .txns = f->txns, .fqdn = f->fqdn, .port_tls = f->port_tls,
+			    .config = &f->config, .notifier = f->notifier, .fqdn = f->fqdn, .port_tls = f->port_tls,
 			    .port_tcp = f->port_tcp, .log = &s->log, .meter = s->meter,
 			    .door = { front_bus_keep, front_bus_forget }, .arg = f },
 		&f->reg));
@@ -219,6 +240,9 @@ static err front_open(struct skel *s, struct diag *d)
 	config_default(&f->config);
 	TRY(identity_new(s, &f->identity));
 	TRY(crypt_new(&f->crypt));
+	struct diag legacy = { 0 };
+	if (failed(crypt_open_legacy(f->crypt, &legacy))) /* before the jail; without it nobody is offered NTLM */
+		LOG(&s->log, AUTH_NO_LEGACY, LOG_Z("why", legacy.what), LOG_Z("remedy", legacy.remedy));
 	crypt_mac_key(f->crypt, (str){ (const char *)s->shared_key, sizeof s->shared_key });
 	memcpy(&f->answers.tag_k0, s->shared_key + 16, 8);
 	memcpy(&f->answers.tag_k1, s->shared_key + 24, 8);
@@ -227,6 +251,7 @@ static err front_open(struct skel *s, struct diag *d)
 	f->answers.send = front_send;
 	f->answers.arg = f;
 	f->answers.log = &s->log;
+	f->answers.fqdn = f->fqdn;
 	return OK;
 }
 
@@ -260,7 +285,7 @@ static err front_start(struct skel *s, struct diag *d)
 	TRY(make_engine(f));
 	TRY(make_services(f));
 	front_apply_config(f);
-	void *const states[FRONT_STAGES] = { f->peers_known, f->auth, f, &f->permit, f->reg, f->reg, f, f->route };
+	void *const states[FRONT_STAGES] = { f->peers_known, f->auth, f, &f->permit, f->reg, f->notifier, f, f->route };
 	memcpy(f->states, states, sizeof states);
 	f->has_rooms = true;
 	for (unsigned i = 0; i < f->n_early; i++) {

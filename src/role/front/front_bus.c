@@ -181,6 +181,7 @@ static err on_flow_gone(struct front_peer *p, str body)
 	struct ipc_flow_gone m;
 	TRY(ipc_flow_gone_parse(&m, body));
 	const struct flow flow = { .slot = m.slot, .serial = m.serial, .front = p->index };
+	notifier_flow_gone(p->front->notifier, &flow);
 	reg_flow_gone(p->front->reg, &flow);
 	txns_flow_gone(p->front->txns, &flow);
 	return OK;
@@ -233,6 +234,7 @@ static void on_close(void *arg, struct ipc *from)
 	if (p->ipc != from)
 		return;
 	p->ipc = NULL;
+	notifier_front_gone(p->front->notifier, p->index);
 	reg_front_gone(p->front->reg, p->index);
 	txns_front_gone(p->front->txns, p->index);
 }

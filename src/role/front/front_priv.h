@@ -5,6 +5,7 @@
 #include "base/crypt.h"
 #include "engine/conn.h"
 #include "engine/hop.h"
+#include "engine/notifier.h"
 #include "engine/stage.h"
 #include "engine/txn.h"
 #include "model/config.h"
@@ -56,6 +57,7 @@ struct front {
 	struct policies *policies;
 	struct permit permit;
 	struct auth *auth;
+	struct notifier *notifier;
 	struct reg *reg;
 	struct route *route;
 	struct answers answers;
@@ -97,6 +99,7 @@ void front_watch(void *arg);
 err front_vault_open(struct front *f, int fd);
 void front_tell_failure(void *arg, str aor, const struct addr *from);
 void front_tell_success(void *arg, str aor);
+err front_ask(void *arg, const struct auth_ask *q);
 
 /* front_hop.c */
 bool front_is_peer_uri(void *arg, const struct uri *u);

@@ -104,6 +104,14 @@ static err on_trace_set(struct front *f, str body)
 	return OK;
 }
 
+static err on_proof_tell(struct front *f, str body)
+{
+	struct ipc_proof_tell m;
+	TRY(ipc_proof_tell_parse(&m, body));
+	auth_told(f->auth, m.id, &(struct auth_told){ .is_right = m.is_right != 0, .aor = m.aor, .key = m.key });
+	return OK;
+}
+
 static err (*const readers[IPC_N])(struct front *f, str body) = {
 	[IPC_SETTING] = on_setting,
 	[IPC_USER] = on_user,
@@ -115,6 +123,7 @@ static err (*const readers[IPC_N])(struct front *f, str body) = {
 	[IPC_CERTIFICATE] = on_certificate,
 	[IPC_TRACE_SET] = on_trace_set,
 	[IPC_REVOCATION] = on_revocation,
+	[IPC_PROOF_TELL] = on_proof_tell,
 };
 
 static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body, int fd)
@@ -133,6 +142,7 @@ static void on_close(void *arg, struct ipc *from)
 		return;
 	f->vault = NULL;
 	f->n_traces = 0; /* whoever looked has lost his line */
+	auth_told_nothing(f->auth);
 }
 
 static const struct ipc_door door = { on_message, on_close };
@@ -162,4 +172,11 @@ void front_tell_success(void *arg, str aor)
 	struct front *f = arg;
 	if (f->vault != NULL)
 		(void)failed(ipc_send_auth_ok(f->vault, &(const struct ipc_auth_ok){ .aor = aor }, -1));
+}
+
+err front_ask(void *arg, const struct auth_ask *q)
+{
+	struct front *f = arg;
+	ENSURE(f->vault != NULL, BUSY);
+	return ipc_send_proof_ask(f->vault, &(const struct ipc_proof_ask){ .id = q->id, .scheme = (uint8_t)q->scheme, .challenge = q->challenge, .token = q->token }, -1);
 }

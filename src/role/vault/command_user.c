@@ -32,6 +32,23 @@ static err make_secret(struct call *call, str aor, struct store_user *u, struct 
 	return OK;
 }
 
+static bool may_ntlm(const json_t *body)
+{
+	return json_is_true(json_object_get(body, "NtlmAllowed"));
+}
+
+/* What NTLM needs follows the password, and whether the user may use it. before NULL: he is new. */
+static err keep_nt(struct call *call, str aor, const json_t *before, const json_t *after)
+{
+	str password;
+	bool has_password = command_text(call, "Password", &password);
+	if (!may_ntlm(after) && !may_ntlm(before))
+		return OK;
+	if (!has_password && may_ntlm(before) == may_ntlm(after))
+		return OK;
+	return user_keep_nt(call, aor, may_ntlm(after), has_password ? &password : NULL);
+}
+
 /* ---- checks across users ---- */
 
 struct sharer {
@@ -103,6 +120,7 @@ static err new_user(struct call *call, str aor, json_t *body)
 	TRY(check_unique(call, aor, body));
 	TRY(command_reach_user(call, aor, body, true));
 	TRY(add_user(call, aor, body));
+	TRY(keep_nt(call, aor, NULL, body));
 	return user_note(call, aor, NULL, body);
 }
 
@@ -159,7 +177,8 @@ static err set_user(struct call *call, str aor, const json_t *before, json_t *af
 	if (!anything_given(call))
 		return diag_fail(&call->diag, ERR(USAGE), call->cmd->name, "Get-Help Set-CsUser -Full shows them", "there is nothing to change");
 	TRY(set_password(call, aor, &password));
-	return set_properties(call, aor, before, after);
+	TRY(set_properties(call, aor, before, after));
+	return keep_nt(call, aor, before, after);
 }
 
 err command_user_set(struct call *call)

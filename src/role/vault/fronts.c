@@ -426,6 +426,8 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 		return on_auth_ok(f->vault, body);
 	case IPC_TRACE:
 		return on_trace(f->vault, body);
+	case IPC_PROOF_ASK:
+		return vault_judge_proof(f->vault, from, body);
 	default:
 		return ERR(MALFORMED);
 	}

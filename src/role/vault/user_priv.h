@@ -40,6 +40,11 @@ err user_write(struct call *call, str aor, const json_t *before, const json_t *a
 /* Finds the user of -Identity, checks that he is in reach, and lets fn change him; -PassThru shows him afterwards. */
 err user_change(struct call *call, err (*fn)(struct call *call, str aor, const json_t *before, json_t *after));
 
+/* ---- proof.c ---- */
+
+/* Keeps what NTLM needs of the password (NULL: it is not being set), or forgets it where NTLM is not allowed. */
+err user_keep_nt(struct call *call, str aor, bool is_allowed, const str *password);
+
 /* ---- user_return.c ---- */
 
 err user_remove(struct call *call, str aor, const json_t *before, json_t *after);

@@ -22,7 +22,7 @@ static void keep_secret(void *arg, const struct store_user *u)
 }
 
 /* Secrets that he has besides his password. */
-static const char *const credentials[] = { "totp", "pin" };
+static const char *const credentials[] = { "totp", "pin", "nt" };
 
 static void keep_credential(void *arg, str value)
 {

@@ -70,6 +70,9 @@ static err vault_open(struct skel *s, struct diag *d)
 	v->next = v->config;
 	v->listener = v->topology = -1;
 	TRY(crypt_new(&v->crypt));
+	struct diag legacy = { 0 };
+	if (failed(crypt_open_legacy(v->crypt, &legacy)))
+		LOG(&s->log, AUTH_NO_LEGACY, LOG_Z("why", legacy.what), LOG_Z("remedy", legacy.remedy));
 	TRY(crypt_new(&v->ticket_mac));
 	crypt_mac_key(v->ticket_mac, (str){ (const char *)s->shared_key, sizeof s->shared_key });
 	json_set_alloc_funcs(malloc, wipe_and_free);

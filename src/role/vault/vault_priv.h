@@ -170,6 +170,8 @@ void vault_tell_ports(struct vault *v);
 void vault_tell_lock(struct vault *v, str aor, uint32_t failures, uint64_t until_ms);
 void vault_tell_trace(struct vault *v, uint32_t id, str filter, bool on);
 void vault_on_channel(struct skel *s, str role, unsigned index, int fd);
+/* A proof of the Lync dialect that a process cannot judge itself (proof.c); the answer goes to `to`. */
+err vault_judge_proof(struct vault *v, struct ipc *to, str body);
 bool vault_front_is_there(const struct vault *v, unsigned index);
 
 /* A wrong password of somebody who signed in elsewhere than at a front: counted and told like all others. */

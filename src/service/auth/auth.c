@@ -12,16 +12,6 @@
 #define FORGET_ADDRESS_MS 600000   /* and those of an address */
 #define PER_ADDRESS       8        /* failures from an address that slow an answer like one of a name: many share one */
 
-/* What one request is about. */
-struct claim {
-	str from; /* address of record that the request is to come from */
-	str to;   /* REGISTER: the one it is about; otherwise empty */
-	str realm;
-	struct digest digest;
-	bool has_digest; /* for our realm, of an algorithm and qop that we take */
-	uint8_t nonce_id[NONCE_ID];
-};
-
 err auth_new(const struct auth_config *config, struct auth **out)
 {
 	struct auth *a = calloc(1, sizeof *a);
@@ -30,6 +20,7 @@ err auth_new(const struct auth_config *config, struct auth **out)
 	guesses_init(&a->names);
 	guesses_init(&a->addresses);
 	list_init(&a->waits);
+	list_init(&a->asks);
 	*out = a;
 	return OK;
 }
@@ -38,7 +29,7 @@ void auth_free(struct auth *a)
 {
 	if (a == NULL)
 		return;
-	ASSERT(list_is_empty(&a->waits));
+	ASSERT(list_is_empty(&a->waits) && list_is_empty(&a->asks));
 	guesses_fini(&a->names);
 	guesses_fini(&a->addresses);
 	free(a);
@@ -47,6 +38,7 @@ void auth_free(struct auth *a)
 void auth_conn_closed(struct auth *a, struct conn *c)
 {
 	auth_answers_close(a, c);
+	auth_asks_close(a, c);
 	auth_conn_free(c);
 }
 
@@ -174,7 +166,7 @@ static bool is_right(struct auth *a, const struct request *r, const struct claim
 
 /* ---- outcomes ---- */
 
-static err admit(struct auth *a, struct request *r, const struct claim *c, str proven)
+err auth_admit(struct auth *a, struct request *r, const struct claim *c, str proven)
 {
 	bool is_himself = str_eq(c->from, proven) && (c->to.n == 0 || str_eq(c->to, proven));
 	if (!is_himself)
@@ -207,7 +199,7 @@ static uint32_t count_failure(struct auth *a, const struct request *r, str aor)
 	return failures;
 }
 
-static enum stage_verdict wrong(struct auth *a, struct request *r, str aor, bool is_locked)
+enum stage_verdict auth_wrong(struct auth *a, struct request *r, str aor, bool is_locked)
 {
 	char buf[17];
 	str address = guesses_address(&r->in->peer, buf);
@@ -216,6 +208,17 @@ static enum stage_verdict wrong(struct auth *a, struct request *r, str aor, bool
 	if (is_locked)
 		meter_add(a->config.meter, METER_AUTH_LOCKED, 1);
 	return auth_challenge_later(a, r, guesses_delay_ms(failures > here ? failures : here));
+}
+
+void auth_forgive(struct auth *a, const struct user *u)
+{
+	const struct auth_config *cf = &a->config;
+	str aor = user_aor(u);
+	if (u->failures == 0 && guesses_count(&a->names, aor) == 0)
+		return;
+	guesses_forget(&a->names, aor);
+	if (cf->door.on_success != NULL)
+		cf->door.on_success(cf->arg, aor);
 }
 
 static err right(struct auth *a, struct request *r, const struct claim *c, const struct user *u)
@@ -229,16 +232,11 @@ static err right(struct auth *a, struct request *r, const struct claim *c, const
 	ac->is_md5 = c->digest.hash == CRYPT_MD5;
 	conn_set_trusted(r->conn);
 	meter_add(cf->meter, METER_AUTH_OK, 1);
-	str aor = user_aor(u);
-	if (u->failures != 0 || guesses_count(&a->names, aor) != 0) {
-		guesses_forget(&a->names, aor);
-		if (cf->door.on_success != NULL)
-			cf->door.on_success(cf->arg, aor);
-	}
-	return admit(a, r, c, aor);
+	auth_forgive(a, u);
+	return auth_admit(a, r, c, user_aor(u));
 }
 
-static bool is_locked(const struct auth *a, const struct user *u, str aor)
+bool auth_is_locked(const struct auth *a, const struct user *u, str aor)
 {
 	return guesses_is_locked(&a->names, aor, a->config.timers->now) ||
 	       (u != NULL && u->locked_until > auth_unix_ms(a));
@@ -250,11 +248,11 @@ static err check(struct auth *a, struct request *r, const struct claim *c, enum 
 	char buf[USER_AOR_MAX];
 	str aor = claimed_aor(c, buf);
 	const struct user *u = user_find(a->config.users, aor);
-	bool locked = is_locked(a, u, aor);
+	bool locked = auth_is_locked(a, u, aor);
 	/* A locked account is not tried: the work is done against nobody, so that the answer takes as long. */
 	if (is_right(a, r, c, locked ? NULL : u, aor))
 		return right(a, r, c, u);
-	*v = wrong(a, r, aor, locked);
+	*v = auth_wrong(a, r, aor, locked);
 	return OK;
 }
 
@@ -325,18 +323,22 @@ err auth_stage(void *state, struct request *r, enum stage_verdict *v)
 {
 	struct auth *a = state;
 	struct claim c;
+	struct sipae_credentials given;
 	enum sip_method_index method = r->in->msg.method;
 	if (r->is_peer || r->conn == NULL)
 		return OK;
 	TRY(read_names(a, r, &c));
+	TRY(auth_dialect_read(&r->in->msg, &given));
+	if (given.is_known)
+		return auth_dialect(a, r, &c, &given, v);
 	if (method == SIP_METHOD_ACK || method == SIP_METHOD_CANCEL)
 		return unchallengeable(a, r, &c, v);
 	bool proven = is_proven(a, r, &c);
 	/* REGISTER with credentials renews the proof; elsewhere they add nothing to what we know. */
 	if (proven && method != SIP_METHOD_REGISTER)
-		return admit(a, r, &c, c.from);
+		return auth_admit(a, r, &c, c.from);
 	TRY(read_credentials(a, r, &c));
 	if (proven && !c.has_digest)
-		return admit(a, r, &c, c.from);
+		return auth_admit(a, r, &c, c.from);
 	return by_credentials(a, r, &c, v);
 }

@@ -48,7 +48,7 @@ static void add_challenge(const struct auth *a, const struct request *r, struct 
 		nonce, STR_FMT(algorithms[h]), stale ? ", stale=true" : "");
 }
 
-void auth_challenge(struct auth *a, struct request *r, bool stale)
+static void challenge_digest(struct auth *a, struct request *r, bool stale)
 {
 	unsigned status = r->in->msg.method == SIP_METHOD_REGISTER ? 401 : 407;
 	struct auth_policy policy = auth_policy_of(a);
@@ -62,6 +62,14 @@ void auth_challenge(struct auth *a, struct request *r, bool stale)
 	if (policy.takes[CRYPT_MD5])
 		add_challenge(a, r, &o, CRYPT_MD5, nonce, stale);
 	request_send(r, &o, status);
+}
+
+void auth_challenge(struct auth *a, struct request *r, bool stale)
+{
+	if (auth_dialect_is_for(a, r))
+		auth_dialect_challenge(a, r);
+	else
+		challenge_digest(a, r, stale);
 	meter_add(a->config.meter, METER_AUTH_CHALLENGED, 1);
 }
 

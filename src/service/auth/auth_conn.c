@@ -30,6 +30,7 @@ void auth_conn_free(struct conn *c)
 	struct auth_conn *ac = *conn_user_slot(c);
 	if (ac == NULL)
 		return;
+	sa_free_all(ac);
 	for (size_t i = 0; i < ac->n_proofs; i++)
 		user_unref(ac->proofs[i].user);
 	if (ac->proofs != &ac->proof)

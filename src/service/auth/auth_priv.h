@@ -6,6 +6,8 @@
 #include "base/map.h"
 #include "service/auth.h"
 #include "wire/digest.h"
+#include "wire/ntlm.h"
+#include "wire/sipae.h"
 
 #define AUTH_PROOFS_MAX     16   /* users proven at once on one connection */
 #define AUTH_NONCES_MAX     64   /* nonces in use at once on one connection */
@@ -13,9 +15,20 @@
 #define AUTH_WAITS_CONN_MAX 8    /* slowed answers of one connection */
 #define AUTH_GUESSED_MAX    8192 /* names, and addresses, that failures are remembered of */
 
+#define NONCE_ID            12   /* bytes: 6 of the moment it was made, 2 that number those of one moment, 4 of chance */
+
+/* What one request is about. */
+struct claim {
+	str from; /* address of record that the request is to come from */
+	str to;   /* REGISTER: the one it is about; otherwise empty */
+	str realm;
+	struct digest digest;
+	bool has_digest; /* for our realm, of an algorithm and qop that we take */
+	uint8_t nonce_id[NONCE_ID];
+};
+
 /* ---- nonces (auth_nonce.c) ---- */
 
-#define NONCE_ID    12              /* bytes: 6 of the moment it was made, 2 that number those of one moment, 4 of chance */
 #define NONCE_BYTES (NONCE_ID + 12) /* and its MAC */
 #define NONCE_TEXT  32              /* characters: base64url of the bytes */
 
@@ -62,6 +75,7 @@ struct auth_conn {
 	bool is_md5;              /* the client proved somebody by MD5 */
 	struct proof *proofs;     /* &proof, or a list of AUTH_PROOFS_MAX */
 	struct nonce_use *nonces; /* &nonce, or a list of nonces_size */
+	struct sa *associations;  /* newest first (auth_sa.c) */
 	struct proof proof;
 	struct nonce_use nonce;
 };
@@ -83,6 +97,104 @@ enum nonce_verdict {
 enum nonce_verdict auth_conn_nonce(const struct auth_conn *ac, const uint8_t id[NONCE_ID], uint32_t count);
 /* The count was used. Only after NONCE_FRESH. */
 void auth_conn_nonce_use(struct auth_conn *ac, const uint8_t id[NONCE_ID], uint32_t count);
+
+/* ---- security associations of the Lync dialect (auth_sa.c) ---- */
+
+#define AUTH_SAS_MAX      16   /* associations of one connection; the oldest gives way */
+#define AUTH_ASKS_MAX     8192 /* proofs that another process judges, at once */
+#define AUTH_ASK_MS       20000
+#define AUTH_SA_MS        28800000 /* an association ends after eight hours; clients renew theirs a little earlier */
+#define SA_OPAQUE         8    /* characters of the name of one */
+#define SA_SIGNATURE_MAX  512  /* characters of a signature */
+
+enum sa_state {
+	SA_BEGUN,  /* challenged */
+	SA_ASKED,  /* its proof is judged by another process */
+	SA_READY,  /* both sides sign */
+};
+
+struct sa {
+	struct sa *next;
+	enum sipae_scheme scheme;
+	enum sa_state state;
+	unsigned version;
+	char opaque[SA_OPAQUE];
+	const struct user *user;    /* a reference, once ready */
+	uint32_t epoch;             /* user's, when he was proven */
+	uint64_t until_ms;
+	struct counts counts;       /* of what the client signed */
+	uint32_t sent;              /* count of what we signed */
+	union {
+		struct {
+			uint8_t random[8];  /* of the challenge */
+			uint64_t timestamp; /* and its moment; 0: none was sent */
+			struct ntlm_keys keys;
+		} ntlm;
+	};
+};
+
+/* What a scheme does. All tokens are bytes, not text. */
+struct sa_scheme {
+	/* Does the configuration let people use it? */
+	bool (*is_on)(const struct auth *a);
+	/* A token of the client: the first (sa was just made) or a later one. Fills told, which goes into the next challenge; or q (but
+	 * for id), which another process is asked. REFUSED: it proves that somebody is not who he says. */
+	err (*take)(struct auth *a, struct sa *sa, str token, struct buf *told, struct auth_ask *q);
+	/* Another process has found the proof right: makes the keys. */
+	err (*finish)(struct auth *a, struct sa *sa, str key);
+	/* The signature of a text, hexadecimal; answers its length, 0: it cannot be. */
+	size_t (*sign)(struct auth *a, struct sa *sa, str text, char out[SA_SIGNATURE_MAX]);
+	bool (*verify)(struct auth *a, struct sa *sa, str text, str signature);
+	/* Frees what it has put there. */
+	void (*close)(struct sa *sa);
+};
+extern const struct sa_scheme *const sa_schemes[SIPAE_SCHEMES]; /* NULL: this version has none */
+extern const struct sa_scheme sa_ntlm;
+bool sa_scheme_is_on(const struct auth *a, enum sipae_scheme s);
+
+static inline str sa_opaque(const struct sa *sa)
+{
+	return (str){ sa->opaque, SA_OPAQUE };
+}
+
+/* The newest of the connection; NULL: no memory, or all of them wait for other processes. */
+struct sa *sa_new(struct auth_conn *ac, enum sipae_scheme scheme, unsigned version);
+struct sa *sa_find(const struct auth_conn *ac, enum sipae_scheme scheme, str opaque);
+void sa_remove(struct auth_conn *ac, struct sa *sa);
+void sa_free_all(struct auth_conn *ac);
+/* u has proven himself by it: it holds from now on. */
+void sa_open(struct auth *a, struct sa *sa, const struct user *u);
+/* Is it ready, young enough, and its user still who he was? */
+bool sa_is_good(const struct auth *a, const struct sa *sa);
+/* The newest good one that speaks for aor, or (aor empty) for anybody; NULL. */
+struct sa *sa_of(const struct auth *a, const struct auth_conn *ac, str aor);
+/* Has the client signed the message by it? A count is good for one signature. */
+bool sa_verify(struct auth *a, struct sa *sa, const struct sip_msg *m, const struct sipae_credentials *c);
+/* The message with our signature, appended to out. */
+err sa_sign(struct auth *a, struct sa *sa, const struct sip_msg *m, struct buf *out);
+
+/* ---- proofs of the dialect (auth_dialect.c) ---- */
+
+/* A proof that another process judges. */
+struct ask {
+	struct list node;
+	struct timer timer;
+	struct auth *auth;
+	struct sa *sa;
+	struct request *request;
+	str from, to; /* of the claim */
+	uint64_t id;
+};
+
+/* Credentials of the dialect in a message; is_known false: there are none. MALFORMED. */
+err auth_dialect_read(const struct sip_msg *m, struct sipae_credentials *out);
+/* A request with such credentials. */
+err auth_dialect(struct auth *a, struct request *r, const struct claim *c, const struct sipae_credentials *given, enum stage_verdict *v);
+/* Is this a client that is to be asked by the dialect's schemes? */
+bool auth_dialect_is_for(const struct auth *a, const struct request *r);
+/* 401 with the schemes that are on. */
+void auth_dialect_challenge(struct auth *a, struct request *r);
+void auth_asks_close(struct auth *a, struct conn *c);
 
 /* ---- who fails how often (auth_guess.c) ---- */
 
@@ -107,6 +219,16 @@ str guesses_address(const struct addr *a, char out[17]);
 /* How long the answer after this many failures waits. */
 uint32_t guesses_delay_ms(uint32_t failures);
 
+/* ---- outcomes (auth.c) ---- */
+
+/* proven is who sends the request: may he act as the one that it names? SIP_FORBIDDEN. */
+err auth_admit(struct auth *a, struct request *r, const struct claim *c, str proven);
+/* A proof for aor (known or not) was right: failures are forgiven. */
+void auth_forgive(struct auth *a, const struct user *u);
+/* It was wrong, or aor is locked: counted, and the answer slowed. STAGE_WAIT or STAGE_DONE. */
+enum stage_verdict auth_wrong(struct auth *a, struct request *r, str aor, bool is_locked);
+bool auth_is_locked(const struct auth *a, const struct user *u, str aor);
+
 /* ---- answers (auth_answer.c) ---- */
 
 struct auth {
@@ -115,6 +237,9 @@ struct auth {
 	struct list waits;
 	size_t n_waits;
 	uint16_t n_nonces; /* made so far */
+	struct list asks;
+	size_t n_asks;
+	uint64_t next_ask;
 };
 
 /* What the configuration says, at this moment. */

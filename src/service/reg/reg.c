@@ -15,8 +15,9 @@ err reg_new(const struct reg_config *config, struct reg **out)
 	ENSURE(g != NULL, NO_MEMORY);
 	g->config = *config;
 	g->serial = 1; /* 0 means: nothing told yet */
-	reg_watches_init(g);
 	err e = reg_table_init(g);
+	if (!failed(e) && config->notifier != NULL)
+		e = notifier_add(config->notifier, &reg_package, g);
 	if (failed(e)) {
 		reg_free(g);
 		return e;
@@ -36,7 +37,6 @@ void reg_free(struct reg *g)
 	if (g == NULL)
 		return;
 	reg_table_fini(g);
-	reg_watches_fini(g);
 	free(g);
 }
 
@@ -78,6 +78,7 @@ static err find_old(const struct sip_msg *m, const struct reg_user *u, struct re
 			TRY(check_order(m, old));
 		/* URI equality is not transitive: what two contacts match belongs to the first. */
 		w->contacts[i].old = goes_away(w, old) ? NULL : old;
+		w->contacts[i].replaced = old != NULL;
 	}
 	return OK;
 }
@@ -272,7 +273,7 @@ void reg_add_address(struct sip_out *o, enum sip_hdr_id id, str aor)
 	sip_out_addf(o, id, "<%.*s>", STR_FMT(buf_str(&uri)));
 }
 
-static void print_contact(struct reg *g, const struct reg_binding *b, bool with_gruu, struct buf *out)
+static void print_contact(struct reg *g, const struct reg_binding *b, const struct reg_wish *w, struct buf *out)
 {
 	uint64_t now = reg_now(g), left = b->expires_ms > now ? b->expires_ms - now : 0;
 	buf_add_char(out, '<');
@@ -285,8 +286,10 @@ static void print_contact(struct reg *g, const struct reg_binding *b, bool with_
 		buf_printf(out, ";reg-id=%u", b->reg_id);
 	if (b->instance_n != 0)
 		buf_printf(out, ";+sip.instance=\"%.*s\"", STR_FMT(reg_instance(b)));
-	if (with_gruu)
+	if (w->wants_gruu)
 		reg_gruu_print(g, b, out);
+	if (w->is_dialect)
+		reg_dialect_gruu_print(b, out);
 }
 
 static void add_contacts(struct reg *g, const struct request *r, const struct reg_wish *w, struct sip_out *o)
@@ -296,7 +299,7 @@ static void add_contacts(struct reg *g, const struct request *r, const struct re
 	buf_init(&text, ANSWER_MAX);
 	for (const struct reg_binding *b = u != NULL ? u->bindings : NULL; b != NULL; b = b->next) {
 		buf_reset(&text);
-		print_contact(g, b, w->wants_gruu, &text);
+		print_contact(g, b, w, &text);
 		str value = arena_copy(&r->in->arena, buf_str(&text));
 		if (text.failed || value.p == NULL)
 			o->failed = true;
@@ -332,6 +335,12 @@ static void answer(struct reg *g, struct request *r, const struct reg_wish *w)
 	struct sip_out o;
 	request_answer(r, &o, 200, STR(""));
 	add_contacts(g, r, w, &o);
+	if (w->is_dialect) {
+		reg_dialect_answer(r, w, &o);
+		add_date(g, &o);
+		request_send(r, &o, 200);
+		return;
+	}
 	add_service_route(g, r, &o);
 	if (w->path.n != 0)
 		sip_out_add(&o, SIP_HDR_PATH, w->path);

@@ -120,6 +120,7 @@ static err read_contacts(const struct reg *g, const struct request *r, struct re
 		}
 		ENSURE(w->n < REG_CONTACTS_MAX, CEILING);
 		TRY(read_contact(g, r, value, &c));
+		c.is_endpoint = w->is_dialect && c.instance.n != 0;
 		keep_contact(w, &c);
 	}
 	return OK;
@@ -180,11 +181,12 @@ err reg_wish_read(const struct reg *g, const struct request *r, struct reg_wish 
 {
 	const struct sip_msg *m = &r->in->msg;
 	str first_hop;
-	*w = (struct reg_wish){ .path = STR("") };
+	*w = (struct reg_wish){ .path = STR(""), .is_dialect = sipae_is_client(m) };
 	ENSURE(m->call_id.n <= REG_TEXT_MAX, CEILING);
 	TRY(read_contacts(g, r, w));
 	TRY(read_path(r, w, &first_hop));
 	w->wants_gruu =
 		sip_has_token(m, SIP_HDR_SUPPORTED, STR("gruu")) || sip_has_token(m, SIP_HDR_REQUIRE, STR("gruu"));
-	return read_outbound(m, w, first_hop);
+	TRY(read_outbound(m, w, first_hop));
+	return w->is_dialect ? reg_dialect_check(r, w) : OK;
 }

@@ -130,7 +130,11 @@ bool reg_is_ours(const struct reg *g, const struct uri *u)
 bool reg_gruu_aor(const struct reg *g, const struct uri *u, struct arena *a, str *aor)
 {
 	struct token t;
-	if (!reg_is_ours(g, u) || !uri_param(u, STR("gr"), NULL))
+	if (!reg_is_ours(g, u))
+		return false;
+	if (reg_dialect_is_gruu(u))
+		return !failed(uri_aor(u, a, aor));
+	if (!uri_param(u, STR("gr"), NULL))
 		return false;
 	if (!is_temporary(u))
 		return !failed(uri_aor(u, a, aor));
@@ -145,6 +149,8 @@ bool reg_gruu_names(const struct reg *g, const struct uri *u, const struct reg_b
 	struct token t;
 	uint8_t hash[HASH];
 	str gr;
+	if (b->instance_n != 0 && reg_dialect_is_gruu(u))
+		return reg_dialect_gruu_names(u, b);
 	if (b->instance_n == 0 || !uri_param(u, STR("gr"), &gr))
 		return false;
 	if (is_temporary(u)) {

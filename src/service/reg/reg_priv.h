@@ -4,6 +4,7 @@
 
 #include "base/map.h"
 #include "service/reg.h"
+#include "wire/sipae.h"
 
 #define REG_CONTACTS_MAX 16   /* Contact values in one REGISTER */
 #define REG_FLOWS_MAX    4    /* bindings of one device; a further one takes the place of the oldest */
@@ -65,7 +66,9 @@ struct reg_user {
 	struct map_node node;
 	struct reg_binding *bindings; /* newest first */
 	struct reg_binding *ended;    /* what some watcher has not been told to be gone; the latest first */
-	struct reg_watch *watches;    /* subscriptions to his reg event package (reg_event.c) */
+	struct list watches;          /* subscriptions to his reg event package (reg_event.c) */
+	size_t n_watches;
+	bool is_ending;               /* they are being ended: he goes afterwards */
 	struct timer expiry;          /* of the binding that ends first */
 	struct reg *reg;
 	uint16_t aor_n;
@@ -81,7 +84,6 @@ struct reg {
 	struct reg_config config;
 	struct map users;   /* struct reg_user by aor */
 	struct map flows;   /* struct reg_binding by flow, the first of each */
-	struct map watches; /* struct reg_watch by its dialog */
 	size_t n_bindings;
 	uint32_t serial, next_id;
 };
@@ -103,6 +105,8 @@ struct reg_contact {
 	uint32_t reg_id;  /* 0: none, or outbound does not apply */
 	uint32_t seconds; /* 0: to be removed */
 	uint16_t q;
+	bool is_endpoint; /* of the Lync dialect: its instance is bound once */
+	bool replaced;    /* it was bound before */
 	struct reg_binding *old;  /* what it replaces or removes; NULL: new */
 	struct reg_binding *made; /* what it becomes */
 };
@@ -150,6 +154,7 @@ struct reg_wish {
 	bool is_star;
 	bool is_outbound; /* reg-id is honoured: outbound is supported by the client and its first hop */
 	bool wants_gruu;
+	bool is_dialect; /* the client speaks the Lync dialect */
 	str path; /* Path values joined by ", " */
 	struct reg_contact contacts[REG_CONTACTS_MAX];
 	size_t n;
@@ -167,6 +172,20 @@ err reg_gruu_temporary(struct reg *g, const struct reg_binding *b, struct buf *o
 /* Does the GRUU u, of the user of b, name the instance of b? */
 bool reg_gruu_names(const struct reg *g, const struct uri *u, const struct reg_binding *b);
 
+/* ---- the Lync dialect (reg_dialect.c) ---- */
+
+#define REG_ENDPOINT_NAME 24 /* characters */
+
+/* ";gruu=..." of a binding whose instance is a UUID, into the value of a Contact. */
+void reg_dialect_gruu_print(const struct reg_binding *b, struct buf *out);
+bool reg_dialect_is_gruu(const struct uri *u);
+/* Does such a GRUU, of the user of b, name the instance of b? */
+bool reg_dialect_gruu_names(const struct uri *u, const struct reg_binding *b);
+/* SIP_NO_ENDPOINT: neither epid nor instance ([MS-SIPREGE] 3.1.2.5.1). */
+err reg_dialect_check(const struct request *r, const struct reg_wish *w);
+/* Fields that such clients look at in the 200. */
+void reg_dialect_answer(const struct request *r, const struct reg_wish *w, struct sip_out *o);
+
 /* ---- connections that have ended (reg_table.c) ---- */
 
 /* A connection, or all connections of a process. */
@@ -179,9 +198,6 @@ bool reg_is_lost(const struct reg_lost *l, const struct flow *f);
 
 /* ---- who watches (reg_event.c) ---- */
 
-void reg_watches_init(struct reg *g);
-/* None may be left. */
-void reg_watches_fini(struct reg *g);
 /* Tells all who watch u what has changed: bindings, and those that have ended, of a serial that they do not know yet.
  */
 void reg_watches_tell(struct reg_user *u);
@@ -189,7 +205,6 @@ void reg_watches_tell(struct reg_user *u);
 void reg_watches_trim(struct reg_user *u);
 /* Ends all subscriptions to u: with a last NOTIFY, or (reason NULL) without a word. u has to be settled. */
 void reg_watches_end(struct reg_user *u, const char *reason);
-/* Ends those whose connection has gone, without a word. u has to be settled. */
-void reg_watches_lost(struct reg_user *u, const struct reg_lost *l);
+extern const struct notifier_package reg_package;
 
 #endif

@@ -104,6 +104,7 @@ err reg_user_get(struct reg *g, str aor, struct reg_user **out)
 	u = calloc(1, sizeof *u + aor.n);
 	ENSURE(u != NULL, NO_MEMORY);
 	u->reg = g;
+	list_init(&u->watches);
 	u->aor_n = (uint16_t)aor.n;
 	memcpy(u->aor, aor.p, aor.n);
 	err e = set_expiry(u);
@@ -121,7 +122,7 @@ err reg_user_get(struct reg *g, str aor, struct reg_user **out)
 void reg_user_settle(struct reg *g, struct reg_user *u)
 {
 	reg_watches_trim(u);
-	if (u->bindings != NULL || u->watches != NULL) {
+	if (u->bindings != NULL || !list_is_empty(&u->watches)) {
 		err e = set_expiry(u);
 		ASSERT(!failed(e));
 		return;
@@ -234,7 +235,8 @@ static bool is_same_uri(const struct uri *a, str b)
 struct reg_binding *reg_match(const struct reg_user *u, const struct reg_contact *c)
 {
 	for (struct reg_binding *b = u != NULL ? u->bindings : NULL; b != NULL; b = b->next) {
-		bool is_same = c->reg_id != 0
+		bool is_same = c->is_endpoint ? reg_is_same_instance(reg_instance(b), c->instance)
+			       : c->reg_id != 0
 				       ? b->reg_id == c->reg_id && reg_is_same_instance(reg_instance(b), c->instance)
 				       : (b->reg_id == 0 || c->seconds == 0) && is_same_uri(&c->uri, reg_uri(b));
 		if (is_same)
@@ -262,7 +264,7 @@ static void bury(struct reg *g, struct reg_user *u, struct reg_binding *gone)
 {
 	for (struct reg_binding *b = gone, *next; b != NULL; b = next) {
 		next = b->next;
-		if (u->watches == NULL || b->event == REG_REFRESHED) {
+		if (list_is_empty(&u->watches) || b->event == REG_REFRESHED) {
 			free(b);
 			continue;
 		}
@@ -294,7 +296,6 @@ static void drop_over(const struct reg_lost *l, struct reg_user *u)
 {
 	struct reg *g = l->reg;
 	struct reg_binding *gone = NULL;
-	reg_watches_lost(u, l);
 	for (struct reg_binding *b = u->bindings, *next; b != NULL; b = next) {
 		next = b->next;
 		if (!reg_is_lost(l, &b->flow))

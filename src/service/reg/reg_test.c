@@ -16,6 +16,7 @@
 
 struct bench {
 	struct reg *reg;
+	struct notifier *notifier;
 	struct users *users;
 	struct crypt *crypt;
 	struct timers timers;
@@ -55,12 +56,14 @@ static void on_unbound(void *arg, const struct flow *f, str aor)
 static struct reg *open_reg(struct bench *b)
 {
 	struct reg *g;
+	const struct notifier_config n = { .timers = &b->timers, .txns = (struct txns *)b, /* only a name for the fake */ .most = 1000 };
+	assert_false(failed(notifier_new(&n, &b->notifier)));
 	struct reg_config c = { .timers = &b->timers,
 		.unix_ms = unix_ms,
 		.crypt = b->crypt,
 		.users = b->users,
 		.config = &b->config,
-		.txns = (struct txns *)b, /* only a name for the fake */
+		.notifier = b->notifier,
 		.fqdn = STR("fe.example.test"),
 		.port_tls = 5061,
 		.meter = &b->meter,
@@ -68,6 +71,12 @@ static struct reg *open_reg(struct bench *b)
 		.arg = b };
 	assert_false(failed(reg_new(&c, &g)));
 	return g;
+}
+
+static void close_reg(struct bench *b)
+{
+	notifier_free(b->notifier);
+	reg_free(b->reg);
 }
 
 static int set_up(void **state)
@@ -89,7 +98,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	struct bench *b = *state;
-	reg_free(b->reg);
+	close_reg(b);
 	assert_int_equal(meter_get(&b->meter, METER_REG_BINDINGS), 0);
 	assert_int_equal(timers_next(&b->timers), UINT64_MAX);
 	users_free(b->users);
@@ -579,7 +588,7 @@ static void bindings_are_restored(void **state)
 		200);
 	struct uri temp = answered(b, "temp-gruu");
 	struct flow f = { .slot = 1, .serial = 1 };
-	reg_free(b->reg);
+	close_reg(b);
 	pass(b, 100000);
 	b->reg = open_reg(b);
 	assert_false(failed(reg_binding_restore(b->reg, &f, STR(ANN), (str){ b->kept, b->kept_n })));
@@ -595,12 +604,12 @@ static void bindings_are_restored(void **state)
 	pass(b, 300000);
 	assert_string_equal(targets(b), "sip:a@h");
 	/* cut at every length, it is refused, or less comes back; nothing breaks */
-	reg_free(b->reg);
+	close_reg(b);
 	for (size_t n = 0; n < b->kept_n; n++) {
 		b->reg = open_reg(b);
 		err e = reg_binding_restore(b->reg, &f, STR(ANN), (str){ b->kept, n });
 		assert_true(err_is(e, ERR_MALFORMED) || reg_count(b->reg) <= 1);
-		reg_free(b->reg);
+		close_reg(b);
 	}
 	b->reg = open_reg(b);
 }
@@ -639,7 +648,7 @@ static unsigned send_subscribe(struct bench *b, const struct subscriber *c)
 	r->aor = str_of(aor);
 	r->target = STR(ANN);
 	fake.status = 0;
-	err e = reg_subscribe_stage(b->reg, r, &v);
+	err e = notifier_stage(b->notifier, r, &v);
 	fake_request_free(r);
 	return failed(e) ? e.def->sip : v == STAGE_NEXT ? 0 : fake.status;
 }
@@ -792,14 +801,14 @@ static void a_subscription_ends_by_itself(void **state)
 	const char *tag = our_tag();
 	assert_int_equal(SEND(b, .contact = "<sip:a@h>"), 200);
 	struct flow f = { .slot = 1, .serial = 1 };
-	reg_flow_gone(b->reg, &f);
+	notifier_flow_gone(b->notifier, &f);
 	assert_true(fake.txn->forgotten);
 	assert_int_equal(SUBSCRIBE(b, .to_tag = tag), 481);
 	/* its process has */
 	assert_int_equal(SUBSCRIBE(b), 200);
-	reg_front_gone(b->reg, 1);
+	notifier_front_gone(b->notifier, 1);
 	assert_false(fake.txn->forgotten);
-	reg_front_gone(b->reg, 0);
+	notifier_front_gone(b->notifier, 0);
 	assert_true(fake.txn->forgotten);
 	/* the user has */
 	assert_int_equal(SUBSCRIBE(b), 200);
