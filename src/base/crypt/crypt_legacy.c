@@ -13,6 +13,7 @@ void crypt_close_legacy(struct crypt *c)
 {
 	struct crypt_legacy *l = &c->legacy;
 	EVP_CIPHER_CTX_free(l->stream);
+	EVP_MD_CTX_free(l->digest);
 	EVP_CIPHER_free(l->rc4);
 	EVP_MD_free(l->md4);
 	if (l->provider != NULL)
@@ -33,7 +34,8 @@ static bool load(struct crypt_legacy *l)
 	l->rc4 = EVP_CIPHER_fetch(l->library, "RC4", NULL);
 	if (l->md4 == NULL || l->rc4 == NULL)
 		return false;
-	l->stream = EVP_CIPHER_CTX_new();
+	l->digest = EVP_MD_CTX_new();
+	l->stream = l->digest != NULL ? EVP_CIPHER_CTX_new() : NULL;
 	return l->stream != NULL;
 }
 
@@ -54,9 +56,9 @@ err crypt_md4(struct crypt *c, str text, uint8_t out[16])
 {
 	memset(out, 0, 16);
 	ENSURE(crypt_has_legacy(c), NO_LEGACY);
-	ASSERT(EVP_DigestInit_ex2(c->ctx, c->legacy.md4, NULL) == 1);
-	ASSERT(EVP_DigestUpdate(c->ctx, text.p, text.n) == 1);
-	ASSERT(EVP_DigestFinal_ex(c->ctx, out, NULL) == 1);
+	ASSERT(EVP_DigestInit_ex2(c->legacy.digest, c->legacy.md4, NULL) == 1);
+	ASSERT(EVP_DigestUpdate(c->legacy.digest, text.p, text.n) == 1);
+	ASSERT(EVP_DigestFinal_ex(c->legacy.digest, out, NULL) == 1);
 	return OK;
 }
 

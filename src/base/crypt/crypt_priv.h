@@ -14,6 +14,7 @@ struct crypt_legacy { /* all NULL until crypt_open_legacy */
 	OSSL_PROVIDER *provider;
 	EVP_MD *md4;
 	EVP_CIPHER *rc4;
+	EVP_MD_CTX *digest; /* of its own: it must not outlive the library */
 	EVP_CIPHER_CTX *stream;
 };
 
