@@ -138,6 +138,15 @@ err store_credential_remove(struct store *s, str aor, str kind); /* OK also with
 err store_credential_find(struct store *s, str aor, str kind, void (*fn)(void *arg, str value), void *arg);
 err store_credentials_each(struct store *s, void (*fn)(void *arg, str aor, str kind, str value), void *arg);
 
+/* ---- what people keep (service/kept says what a row is) ---- */
+
+/* Adds or replaces a row of aor. ABSENT: no such user. */
+err store_kept_set(struct store *s, str aor, uint32_t kind, str key, str value);
+err store_kept_remove(struct store *s, str aor, uint32_t kind, str key); /* OK also without one */
+err store_kept_each(struct store *s, str aor, void (*fn)(void *arg, uint32_t kind, str key, str value), void *arg);
+/* How many rows aor has, and their bytes. */
+err store_kept_size(struct store *s, str aor, uint64_t *rows, uint64_t *bytes);
+
 /* ---- copies ---- */
 
 /* Writes a whole copy of the committed state to a new file while the store goes on. EXISTS, DISK_FULL, SYSTEM. */

@@ -24,7 +24,7 @@ enum kept_kind {
 };
 
 #define KEPT_KEY_MAX   512    /* bytes */
-#define KEPT_VALUE_MAX 16384
+#define KEPT_VALUE_MAX 65536
 #define KEPT_ROWS_MAX  4096   /* of one user, without KEPT_CARD */
 #define KEPT_USER_MAX  (1u << 20) /* bytes of all rows of one user */
 

@@ -28,6 +28,8 @@ struct reg_door {
 	void (*on_bound)(void *arg, const struct flow *f, str aor, str bytes);
 	/* Nothing is bound for aor over f any more (not called when the flow itself has gone). */
 	void (*on_unbound)(void *arg, const struct flow *f, str aor);
+	/* Devices of aor have signed in or out, or stay for longer. May be NULL. */
+	void (*on_devices)(void *arg, str aor);
 };
 
 struct reg_config {
@@ -97,6 +99,8 @@ void reg_binding_print(const struct reg *g, const struct flow *f, str aor, struc
  */
 err reg_binding_restore(struct reg *g, const struct flow *f, str aor, str bytes);
 
+/* Is a device of aor signed in: any (epid empty), or the one of this epid (of the Lync dialect)? */
+bool reg_has(const struct reg *g, str aor, str epid);
 size_t reg_count(const struct reg *g); /* bindings */
 
 #endif

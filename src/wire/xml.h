@@ -34,4 +34,7 @@ void xml_element(struct xml *x, const char *name, str text);
  * small. After an error what is in b must not be sent. */
 err xml_end(struct xml *x);
 
+/* Text as it stands in a document, for who puts one together of parts; false: it has a character that XML 1.0 2.2 forbids. */
+bool xml_add_escaped(struct buf *out, str s, bool in_attribute);
+
 #endif

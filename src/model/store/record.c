@@ -253,3 +253,49 @@ err store_backup(struct store *s, const char *path, struct diag *d)
 		(void)remove(path);
 	return e;
 }
+
+/* ---- what people keep ---- */
+
+err store_kept_set(struct store *s, str aor, uint32_t kind, str key, str value)
+{
+	TRY(store_writable(s));
+	sqlite3_stmt *st = s->stmt[SQL_KEPT_SET];
+	sql_bind_text(st, 1, aor);
+	sql_bind_u64(st, 2, kind);
+	sql_bind_text(st, 3, key);
+	(void)sqlite3_bind_blob64(st, 4, value.n != 0 ? value.p : "", value.n, SQLITE_STATIC);
+	TRY(sql_end(s, st, sqlite3_step(st)));
+	return sqlite3_changes(s->db) == 1 ? OK : ERR(ABSENT);
+}
+
+err store_kept_remove(struct store *s, str aor, uint32_t kind, str key)
+{
+	TRY(store_writable(s));
+	sqlite3_stmt *st = s->stmt[SQL_KEPT_REMOVE];
+	sql_bind_text(st, 1, aor);
+	sql_bind_u64(st, 2, kind);
+	sql_bind_text(st, 3, key);
+	return sql_end(s, st, sqlite3_step(st));
+}
+
+err store_kept_each(struct store *s, str aor, void (*fn)(void *arg, uint32_t kind, str key, str value), void *arg)
+{
+	TRY(store_ready(s));
+	sqlite3_stmt *st = s->stmt[SQL_KEPT_EACH];
+	sql_bind_text(st, 1, aor);
+	int rc;
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
+		fn(arg, (uint32_t)sql_column_u64(st, 0), sql_column(st, 1), sql_column(st, 2));
+	return sql_end(s, st, rc);
+}
+
+err store_kept_size(struct store *s, str aor, uint64_t *rows, uint64_t *bytes)
+{
+	TRY(store_ready(s));
+	sqlite3_stmt *st = s->stmt[SQL_KEPT_SIZE];
+	sql_bind_text(st, 1, aor);
+	int rc = sqlite3_step(st);
+	*rows = rc == SQLITE_ROW ? sql_column_u64(st, 0) : 0;
+	*bytes = rc == SQLITE_ROW ? sql_column_u64(st, 1) : 0;
+	return sql_end(s, st, rc);
+}

@@ -63,6 +63,12 @@ const struct store_step store_steps[] = {
 		"CREATE INDEX object_version ON object (version);"
 		"CREATE INDEX gone_version ON gone (version);"
 		"INSERT INTO mark (version, mark) SELECT value, random() FROM counter WHERE name = 'version';" },
+	/* Not for copies on other servers: it belongs to where the user signs in. */
+	{ "what people keep: contacts, containers, publications",
+		"CREATE TABLE kept ("
+		" aor TEXT NOT NULL REFERENCES user (aor) ON DELETE CASCADE, kind INTEGER NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL,"
+		" PRIMARY KEY (aor, kind, key)"
+		") STRICT, WITHOUT ROWID;" },
 };
 
 const size_t store_n_steps = sizeof store_steps / sizeof *store_steps;

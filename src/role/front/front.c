@@ -56,6 +56,7 @@ const struct stage front_stages[] = {
 	{ "home", home_stage, SIP_ANY },           /* the process that knows the target, and the transaction */
 	{ "permit", permit_stage, SIP_INVITE },   /* by the marks and policies of both sides */
 	{ "register", reg_stage, SIP_REGISTER },
+	{ "presence", pres_stage, SIP_SERVICE | SIP_SUBSCRIBE },
 	{ "subscribe", notifier_stage, SIP_SUBSCRIBE },
 	{ "publish", publish_stage, SIP_PUBLISH },
 	{ "route", route_stage, SIP_ANY & ~(SIP_REGISTER | SIP_CANCEL) },
@@ -139,6 +140,24 @@ static void on_proven(void *arg, struct request *r)
 	stage_run(front_stages, f->states, FRONT_STAGE_HOME, r);
 }
 
+static bool is_signed_in(void *arg, str aor, str epid)
+{
+	const struct front *f = arg;
+	return reg_has(f->reg, aor, epid);
+}
+
+static void resume_presence(void *arg, struct request *r)
+{
+	struct front *f = arg;
+	stage_run(front_stages, f->states, FRONT_STAGE_PRESENCE, r);
+}
+
+static void on_devices(void *arg, str aor)
+{
+	struct front *f = arg;
+	pres_devices_changed(f->pres, aor);
+}
+
 static bool gruu_alias(void *arg, const struct uri *u, struct arena *a, str *aor)
 {
 	struct front *f = arg;
@@ -214,8 +233,13 @@ static err make_services(struct front *f)
 	TRY(reg_new(&(struct reg_config){ .timers = loop_timers(s->loop), .crypt = f->crypt, .users = f->users,
 			    .config = &f->config, .notifier = f->notifier, .fqdn = f->fqdn, .port_tls = f->port_tls,
 			    .port_tcp = f->port_tcp, .log = &s->log, .meter = s->meter,
-			    .door = { front_bus_keep, front_bus_forget }, .arg = f },
+			    .door = { front_bus_keep, front_bus_forget, on_devices }, .arg = f },
 		&f->reg));
+	TRY(kept_new(&front_kept_door, f, &f->kept));
+	TRY(xml_reader_new(&f->xml));
+	TRY(pres_new(&(struct pres_config){ .timers = loop_timers(s->loop), .users = f->users, .config = &f->config, .notifier = f->notifier, .kept = f->kept,
+			     .xml = f->xml, .fqdn = f->fqdn, .log = &s->log, .meter = s->meter, .door = { is_signed_in, resume_presence }, .arg = f },
+		&f->pres));
 	return route_new(&(struct route_config){ .crypt = f->crypt, .users = f->users, .reg = f->reg, .txns = f->txns,
 				 .fqdn = f->fqdn, .port_tls = f->port_tls, .port_tcp = f->port_tcp,
 				 .front = (uint16_t)s->index, .n_fronts = (uint16_t)s->n_fronts, .home_k0 = home[0],
@@ -285,7 +309,7 @@ static err front_start(struct skel *s, struct diag *d)
 	TRY(make_engine(f));
 	TRY(make_services(f));
 	front_apply_config(f);
-	void *const states[FRONT_STAGES] = { f->peers_known, f->auth, f, &f->permit, f->reg, f->notifier, f, f->route };
+	void *const states[FRONT_STAGES] = { f->peers_known, f->auth, f, &f->permit, f->reg, f->pres, f->notifier, f, f->route };
 	memcpy(f->states, states, sizeof states);
 	f->has_rooms = true;
 	for (unsigned i = 0; i < f->n_early; i++) {

@@ -14,14 +14,17 @@
 #include "role/front.h"
 #include "role/identity.h"
 #include "service/auth.h"
+#include "service/kept.h"
 #include "service/peer.h"
 #include "service/permit.h"
+#include "service/pres.h"
 #include "service/reg.h"
 #include "service/route.h"
 #include "service/user.h"
+#include "wire/xml_tree.h"
 
 #define FRONT_MAX    64 /* front processes of one server */
-#define FRONT_STAGES 9
+#define FRONT_STAGES 10
 #define FRONT_TRACES 16
 
 /* A channel to another front process. */
@@ -58,6 +61,9 @@ struct front {
 	struct permit permit;
 	struct auth *auth;
 	struct notifier *notifier;
+	struct kept *kept;
+	struct xml_reader *xml;
+	struct pres *pres;
 	struct reg *reg;
 	struct route *route;
 	struct answers answers;
@@ -87,6 +93,7 @@ struct front {
 /* front.c */
 extern const struct stage front_stages[];
 #define FRONT_STAGE_HOME 2 /* where a request of another front process begins */
+#define FRONT_STAGE_PRESENCE 5 /* where one goes on that has waited for what its user keeps */
 void front_handle(struct front *f, struct inbound *in, struct conn *c, str aor, bool is_peer, size_t from);
 err front_send(void *arg, const struct flow *to, uint64_t request, str bytes);
 void front_apply_config(struct front *f);
@@ -100,6 +107,7 @@ err front_vault_open(struct front *f, int fd);
 void front_tell_failure(void *arg, str aor, const struct addr *from);
 void front_tell_success(void *arg, str aor);
 err front_ask(void *arg, const struct auth_ask *q);
+extern const struct kept_door front_kept_door;
 
 /* front_hop.c */
 bool front_is_peer_uri(void *arg, const struct uri *u);

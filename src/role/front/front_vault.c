@@ -21,6 +21,8 @@ static err on_user(struct front *f, str body)
 	TRY(ipc_user_parse(&m, body));
 	if (m.enabled == 0)
 		reg_user_gone(f->reg, m.aor);
+	if (f->has_snapshot)
+		pres_user_changed(f->pres, m.aor);
 	return users_put(f->users, &(const struct user_row){ .version = m.version, .aor = m.aor, .display_name = m.display_name,
 					    .enabled = m.enabled != 0, .ha1_md5 = m.ha1_md5, .ha1_sha256 = m.ha1_sha256, .grants = m.grants });
 }
@@ -112,6 +114,23 @@ static err on_proof_tell(struct front *f, str body)
 	return OK;
 }
 
+static err on_kept_rows(struct front *f, str body)
+{
+	struct ipc_kept_rows m;
+	TRY(ipc_kept_rows_parse(&m, body));
+	kept_told_rows(f->kept, m.id, m.rows, m.is_last != 0);
+	return OK;
+}
+
+static err on_kept_done(struct front *f, str body)
+{
+	struct ipc_kept_done m;
+	TRY(ipc_kept_done_parse(&m, body));
+	ENSURE(m.error <= ERR_N, MALFORMED);
+	kept_told_done(f->kept, m.id, m.error != 0 ? (err){ &err_defs[m.error - 1] } : OK);
+	return OK;
+}
+
 static err (*const readers[IPC_N])(struct front *f, str body) = {
 	[IPC_SETTING] = on_setting,
 	[IPC_USER] = on_user,
@@ -124,6 +143,8 @@ static err (*const readers[IPC_N])(struct front *f, str body) = {
 	[IPC_TRACE_SET] = on_trace_set,
 	[IPC_REVOCATION] = on_revocation,
 	[IPC_PROOF_TELL] = on_proof_tell,
+	[IPC_KEPT_ROWS] = on_kept_rows,
+	[IPC_KEPT_DONE] = on_kept_done,
 };
 
 static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body, int fd)
@@ -143,6 +164,7 @@ static void on_close(void *arg, struct ipc *from)
 	f->vault = NULL;
 	f->n_traces = 0; /* whoever looked has lost his line */
 	auth_told_nothing(f->auth);
+	kept_told_nothing(f->kept);
 }
 
 static const struct ipc_door door = { on_message, on_close };
@@ -180,3 +202,19 @@ err front_ask(void *arg, const struct auth_ask *q)
 	ENSURE(f->vault != NULL, BUSY);
 	return ipc_send_proof_ask(f->vault, &(const struct ipc_proof_ask){ .id = q->id, .scheme = (uint8_t)q->scheme, .challenge = q->challenge, .token = q->token }, -1);
 }
+
+static err kept_ask(void *arg, uint64_t id, str aor)
+{
+	struct front *f = arg;
+	ENSURE(f->vault != NULL, BUSY);
+	return ipc_send_kept_ask(f->vault, &(const struct ipc_kept_ask){ .id = id, .aor = aor }, -1);
+}
+
+static err kept_set(void *arg, uint64_t id, str aor, str rows)
+{
+	struct front *f = arg;
+	ENSURE(f->vault != NULL, BUSY);
+	return ipc_send_kept_set(f->vault, &(const struct ipc_kept_set){ .id = id, .aor = aor, .rows = rows }, -1);
+}
+
+const struct kept_door front_kept_door = { kept_ask, kept_set };

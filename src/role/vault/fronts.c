@@ -426,6 +426,10 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 		return on_auth_ok(f->vault, body);
 	case IPC_TRACE:
 		return on_trace(f->vault, body);
+	case IPC_KEPT_ASK:
+		return vault_kept_ask(f, body);
+	case IPC_KEPT_SET:
+		return vault_kept_set(f, body);
 	case IPC_PROOF_ASK:
 		return vault_judge_proof(f->vault, from, body);
 	default:
@@ -436,6 +440,7 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 static void on_close(void *arg, struct ipc *from)
 {
 	struct vault_front *f = arg;
+	vault_kept_forget(f);
 	f->vault->fronts[f->index] = NULL;
 	free(f);
 }

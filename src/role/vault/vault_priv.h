@@ -95,6 +95,7 @@ struct vault {
 	struct list admins;
 	struct list changes; /* to be told once they are committed */
 	struct list answers; /* to be given then */
+	struct list kept;    /* to be acknowledged then: what people keep (kept.c) */
 	struct list held;    /* answers of commands that are not done yet */
 	struct list works;   /* what is under way with keeper: struct work */
 	struct vault_keys *keys; /* the channel to keeper; NULL: it has not come yet */
@@ -170,6 +171,12 @@ void vault_tell_ports(struct vault *v);
 void vault_tell_lock(struct vault *v, str aor, uint32_t failures, uint64_t until_ms);
 void vault_tell_trace(struct vault *v, uint32_t id, str filter, bool on);
 void vault_on_channel(struct skel *s, str role, unsigned index, int fd);
+/* What a front asks about, and changes of, what people keep (kept.c). */
+err vault_kept_ask(struct vault_front *f, str body);
+err vault_kept_set(struct vault_front *f, str body);
+/* The turn is on the disk, or (e) not: whoever waits for that is told. */
+void vault_kept_answer(struct vault *v, err e);
+void vault_kept_forget(struct vault_front *f);
 /* A proof of the Lync dialect that a process cannot judge itself (proof.c); the answer goes to `to`. */
 err vault_judge_proof(struct vault *v, struct ipc *to, str body);
 bool vault_front_is_there(const struct vault *v, unsigned index);

@@ -167,6 +167,7 @@ static err make_bindings(struct reg *g, const struct request *r, const struct re
 			.call_id = r->in->msg.call_id,
 			.instance = c->instance,
 			.path = w->path,
+			.epid = str_cut(sipae_epid(&r->in->msg), 0, REG_EPID_MAX),
 			.flow = r->in->flow,
 			.expires_ms = reg_now(g) + (uint64_t)c->seconds * 1000,
 			.cseq = r->in->msg.cseq,

@@ -4,7 +4,7 @@
 #include "model/config.h"
 #include "service/reg/reg_priv.h"
 
-#define FORMAT 1
+#define FORMAT 2
 
 static void add_number(struct buf *out, uint64_t v, size_t n)
 {
@@ -30,6 +30,7 @@ static void add_binding(const struct reg *g, const struct reg_binding *b, struct
 	add_text(out, reg_call_id(b));
 	add_text(out, reg_instance(b));
 	add_text(out, reg_path(b));
+	add_text(out, reg_epid(b));
 }
 
 void reg_binding_print(const struct reg *g, const struct flow *f, str aor, struct buf *out)
@@ -78,7 +79,7 @@ static err take_binding(str *rest, struct reg_fields *f, uint64_t *until)
 			take_number(rest, 4, &since) && take_number(rest, 2, &q) && q <= 1000,
 		MALFORMED);
 	ENSURE(take_text(rest, &f->uri) && take_text(rest, &f->call_id) && take_text(rest, &f->instance) &&
-			take_text(rest, &f->path),
+			take_text(rest, &f->path) && take_text(rest, &f->epid) && f->epid.n <= REG_EPID_MAX,
 		MALFORMED);
 	f->cseq = (uint32_t)cseq;
 	f->reg_id = (uint32_t)reg_id;

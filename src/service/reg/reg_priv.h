@@ -10,6 +10,7 @@
 #define REG_FLOWS_MAX    4    /* bindings of one device; a further one takes the place of the oldest */
 #define REG_TEXT_MAX     1024 /* bytes of one URI, Call-ID, instance or Path that is kept */
 #define REG_ENDED_MAX    64   /* contacts that are gone and not told yet; past it watchers are told the whole state */
+#define REG_EPID_MAX     64   /* bytes */
 #define REG_FLOW_TIMER   120  /* s between keep-alives that we ask for (RFC 5626 5.4 and its recommendation for TCP) */
 
 /* Why a contact changes (RFC 3680 5.1). */
@@ -24,7 +25,7 @@ enum reg_event {
 	REG_REJECTED
 };
 
-/* One contact of one user. Text: URI, Call-ID, instance (with <>), Path. */
+/* One contact of one user. Text: URI, Call-ID, instance (with <>), Path, epid (of the Lync dialect). */
 struct reg_binding {
 	struct reg_binding *next; /* of the same user, or on a list of those that are gone */
 	struct reg_user *user;
@@ -40,6 +41,7 @@ struct reg_binding {
 	uint32_t id;     /* names the contact in reginfo documents */
 	uint16_t q;      /* thousandths */
 	uint16_t uri_n, call_id_n, instance_n, path_n;
+	uint8_t epid_n;
 	uint8_t event; /* enum reg_event: the last */
 	char text[];
 };
@@ -59,6 +61,11 @@ static inline str reg_instance(const struct reg_binding *b)
 static inline str reg_path(const struct reg_binding *b)
 {
 	return (str){ b->text + b->uri_n + b->call_id_n + b->instance_n, b->path_n };
+}
+
+static inline str reg_epid(const struct reg_binding *b)
+{
+	return (str){ b->text + b->uri_n + b->call_id_n + b->instance_n + b->path_n, b->epid_n };
 }
 
 /* A user who is signed in somewhere, or watched. */
@@ -123,7 +130,7 @@ void reg_user_settle(struct reg *g, struct reg_user *u);
 
 /* What a binding is made of. */
 struct reg_fields {
-	str uri, call_id, instance, path;
+	str uri, call_id, instance, path, epid;
 	struct flow flow;
 	uint64_t expires_ms;
 	uint32_t cseq, reg_id, since;

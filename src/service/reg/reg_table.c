@@ -136,7 +136,7 @@ void reg_user_settle(struct reg *g, struct reg_user *u)
 
 struct reg_binding *reg_binding_new(const struct reg_fields *f)
 {
-	const str parts[] = { f->uri, f->call_id, f->instance, f->path };
+	const str parts[] = { f->uri, f->call_id, f->instance, f->path, f->epid };
 	size_t n = 0;
 	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
 		n += parts[i].n;
@@ -153,6 +153,7 @@ struct reg_binding *reg_binding_new(const struct reg_fields *f)
 		.call_id_n = (uint16_t)f->call_id.n,
 		.instance_n = (uint16_t)f->instance.n,
 		.path_n = (uint16_t)f->path.n,
+		.epid_n = (uint8_t)f->epid.n,
 		.event = REG_CREATED };
 	char *at = b->text;
 	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
@@ -283,7 +284,12 @@ void reg_changed(struct reg *g, struct reg_user *u, struct reg_binding *gone, co
 		tell_flow(g, over, reg_user_aor(u));
 	bury(g, u, gone);
 	reg_watches_tell(u);
+	char aor[USER_AOR_MAX];
+	str name = { aor, u->aor_n };
+	memcpy(aor, u->aor, u->aor_n);
 	reg_user_settle(g, u);
+	if (g->config.door.on_devices != NULL)
+		g->config.door.on_devices(g->config.arg, name);
 }
 
 bool reg_is_lost(const struct reg_lost *l, const struct flow *f)
@@ -348,6 +354,15 @@ void reg_user_gone(struct reg *g, str aor)
 		meter_add(g->config.meter, METER_REG_REMOVED, 1);
 	}
 	reg_changed(g, u, gone, NULL);
+}
+
+bool reg_has(const struct reg *g, str aor, str epid)
+{
+	const struct reg_user *u = reg_user_find(g, aor);
+	const struct reg_binding *b = u != NULL ? u->bindings : NULL;
+	while (b != NULL && epid.n != 0 && !str_eq_case(reg_epid(b), epid))
+		b = b->next;
+	return b != NULL;
 }
 
 size_t reg_count(const struct reg *g)

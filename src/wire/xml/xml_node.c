@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Looking around in a tree, and writing a part of it. */
-#include "wire/xml/xml_priv.h"
+#include "wire/xml.h"
 #include "wire/xml_tree.h"
 
 #include <stdarg.h>

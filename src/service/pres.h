@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pres - presence: what people publish, who may see what of it, and who watches ([MS-PRES]; RFC 3856, 3903). All of one user lives in
+ * the memory of his home; what outlives his devices is kept by vault (service/kept).
+ *
+ * A user publishes instances of categories (state, note, contactCard ...) into containers, which are access levels. A watcher sees the
+ * container that he belongs to. One place decides that for all dialects (pres_container.c), one what a container shows (pres_view.c).
+ */
+#ifndef WITAN_SERVICE_PRES_H
+#define WITAN_SERVICE_PRES_H
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/meter.h"
+#include "base/timer.h"
+#include "engine/notifier.h"
+#include "engine/stage.h"
+#include "service/kept.h"
+#include "service/user.h"
+#include "wire/xml_tree.h"
+
+struct config;
+struct pres;
+
+struct pres_door {
+	/* Is a device of aor signed in: any (epid empty), or the one of this epid? */
+	bool (*is_signed_in)(void *arg, str aor, str epid);
+	/* A request that had to wait may begin again at this stage. */
+	void (*resume)(void *arg, struct request *r);
+};
+
+struct pres_config {
+	struct timers *timers;
+	uint64_t (*unix_ms)(void); /* milliseconds since 1970; NULL: the system's clock */
+	const struct users *users;
+	const struct config *config;
+	struct notifier *notifier; /* where the packages are added */
+	struct kept *kept;
+	struct xml_reader *xml;
+	str fqdn;
+	struct log *log;
+	struct meter *meter;
+	struct pres_door door;
+	void *arg;
+};
+
+err pres_new(const struct pres_config *config, struct pres **out);
+/* The notifier must have been freed before. */
+void pres_free(struct pres *p);
+
+/* SERVICE of a user to himself: publishes, changes containers, acknowledges watchers. Others are NEXT. */
+err pres_stage(void *state, struct request *r, enum stage_verdict *v);
+
+/* Devices of aor have signed in or out. */
+void pres_devices_changed(struct pres *p, str aor);
+/* Administrators have changed what is known of aor, or he is gone. */
+void pres_user_changed(struct pres *p, str aor);
+
+#endif

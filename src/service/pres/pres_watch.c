@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who watches whom. */
+#include "service/pres/pres_priv.h"
+
+#include <stdlib.h>
+
+static struct pres_view *view_get(struct presentity *p, uint16_t container)
+{
+	struct pres_view *v = p->views;
+	while (v != NULL && v->container != container)
+		v = v->next;
+	if (v != NULL)
+		return v;
+	v = calloc(1, sizeof *v);
+	if (v == NULL)
+		return NULL;
+	v->container = container;
+	buf_init(&v->text, PRES_VIEW_MAX);
+	if (pres_view_refresh(p, v) != 0)
+		p->serial++;
+	v->next = p->views;
+	p->views = v;
+	return v;
+}
+
+static void view_drop(struct presentity *p, struct pres_view *v)
+{
+	struct pres_view **at = &p->views;
+	if (v == NULL || --v->n_watches != 0)
+		return;
+	while (*at != v)
+		at = &(*at)->next;
+	*at = v->next;
+	buf_fini(&v->text);
+	free(v);
+}
+
+/* Lets w see what its watcher may see now; false without memory: it goes on with what it had. */
+static bool place(struct pres_watch *w)
+{
+	struct presentity *p = w->presentity;
+	struct pres_view *v = view_get(p, pres_container_of(p, (str){ w->aor, w->aor_n }));
+	if (v == NULL || v == w->view)
+		return v != NULL;
+	v->n_watches++;
+	view_drop(p, w->view);
+	w->view = v;
+	w->told = 0;
+	return true;
+}
+
+err pres_watch_open(struct presentity *p, str watcher, uint64_t categories, const struct pres_watch_door *door, void *arg, struct pres_watch **out)
+{
+	ENSURE(p->n_watches < PRES_WATCHERS_MAX, SIP_BUSY);
+	struct pres_watch *w = calloc(1, sizeof *w + watcher.n);
+	ENSURE(w != NULL, NO_MEMORY);
+	w->presentity = p;
+	w->categories = categories;
+	w->door = door;
+	w->arg = arg;
+	w->aor_n = (uint16_t)watcher.n;
+	memcpy(w->aor, watcher.p, watcher.n);
+	if (!place(w)) {
+		free(w);
+		return ERR(NO_MEMORY);
+	}
+	list_add(&p->watches, &w->of_presentity);
+	p->n_watches++;
+	*out = w;
+	return OK;
+}
+
+void pres_watch_close(struct pres_watch *w)
+{
+	struct presentity *p = w->presentity;
+	list_remove(&w->of_presentity);
+	p->n_watches--;
+	view_drop(p, w->view);
+	free(w);
+	presentity_settle(p);
+}
+
+bool pres_watch_print(struct pres_watch *w, bool is_whole, struct buf *out)
+{
+	size_t n = out->n;
+	pres_view_print(w->view, w->categories, is_whole ? 0 : w->told, out);
+	w->told = w->presentity->serial;
+	return out->n != n;
+}
+
+/* What is told since the last time. */
+static bool has_news(const struct pres_watch *w)
+{
+	for (size_t i = 0; i < w->view->n_pieces; i++)
+		if ((w->categories >> w->view->pieces[i].category & 1) != 0 && w->view->pieces[i].serial > w->told)
+			return true;
+	return false;
+}
+
+void presentity_show(struct presentity *p)
+{
+	uint64_t changed = 0;
+	struct pres_aggregate now = pres_aggregate(p, 2);
+	if (now.availability != p->aggregate) {
+		p->aggregate = now.availability;
+		p->aggregate_ms = pres_unix_ms(p->pres);
+		p->aggregate_version++;
+	}
+	for (struct pres_view *v = p->views; v != NULL; v = v->next)
+		changed |= pres_view_refresh(p, v);
+	p->serial += changed != 0;
+	LIST_EACH (it, &p->watches) {
+		struct pres_watch *w = LIST_OF(it, struct pres_watch, of_presentity);
+		if (changed != 0 && has_news(w))
+			w->door->on_news(w->arg, w);
+	}
+}
+
+void presentity_place_watches(struct presentity *p)
+{
+	LIST_EACH (it, &p->watches)
+		(void)place(LIST_OF(it, struct pres_watch, of_presentity));
+	LIST_EACH (it, &p->watches) {
+		struct pres_watch *w = LIST_OF(it, struct pres_watch, of_presentity);
+		if (w->told == 0)
+			w->door->on_news(w->arg, w);
+	}
+}
