@@ -282,7 +282,7 @@ static void steps_are_run_once_and_in_order(void **state)
 	assert_false(failed(add(s, "ann@example.test", NULL)));
 	assert_false(failed(store_commit(s)));
 	store_close(s);
-	assert_int_equal(events(p, "store.migrated"), 3);
+	assert_int_equal(events(p, "store.migrated"), 4);
 	assert_false(failed(store_open_steps(&config, steps, 4, &s, NULL)));
 	assert_int_equal(users(s), 1);
 	store_close(s);
