@@ -216,6 +216,37 @@ def test_joining_survives_a_kill(site, process):  # noqa: F811
     verify(s, second, "Default")
 
 
+@pytest.mark.parametrize("last", ["assigned", "removed"])
+def test_joining_ends_after_a_kill_at_its_end(site, last):  # noqa: F811
+    """Killed when all certificates were there, and what the bundle has left was not gone yet: the central server sees a certificate of ours and
+    waits for no proof any more."""
+    s = site(second=SE)
+    s.start("central")
+    out, secret = bundle(s, "second")
+    join(s, "second", out, secret)
+    second = s.hosts["second"]
+    before = s.top / "before"
+    shutil.copytree(second.dir, before)
+    for path in [before, *before.rglob("*")]:
+        shutil.chown(path, (second.dir / path.relative_to(before)).stat().st_uid, (second.dir / path.relative_to(before)).stat().st_gid)
+    second.start()
+    up_to_date(s, "second")
+    assert second.stop() == 0
+    # as the disk was then
+    subprocess.run(["cp", "-a", str(before / "store/enrolment"), str(second.dir / "store")], check=True)
+    if last == "assigned":
+        subprocess.run(["cp", "-a", *map(str, (before / "certs").glob("*.request")), str(second.dir / "certs")], check=True)
+    since = len(second.events)
+    second.start()
+    second.wait_event("join.done", 15, since=since)
+    s.central.add_user("ann")
+    up_to_date(s, "second")
+    assert users(second) == [f"sip:ann@{DOMAIN}"]
+    assert not (second.dir / "store/enrolment").exists()
+    assert not list((second.dir / "certs").glob("*.request"))
+    verify(s, second, "Default")
+
+
 def test_certificates_are_renewed_over_the_connection(site):  # noqa: F811
     """At two thirds of its life a copy asks the central server for the next one, with a key of its own; nobody has to do anything."""
     s = site(second=SE)

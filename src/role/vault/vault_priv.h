@@ -488,6 +488,7 @@ err vault_enrol_proof(const uint8_t key[32], str fqdn, str binding, str orders, 
 
 /* ---- join.c: this server joins ---- */
 
+/* Whether it still has to; where only the end of it is missing, it is done now. */
 void vault_read_enrolment(struct vault *v);
 err vault_on_enrol_ask(struct vault *v, str body);
 err vault_on_enrolled(struct vault *v, str body);
