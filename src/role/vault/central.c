@@ -27,7 +27,7 @@ static void sent(err e)
 
 /* ---- who has copies ---- */
 
-static struct vault_copy *find(struct vault *v, str fqdn)
+struct vault_copy *vault_copy_find(struct vault *v, str fqdn)
 {
 	LIST_EACH (n, &v->copies) {
 		struct vault_copy *c = LIST_OF(n, struct vault_copy, node);
@@ -56,7 +56,7 @@ static void drop_gone(struct vault *v)
 
 static void know(struct vault *v, const struct topo_pool *pool, const struct topo_server *server)
 {
-	struct vault_copy *c = find(v, server->fqdn);
+	struct vault_copy *c = vault_copy_find(v, server->fqdn);
 	if (c == NULL)
 		c = calloc(1, sizeof *c);
 	if (c == NULL)
@@ -325,7 +325,7 @@ static err on_up(struct vault *v, str body)
 		vault_live(v);
 		return OK;
 	}
-	struct vault_copy *c = find(v, m.fqdn);
+	struct vault_copy *c = vault_copy_find(v, m.fqdn);
 	if (c == NULL)
 		return OK;
 	c->is_up = true;
@@ -347,7 +347,7 @@ static err on_down(struct vault *v, str body)
 		v->central_is_there = false;
 		return OK;
 	}
-	struct vault_copy *c = find(v, m.fqdn);
+	struct vault_copy *c = vault_copy_find(v, m.fqdn);
 	if (c == NULL)
 		return OK;
 	c->is_up = c->is_walking = c->is_waiting = false;
@@ -359,7 +359,7 @@ static err on_taken(struct vault *v, str body)
 {
 	struct ipc_replica_taken m;
 	TRY(ipc_replica_taken_parse(&m, body));
-	struct vault_copy *c = find(v, m.fqdn);
+	struct vault_copy *c = vault_copy_find(v, m.fqdn);
 	if (c == NULL || !c->is_waiting || !c->is_walking)
 		return OK;
 	c->is_waiting = false;
@@ -371,7 +371,7 @@ static err on_applied(struct vault *v, str body)
 {
 	struct ipc_replica_applied m;
 	TRY(ipc_replica_applied_parse(&m, body));
-	struct vault_copy *c = find(v, m.fqdn);
+	struct vault_copy *c = vault_copy_find(v, m.fqdn);
 	if (c == NULL || !c->is_waiting || c->is_walking || m.version != c->sending.version)
 		return OK;
 	c->is_waiting = false;

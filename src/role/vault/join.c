@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { FILE_MOST = 4096, CLOCK_SLACK = 300 };
+enum { FILE_MOST = 4096, CLOCK_SLACK = 300, STALE = 86400 };
 
 static void path_of(const struct vault *v, char out[4200])
 {
@@ -77,11 +77,26 @@ bool vault_renews(const struct vault *v, uint32_t usages)
 	return false;
 }
 
+/* The plan may be another one since, and what was asked for then is refused for ever: the next try is made by the plan of its day. */
+static void drop_stale(struct vault *v)
+{
+	struct diag d;
+	for (size_t i = 0; i < certstore_request_count(v->certstore);) {
+		const struct certstore_request *r = certstore_request_at(v->certstore, i);
+		bool is_stale = is_renewal(r) && r->made + STALE <= (int64_t)(vault_unix_ms() / 1000);
+		if (!is_stale || failed(certstore_request_remove(v->certstore, r, &d)))
+			i++;
+	}
+}
+
 void vault_ask_renewals(struct vault *v)
 {
 	struct buf b DEFER(buf_fini) = { 0 };
 	const uint8_t none[32] = { 0 };
-	if (!v->is_copy || v->joins || !v->central_is_there || v->replicator == NULL)
+	if (!v->is_copy || v->joins)
+		return;
+	drop_stale(v);
+	if (!v->central_is_there || v->replicator == NULL)
 		return;
 	json_t *orders = orders_of(v);
 	char *text = json_array_size(orders) != 0 ? json_dumps(orders, JSON_COMPACT) : NULL;

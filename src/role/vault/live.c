@@ -86,8 +86,9 @@ static void on_requested(struct work *w, err e)
 static bool may_renew(struct vault *v, const struct certstore_cert *c)
 {
 	struct diag d;
-	if (v->is_copy)
-		return !v->joins && !vault_renews(v, certstore_usages(v->certstore, c, false));
+	uint32_t usages = certstore_usages(v->certstore, c, false);
+	if (v->is_copy) /* the key of OAuth is one for the whole deployment: it is brought here */
+		return !v->joins && (usages & 1u << PLAN_OAUTH_TOKEN_ISSUER) == 0 && !vault_renews(v, usages);
 	return !failed(vault_authority_check(v, &d));
 }
 
