@@ -491,3 +491,29 @@ def test_renewed_unasked(server_factory):
     assert assigned_file(server.dir) != before and before.exists()
     every_certificate_has_its_key(server)
     assert server.counters()["certificates.renewed"] == 1
+
+
+def test_two_requests_at_once_beside_many_keys(server_factory):
+    """Vault asks keeper for its keys after each of them: the two lists are two, and not one that is too long."""
+    server = server_factory()
+    keys = server.dir / "keys"
+    owner = keys.stat()
+    for i in range(40):
+        made = keys / f"other{i}.key"
+        openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", made)
+        made.chmod(0o400)
+        os.chown(made, owner.st_uid, owner.st_gid)
+    server.process.send_signal(signal.SIGHUP)
+    server.wait_event("keys.read", wanted=lambda e: e["keys"] > 40)
+    before = server.processes()
+    os.kill(before["keeper0"], signal.SIGSTOP)  # so that both wait for it together
+    command = [str(server.build / "witan"), "--dir", str(server.dir), "Request-CsCertificate", "-New", "-Type", "Default", "-KeyAlg", "ECDH_P256"]
+    asked = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    time.sleep(0.7)
+    os.kill(before["keeper0"], signal.SIGCONT)
+    for one in asked:
+        _, why = one.communicate(timeout=20)
+        assert one.returncode == 0, why
+    assert server.processes() == before
+    assert not server.log("channel.failed")
+    every_certificate_has_its_key(server)
