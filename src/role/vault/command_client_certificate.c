@@ -103,6 +103,17 @@ static json_t *mark(struct vault *v, str serial, str aor, enum cert_reason reaso
 	return list;
 }
 
+/* What could not be written is not so: it can be said again. */
+static void unmark(struct vault *v, const json_t *list)
+{
+	size_t k;
+	json_t *one;
+	json_array_foreach(list, k, one)
+		for (size_t i = 0; i < v->issued.n; i++)
+			if (strcmp(v->issued.all[i].revoked.serial, json_string_value(json_object_get(one, "SerialNumber"))) == 0)
+				v->issued.all[i].is_revoked = false;
+}
+
 static err take_reason(struct call *call, enum cert_reason *out)
 {
 	str word;
@@ -113,7 +124,8 @@ static err take_reason(struct call *call, enum cert_reason *out)
 		STR_FMT(str_cut(word, 0, 40)));
 }
 
-/* The list of what was issued first: what stands there comes into every revocation list from now on, also after a kill. */
+/* The list of what was issued first: what stands there comes into every revocation list from now on, and into the next one within a minute, also
+ * after a kill (live.c). */
 static err take_back(struct call *call, str serial, str aor, enum cert_reason reason)
 {
 	struct vault *v = call->vault;
@@ -125,6 +137,7 @@ static err take_back(struct call *call, str serial, str aor, enum cert_reason re
 	vault_ocsp_changed(v);
 	err e = issued_write(&v->issued, (int64_t)(vault_unix_ms() / 1000), &call->diag);
 	if (failed(e)) {
+		unmark(v, list);
 		json_decref(list);
 		return e;
 	}
