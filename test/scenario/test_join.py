@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import ssl
 import struct
@@ -350,6 +351,33 @@ def test_a_server_that_was_taken_over_gets_few_certificates(site):  # noqa: F811
     assert kinds.count(7) <= 32
     assert (s.central.dir / "certs/issued").read_text().count("\n") - issued == kinds.count(7)
     s.central.wait_event("enrol.refused", wanted=lambda e: "than it can need" in e["why"])
+
+
+@pytest.mark.parametrize("kind", [2, 6])
+def test_a_server_that_was_taken_over_does_not_stop_the_others(site, kind):  # noqa: F811
+    """It says that it has taken what it was never sent, or asks for certificates, faster than vault can hear it: the other copies are told as ever."""
+    s = site(second=SE, third=SE)
+    s.prepare("second", "third")
+    s.start("central", "third")
+    up_to_date(s, "third")
+    copy = Copy(s, s.hosts["second"])
+    s.central.wait_event("copy.connected", wanted=lambda e: e["server"] == s.hosts["second"].fqdn)
+    vault = s.central.processes()["vault0"]
+    body = b"" if kind == 2 else bytes(32) + b"[" + b" " * 100000 + b"]"
+    frames = (struct.pack("<IB", len(body), kind) + body) * (200000 if kind == 2 else 10)
+    copy.sock.settimeout(2)
+    os.kill(vault, signal.SIGSTOP)
+    try:
+        for _ in range(15 if kind == 2 else 90):
+            copy.sock.sendall(frames)
+        time.sleep(1)
+    except OSError:
+        pass  # hung up on
+    finally:
+        os.kill(vault, signal.SIGCONT)
+    s.central.add_user("ann")
+    up_to_date(s, "third")
+    assert users(s.hosts["third"]) == [f"sip:ann@{DOMAIN}"]
 
 
 def test_nobody_gets_the_key_of_tokens_by_asking(site):  # noqa: F811
