@@ -517,3 +517,26 @@ def test_two_requests_at_once_beside_many_keys(server_factory):
     assert server.processes() == before
     assert not server.log("channel.failed")
     every_certificate_has_its_key(server)
+
+
+@pytest.mark.parametrize("kind,why", [(["rsa:1024"], "1024 bits"), (["ec", "-pkeyopt", "ec_paramgen_curve:secp256k1"], "secp256k1"),
+                                      (["ec", "-pkeyopt", "ec_paramgen_curve:P-521"], "secp521r1")])
+def test_what_no_listener_can_present_is_not_assigned(server_factory, kind, why):
+    """It would be noticed at the next start, by everybody."""
+    server = server_factory()
+    openssl("req", "-x509", "-newkey", *kind, "-nodes", "-keyout", "w.key", "-out", "w.pem", "-subj", f"/CN={server.fqdn}", "-addext", f"subjectAltName=DNS:{server.fqdn}",
+            "-addext", "extendedKeyUsage=serverAuth", cwd=server.top)
+    openssl("pkcs12", "-export", "-in", "w.pem", "-inkey", "w.key", "-out", "w.p12", "-passout", f"pass:{PASSWORD}", cwd=server.top)
+    brought = json.loads(server.cli("Import-CsCertificate", "-Path", server.top / "w.p12", "-PasswordFile", "-", "-As", "json", stdin=PASSWORD + "\n"))
+    with pytest.raises(Refused, match=why):
+        server.cli("Set-CsCertificate", "-Type", "Default", "-Thumbprint", brought[0]["Thumbprint"])
+    server.restart()
+    assert presented(server, server.dir / "ca.pem")
+
+
+def test_a_key_that_no_listener_can_present_is_not_made(server_factory):
+    server = server_factory()
+    with pytest.raises(Refused, match="P-521"):
+        server.cli("Request-CsCertificate", "-New", "-Type", "Default", "-KeyAlg", "ECDH_P521")
+    server.restart()
+    assert presented(server, server.dir / "ca.pem")
