@@ -353,6 +353,32 @@ def test_a_server_that_was_taken_over_gets_few_certificates(site):  # noqa: F811
     s.central.wait_event("enrol.refused", wanted=lambda e: "than it can need" in e["why"])
 
 
+def test_all_certificates_of_a_server_are_taken_back(site):  # noqa: F811
+    """Also those that it was given while nobody knew that it was taken over."""
+    s = site(second=SE)
+    s.start("central")
+    out, secret = bundle(s, "second")
+    join(s, "second", out, secret)
+    second = s.hosts["second"]
+    order = request_of(next((second.dir / "certs").glob("*.request")))
+    second.start()
+    up_to_date(s, "second")
+    assert second.stop() == 0
+    copy = Copy(s, second)
+    assert [copy.enrol([order])[0] for _ in range(2)] == [7, 7]
+    with pytest.raises(Refused, match="the server itself"):
+        s.central.cli("revoke-certificate", "--host", s.central.fqdn)
+    with pytest.raises(Refused, match="give one of"):
+        s.central.cli("revoke-certificate", "--host", second.fqdn, "--serial", "11")
+    said = s.central.cli("revoke-certificate", "--host", second.fqdn.upper(), "--reason", "keyCompromise")
+    assert said.count(f"of host:{second.fqdn}") == 3
+    lines = [line.split() for line in (s.central.dir / "certs/issued").read_text().splitlines()]
+    assert all((line[3] != "-") == (line[2] == f"host:{second.fqdn}") for line in lines)
+    with pytest.raises((ConnectionError, ssl.SSLError)):  # it is cut off at once
+        while True:
+            copy.receive()
+
+
 @pytest.mark.parametrize("kind", [2, 6])
 def test_a_server_that_was_taken_over_does_not_stop_the_others(site, kind):  # noqa: F811
     """It says that it has taken what it was never sent, or asks for certificates, faster than vault can hear it: the other copies are told as ever."""
