@@ -128,6 +128,29 @@ static void regions_share_names(void **state)
 	buf_fini(&b);
 }
 
+/* One balancer answers for the access name; each region's own leads to that region alone. */
+static void regions_have_access_names(void **state)
+{
+	struct plan_dns dns;
+	read_topology("organization: Example\nsip-domains: [domain.com]\ninternal-domain: internal.ad\nsites:\n"
+		      "  - {name: Berlin, region: eu, pools: [{pool: eu.internal.ad, role: standard-edition, next-hop-edge: e-eu.internal.ad},\n"
+		      "     {pool: e-eu.internal.ad, role: edge, servers: [{fqdn: e1-eu.internal.ad, external-address: {access: 192.0.2.1, web-conferencing: "
+		      "192.0.2.2, av: 192.0.2.3}}],\n"
+		      "      external: {access: sip.domain.com, regional-access: sip-eu.domain.com, web-conferencing: w-eu.domain.com, av: av-eu.domain.com}, next-hop: "
+		      "eu.internal.ad}]}\n"
+		      "  - {name: Boston, region: us, pools: [{pool: us.internal.ad, role: standard-edition, next-hop-edge: e-us.internal.ad},\n"
+		      "     {pool: e-us.internal.ad, role: edge, servers: [e1-us.internal.ad], single-address: true,\n"
+		      "      external: {access: sip.domain.com, regional-access: sip-us.domain.com, web-conferencing: w-us.domain.com, av: av-us.domain.com}, next-hop: "
+		      "us.internal.ad}]}\n");
+	plan_names(&(struct plan_dns_options){ 0 }, &dns);
+	assert_int_equal(count(&dns, PLAN_OUTSIDE, "sip-eu.domain.com", "e1-eu.internal.ad"), 1);
+	assert_int_equal(count(&dns, PLAN_OUTSIDE, "sip-eu.domain.com", "e1-us.internal.ad"), 0);
+	assert_int_equal(count(&dns, PLAN_OUTSIDE, "sip-us.domain.com", "e1-us.internal.ad"), 1);
+	TOPO_EACH (r, dns.records)
+		if (str_eq(r->name, STR("sip-eu.domain.com")))
+			assert_true(str_eq(r->address, STR("192.0.2.1")));
+}
+
 static bool is_hex(str octets, const char *hex)
 {
 	char z[2 * PLAN_DHCP_MOST + 1] = "";
@@ -308,6 +331,25 @@ static void keys_decide(void **state)
 		assert_false(f->first == 0 || (f->to != NULL && f->to->kind == TOPO_STANDARD_EDITION && (f->first == 443 || f->first == 4443)));
 }
 
+/* nginx does not start with a server at port 0. */
+static void nothing_without_tls(void **state)
+{
+	struct plan_proxy proxy;
+	struct buf b;
+	const struct plan_proxy_style style = { STR("/c"), STR("/k"), STR("/t"), { NULL }, 0 };
+	read_topology("organization: Example\nsip-domains: [a.example]\ninternal-domain: corp.example\n"
+		      "sites: [{name: Main, pools: [{pool: uc01.corp.example, role: standard-edition, web: {external: w.a.example}, ports: {external-http: 0}}], "
+		      "reverse-proxies: [{fqdn: rp.corp.example, publishes: [uc01.corp.example]}]}]\n");
+	assert_false(failed(plan_proxy(&topo, STR(""), &arena, &proxy, &diag)));
+	buf_init(&b, 1u << 20);
+	assert_false(failed(plan_proxy_print(&proxy, &nothing, &style, &b, &diag)));
+	buf_add_char(&b, '\0');
+	assert_null(strstr(b.p, ":0;"));
+	assert_null(strstr(b.p, "proxy_pass http:"));
+	assert_non_null(strstr(b.p, "return 301 https://w.a.example$request_uri"));
+	buf_fini(&b);
+}
+
 /* A pool that names no web services has no names of theirs. */
 static void no_web_no_names(void **state)
 {
@@ -350,12 +392,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(one_server, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(regions_share_names, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(regions_have_access_names, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(phones, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(long_names_do_not_fit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(proxies_publish, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(databases, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(large, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(keys_decide, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(nothing_without_tls, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(no_web_no_names, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(without_memory, set_up, tear_down),
 	};
