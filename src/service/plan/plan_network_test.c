@@ -243,6 +243,14 @@ static void databases(void **state)
 	}
 	static const char *const bad[] = { "postgresql://", "postgresql:///x", "postgresql://u@db:0/x",
 		"postgresql://u@db:99999/x", "postgresql://u@db:port/x" };
+	static const char *const hostile[] = { "postgresql://u@[:: } accept ; tcp dport 22 accept ; ip6 daddr { ::1]/x", "postgresql://u@[::1/64]/x",
+		"postgresql://u@db1.i.ad,db 2/x" };
+	for (size_t i = 0; i < sizeof hostile / sizeof *hostile; i++) {
+		(void)snprintf(text, sizeof text, STORES, hostile[i]);
+		read_topology(text);
+		assert_true(err_is(plan_ports(&topo, &arena, &ports, &diag), ERR_REFUSED));
+		assert_non_null(strstr(diag.what, "the store of a.i.ad"));
+	}
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		(void)snprintf(text, sizeof text, STORES, bad[i]);
 		read_topology(text);
