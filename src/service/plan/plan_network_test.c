@@ -175,6 +175,22 @@ static void phones(void **state)
 	assert_false(failed(plan_dhcp(&topo, topo_find_pool(&topo, STR("us.internal.ad")), &arena, &p, &diag)));
 }
 
+/* Phones are sent to where the pool's web services listen. */
+static void phones_and_ports(void **state)
+{
+	static const char text[] = "organization: E\nsip-domains: [d.com]\ninternal-domain: i.ad\nsites: [{name: M, pools: [{pool: p.i.ad, role: "
+				   "standard-edition, web: {external: w.d.com}, ports: {https: %s}}]}]\n";
+	char with[512];
+	struct plan_dhcp p;
+	(void)snprintf(with, sizeof with, text, "8443");
+	read_topology(with);
+	assert_false(failed(plan_dhcp(&topo, NULL, &arena, &p, &diag)));
+	assert_non_null(memmem(p.vendor.p, p.vendor.n, "\4\0048443\5", 7));
+	(void)snprintf(with, sizeof with, text, "0");
+	read_topology(with);
+	assert_true(err_is(plan_dhcp(&topo, NULL, &arena, &p, &diag), ERR_REFUSED));
+}
+
 static void long_names_do_not_fit(void **state)
 {
 	struct plan_dhcp p;
@@ -402,6 +418,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(regions_share_names, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(regions_have_access_names, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(phones, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(phones_and_ports, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(long_names_do_not_fit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(proxies_publish, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(databases, set_up, tear_down),
