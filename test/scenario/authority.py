@@ -109,8 +109,9 @@ class Mint:
         self.issuers["expired"] = Authority("Expired issuing", root, 0, days=-1)
         self.issuers["toothless"] = Authority("Toothless issuing", root, None, is_ca=False, sign=False)
         self.issuers["sha1"] = Authority("Weak issuing", root, 0, hash="sha1")
+        self.issuers["deep"] = Authority("Deep issuing", public, 0)
         self.issuers["rsa"] = Authority("RSA issuing", self.roots["internal"], 0, key="rsa-2048")
-        for word in ("expired", "toothless", "sha1", "rsa"):
+        for word in ("expired", "toothless", "sha1", "deep", "rsa"):
             self.lists.at[f"/{word}.crl"] = self.issuers[word].crl()
         self.lists.at.update({"/stale.crl": public.crl(start=-9, days=-2), "/early.crl": public.crl(start=0.5), "/silent.crl": "silence", "/broken.crl": b"nothing",
                               "/revoked.crl": public.crl([4711]), "/namesake.crl": self.issuers["stranger"].crl(), "/gone.crl": 404, "/failed.crl": 503})

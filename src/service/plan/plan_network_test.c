@@ -274,6 +274,57 @@ static void databases(void **state)
 	}
 }
 
+static const char edge_text[] =
+	"organization: Example\nsip-domains: [d.com]\ninternal-domain: i.ad\nsites: [{name: M, pools: [\n"
+	"  {pool: uc.i.ad, role: standard-edition, next-hop-edge: e.i.ad},\n"
+	"  {pool: e.i.ad, role: edge, servers: [{fqdn: e.i.ad, internal-address: 10.0.0.11, external-address: {access: 192.0.2.1, web-conferencing: 192.0.2.2, "
+	"av: 192.0.2.3}}],\n"
+	"   external: {access: sip.d.com, web-conferencing: w.d.com, av: a.d.com}, next-hop: uc.i.ad, federation: false, public-im: %s}]}]\n";
+
+/* Providers of public messaging are partners like others. */
+static void public_messaging_is_federation(void **state)
+{
+	char text[1024];
+	struct plan_ports ports;
+	for (int on = 0; on < 2; on++) {
+		size_t in = 0, out = 0;
+		(void)snprintf(text, sizeof text, edge_text, on == 1 ? "true" : "false");
+		read_topology(text);
+		assert_false(failed(plan_ports(&topo, &arena, &ports, &diag)));
+		TOPO_EACH (f, ports.flows)
+			if (f->at == PLAN_ACCESS && f->first == 5061)
+				f->to != NULL ? in++ : out++;
+		assert_int_equal(in, on);
+		assert_int_equal(out, on);
+	}
+}
+
+/* The Internet, which an Edge may reach, begins beyond what is inside. */
+static void an_edge_does_not_take_the_inside_for_the_internet(void **state)
+{
+	char text[1024];
+	struct plan_ports ports;
+	struct plan_addresses known = { 0 };
+	struct plan_networks clients = { 0 };
+	struct topo_names missing;
+	struct buf b;
+	(void)snprintf(text, sizeof text, edge_text, "true");
+	read_topology(text);
+	assert_false(failed(plan_ports(&topo, &arena, &ports, &diag)));
+	assert_false(failed(plan_addresses_add(&known, &arena, STR("uc.i.ad=10.0.0.21"), &diag)));
+	assert_false(failed(plan_networks_add(&clients, &arena, STR("10.0.0.0/8"), &diag)));
+	const struct plan_nft nft = { .ports = &ports, .known = &known, .clients = clients };
+	buf_init(&b, 1u << 20);
+	assert_false(failed(plan_nft_print(&nft, STR("e.i.ad"), &arena, &b, &missing, &diag)));
+	buf_add_char(&b, '\0');
+	const char *output = strstr(b.p, "chain output");
+	assert_non_null(output);
+	const char *server = strstr(output, "ip daddr { 10.0.0.21 } drop"), *others = strstr(output, "ip daddr @clients4 drop");
+	const char *internet = strstr(output, "ip saddr { 192.0.2.1");
+	assert_true(server != NULL && others != NULL && internet != NULL && server < internet && others < internet);
+	buf_fini(&b);
+}
+
 /* Two hundred pools of three and fifty SIP domains. */
 static void print_large(struct buf *b)
 {
@@ -422,6 +473,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(long_names_do_not_fit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(proxies_publish, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(databases, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(public_messaging_is_federation, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_edge_does_not_take_the_inside_for_the_internet, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(large, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(keys_decide, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(nothing_without_tls, set_up, tear_down),
