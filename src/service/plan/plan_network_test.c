@@ -128,20 +128,23 @@ static void regions_share_names(void **state)
 	buf_fini(&b);
 }
 
+static const char edges[] =
+	"organization: Example\nsip-domains: [domain.com]\ninternal-domain: internal.ad\nsites:\n"
+	"  - {name: Berlin, region: eu, pools: [{pool: eu.internal.ad, role: standard-edition, next-hop-edge: e-eu.internal.ad},\n"
+	"     {pool: e-eu.internal.ad, role: edge, servers: [{fqdn: e1-eu.internal.ad, external-address: {access: 192.0.2.1, web-conferencing: "
+	"192.0.2.2, av: 192.0.2.3}}],\n"
+	"      external: {access: sip.domain.com, regional-access: sip-eu.domain.com, web-conferencing: w-eu.domain.com, av: av-eu.domain.com}, next-hop: "
+	"eu.internal.ad}]}\n"
+	"  - {name: Boston, region: us, pools: [{pool: us.internal.ad, role: standard-edition, next-hop-edge: e-us.internal.ad},\n"
+	"     {pool: e-us.internal.ad, role: edge, servers: [e1-us.internal.ad], single-address: true,\n"
+	"      external: {access: sip.domain.com, regional-access: sip-us.domain.com, web-conferencing: w-us.domain.com, av: av-us.domain.com}, next-hop: "
+	"us.internal.ad}]}\n";
+
 /* One balancer answers for the access name; each region's own leads to that region alone. */
 static void regions_have_access_names(void **state)
 {
 	struct plan_dns dns;
-	read_topology("organization: Example\nsip-domains: [domain.com]\ninternal-domain: internal.ad\nsites:\n"
-		      "  - {name: Berlin, region: eu, pools: [{pool: eu.internal.ad, role: standard-edition, next-hop-edge: e-eu.internal.ad},\n"
-		      "     {pool: e-eu.internal.ad, role: edge, servers: [{fqdn: e1-eu.internal.ad, external-address: {access: 192.0.2.1, web-conferencing: "
-		      "192.0.2.2, av: 192.0.2.3}}],\n"
-		      "      external: {access: sip.domain.com, regional-access: sip-eu.domain.com, web-conferencing: w-eu.domain.com, av: av-eu.domain.com}, next-hop: "
-		      "eu.internal.ad}]}\n"
-		      "  - {name: Boston, region: us, pools: [{pool: us.internal.ad, role: standard-edition, next-hop-edge: e-us.internal.ad},\n"
-		      "     {pool: e-us.internal.ad, role: edge, servers: [e1-us.internal.ad], single-address: true,\n"
-		      "      external: {access: sip.domain.com, regional-access: sip-us.domain.com, web-conferencing: w-us.domain.com, av: av-us.domain.com}, next-hop: "
-		      "us.internal.ad}]}\n");
+	read_topology(edges);
 	plan_names(&(struct plan_dns_options){ 0 }, &dns);
 	assert_int_equal(count(&dns, PLAN_OUTSIDE, "sip-eu.domain.com", "e1-eu.internal.ad"), 1);
 	assert_int_equal(count(&dns, PLAN_OUTSIDE, "sip-eu.domain.com", "e1-us.internal.ad"), 0);
@@ -325,6 +328,22 @@ static void an_edge_does_not_take_the_inside_for_the_internet(void **state)
 	buf_fini(&b);
 }
 
+/* Each Edge serves its own region: from the other one only the central store reaches it. */
+static void an_edge_serves_its_own(void **state)
+{
+	struct plan_ports ports;
+	size_t n = 0;
+	read_topology(edges);
+	assert_false(failed(plan_ports(&topo, &arena, &ports, &diag)));
+	TOPO_EACH (f, ports.flows) {
+		bool is_edge = f->to != NULL && str_eq(f->to->name, STR("e-us.internal.ad")) && f->at == PLAN_INNER;
+		bool is_replica = is_edge && f->first == topo_replica_port(f->to->pool);
+		for (size_t i = 0; is_edge && i < f->from.n; i++, n++)
+			assert_true(str_eq(f->from.p[i]->name, is_replica ? STR("eu.internal.ad") : STR("us.internal.ad")));
+	}
+	assert_int_equal(n, 6); /* SIP, web conferencing, credentials, relay by TCP and by UDP; replica */
+}
+
 /* Two hundred pools of three and fifty SIP domains. */
 static void print_large(struct buf *b)
 {
@@ -475,6 +494,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(databases, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(public_messaging_is_federation, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_edge_does_not_take_the_inside_for_the_internet, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_edge_serves_its_own, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(large, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(keys_decide, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(nothing_without_tls, set_up, tear_down),
