@@ -263,6 +263,12 @@ static enum plan_standing standing_of(const struct row *row, const struct plan_u
 	return u->kind >= TOPO_ROLE_N || (row->built & KIND(u->kind)) != 0 ? PLAN_STANDS : PLAN_NOT_YET;
 }
 
+static str central_server(const struct topo *t)
+{
+	struct topo_host central;
+	return !failed(topo_find_central(t, &central)) ? central.server->fqdn : STR("");
+}
+
 static err add_flow(
 	const struct topo *t, const struct row *row, const struct plan_unit *u, struct arena *a, struct plan_ports *out)
 {
@@ -275,12 +281,15 @@ static err add_flow(
 		.rule = row->rule,
 		.balanced = row->balanced,
 		.standing = standing_of(row, u),
+		.except = STR(""),
 		.groups = row->from & GROUPS };
 	set_ports(f, row, u);
 	if (f->first == 0)
 		return OK; /* there is no such listener */
 	if (row->at == PLAN_INNER && u->kind != TOPO_EDGE)
 		f->at = PLAN_ANY;
+	if (row->ports.replica && u->pool == plan_central_pool(t))
+		f->except = central_server(t); /* which sends, and gets nothing */
 	size_t n = 0;
 	TOPO_EACH (from, out->units)
 		n += row->from == 0 ? from == u : may_reach(t, row->from, from, u);
