@@ -296,6 +296,34 @@ def test_reverse_proxy(site, tmp_path):
     assert any("lync.example.test is refused" in one for one in found(report(421, good), "P-answer"))
 
 
+BALANCED = """organization: Example
+sip-domains: [example.test]
+internal-domain: example.test
+sites: [{name: Main, pools: [{pool: pool.example.test, role: front-end, balancer: tls, servers: [fe1.example.test, fe2.example.test], web: {external: web.example.test}}]}]
+"""
+
+
+def test_what_a_place_reaches_of_a_pool(site, tmp_path):
+    """The balancer that ends TLS is looked at where its servers are; the second server has a replica listener, the first is the central one."""
+    machine = site.add("place")
+    topology = tmp_path / "t.yaml"
+    topology.write_text(BALANCED)
+    os.chmod(tmp_path, 0o755)
+
+    def look(*more):
+        given = [f"{name}.example.test=127.0.0.1" for name in ("pool", "fe1", "fe2")]
+        return check(None, "--topology", topology, *more, wrap=["ip", "netns", "exec", machine], addresses=given)
+
+    client, member = look(), look("--here", "fe1.example.test")
+    for report in (client, member):
+        asked = {one.partition(": ")[0] for one in found(report, "X-read")}
+        assert {"pool.example.test:5061", "fe1.example.test:5061", "fe2.example.test:5061"} <= asked
+        assert "fe1.example.test:4445" not in asked and ("fe2.example.test:4445" in asked) == (report is member)
+        assert ("pool.example.test:444" in asked) == (report is member)
+    assert any("4445/tcp from pool.example.test" in one for one in found(client, "L-beyond")) and not found(member, "L-beyond")
+    assert not found(look("--side", "outside"), "X-read")  # nothing of it is for the Internet
+
+
 def test_mistakes(server):
     def status(*words):
         return subprocess.run([BUILD / "witan", "--dir", server.dir, "plan", "check", *words], capture_output=True, text=True).returncode

@@ -111,9 +111,12 @@ static bool is_at(const struct plan_flow *f, str listener)
 /* A balancer has the name of a pool: who reaches the servers, reaches it. */
 static bool is_reached(const struct checking *k, const struct plan_flow *f, str host)
 {
-	if (f->to != NULL && f->balanced && str_eq(f->to->name, host) && f->to->hosts.n > 0)
-		return plan_origin_reaches(&k->from, f, f->to->hosts.p[0]);
-	return plan_origin_reaches(&k->from, f, host);
+	if (f->to == NULL || !str_eq(f->to->name, host) || plan_ports_find(&k->ports, host) != NULL)
+		return plan_origin_reaches(&k->from, f, host);
+	TOPO_EACH (server, f->to->hosts)
+		if (plan_origin_reaches(&k->from, f, *server))
+			return true;
+	return false;
 }
 
 /* With `more`, what this version has and the plan lets this machine reach. */
