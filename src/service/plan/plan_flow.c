@@ -251,6 +251,12 @@ static void set_ports(struct plan_flow *f, const struct row *row, const struct p
 	f->last = row->ports.last != 0 ? row->ports.last : f->first;
 }
 
+static str central_server(const struct topo *t)
+{
+	struct topo_host central;
+	return !failed(topo_find_central(t, &central)) ? central.server->fqdn : STR("");
+}
+
 static bool row_fits(const struct topo *t, const struct row *row, const struct plan_unit *u)
 {
 	return (row->kinds & KIND(u->kind)) != 0 && (row->when == NULL || row->when(t, u));
@@ -261,12 +267,6 @@ static enum plan_standing standing_of(const struct row *row, const struct plan_u
 	if (row->may)
 		return PLAN_MAY;
 	return u->kind >= TOPO_ROLE_N || (row->built & KIND(u->kind)) != 0 ? PLAN_STANDS : PLAN_NOT_YET;
-}
-
-static str central_server(const struct topo *t)
-{
-	struct topo_host central;
-	return !failed(topo_find_central(t, &central)) ? central.server->fqdn : STR("");
 }
 
 static err add_flow(
