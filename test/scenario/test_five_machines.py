@@ -123,6 +123,9 @@ def test_everything_is_as_planned(site, machine, more, places, beyond):
 def test_what_is_seen_elsewhere_is_said(site):
     """Where one must stand to see the rest, and which revocation list this machine may not fetch."""
     edge, inside_, outside = look(site, "edge01"), look(site, "uc02"), look(site, "stranger", "--side", "outside")
+    later = [f["what"] for f in inside_["findings"] if f["rule"] == "L-later" and f["place"] == "edge.corp.example"]
+    assert any("not part of this version" in what and "media relay 3478/udp" in what for what in later)
+    assert any("serves nobody yet" in what and "sign-in 443/tcp, federation 5061/tcp" in what for what in later)
     assert "configuration 4445/tcp from uc01.corp.example" in told(edge, "L-beyond")["uc02.corp.example"]
     assert "sign-in access 443/tcp" in told(inside_, "L-beyond")["edge.corp.example"] and "from internet" in told(inside_, "L-beyond")["edge.corp.example"]
     assert "SIP internal 5061/tcp from uc01.corp.example" in told(outside, "L-beyond")["edge.corp.example"]

@@ -203,7 +203,7 @@ static const struct row {
 	const char *rule;
 	bool balanced;
 	uint32_t built; /* kinds of our servers for which this version has it */
-	bool may;
+	bool may, refuses;
 } rows[] = {
 #define PORT(n)                \
 	{                      \
@@ -282,6 +282,7 @@ static err add_flow(
 		.balanced = row->balanced,
 		.standing = standing_of(row, u),
 		.except = STR(""),
+		.refuses = row->refuses,
 		.groups = row->from & GROUPS };
 	set_ports(f, row, u);
 	if (f->first == 0)
