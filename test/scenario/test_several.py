@@ -350,7 +350,7 @@ def options(to):
 
 
 def test_an_edge_has_two_sides(site, tmp_path):
-    s = site(edge=EDGE)
+    s = site(edge=EDGE + ", federation: true")
     s.prepare("edge")
     s.start()
     edge = s.hosts["edge"]
@@ -397,6 +397,8 @@ def test_an_edge_without_its_external_certificate_takes_nobody_outside(site):
     sock.settimeout(1)
     with pytest.raises((TimeoutError, socket.timeout)):
         ssl.create_default_context().wrap_socket(sock, server_hostname=f"sip.{DOMAIN}")
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((s.outside, 5061), 2)  # no partners are planned: nothing listens for them
 
 
 @pytest.mark.slow

@@ -4,6 +4,8 @@
 
 #include "service/plan_proxy.h"
 
+enum { DNS_PORT = 53 };
+
 struct naming {
 	struct checking *k;
 	struct plan_dns plan;
@@ -228,10 +230,19 @@ static err judge(struct naming *n)
 	return check_shared(n);
 }
 
+/* A reverse proxy has its destinations by address. */
+static bool may_ask(const struct checking *k)
+{
+	bool is_border = k->from.unit != NULL && plan_unit_is_border(k->from.unit);
+	return !is_border || k->ask->resolver != NULL || plan_origin_leaves(&k->from, &k->ports, DNS_PORT);
+}
+
 err check_dns(struct checking *k)
 {
 	static const struct plan_dns_options options = { .cname = false };
-	struct naming n = { .k = k, .side = k->ask->is_outside ? PLAN_OUTSIDE : PLAN_INSIDE };
+	struct naming n = { .k = k, .side = k->is_outside ? PLAN_OUTSIDE : PLAN_INSIDE };
+	if (!may_ask(k))
+		return check_fact_add(k, CHECK_FACT_NAME_BEYOND, k->here, "the plan lets this host ask no name server");
 	TRY(plan_dns(&k->topo, &k->known, &options, &k->arena, &n.plan, &k->diag));
 	TOPO_EACH (f, n.plan.findings)
 		TRY(check_fact_add(k, f->is_error ? CHECK_FACT_NAME_PLAN_ERROR : CHECK_FACT_NAME_PLAN, f->subject, "%s: %s; %s", f->rule, f->what, f->remedy));

@@ -188,3 +188,27 @@ err plan_networks_add(struct plan_networks *to, struct arena *a, str given, stru
 	to->p[to->n++] = (struct plan_network){ text, family == AF_INET6 };
 	return OK;
 }
+
+static bool is_within(const struct plan_network *net, int family, const uint8_t ip[16])
+{
+	uint8_t first[16] = { 0 };
+	int net_family;
+	uint32_t n = 0;
+	str length, address = str_split(net->text, '/', &length);
+	bool same = address_read(address, first, &net_family) && net_family == family && str_to_u32(length, &n);
+	for (unsigned i = 0; same && i < n; i++)
+		same = ((first[i / 8] ^ ip[i / 8]) >> (7 - i % 8) & 1) == 0;
+	return same;
+}
+
+bool plan_networks_has(const struct plan_networks *in, str address)
+{
+	uint8_t ip[16] = { 0 };
+	int family;
+	if (!address_read(address, ip, &family))
+		return false;
+	for (size_t i = 0; i < in->n; i++)
+		if (is_within(&in->p[i], family, ip))
+			return true;
+	return false;
+}
