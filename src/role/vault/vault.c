@@ -61,6 +61,7 @@ static err vault_open(struct skel *s, struct diag *d)
 	list_init(&v->answers);
 	list_init(&v->kept);
 	list_init(&v->copies);
+	list_init(&v->enrolments);
 	buf_init(&v->topology_text, TOPO_SIZE_MAX + 1);
 	buf_init(&v->incoming, TOPO_SIZE_MAX + 1);
 	list_init(&v->held);
@@ -204,6 +205,7 @@ static void on_turn(void *arg)
 	}
 	vault_answer(v, given);
 	vault_kept_answer(v, e);
+	vault_enrol_settle(v, given);
 	vault_tell_copies(v, e);
 	if (v->store != NULL && !store_is_failed(v->store))
 		vault_tell_all(v);
