@@ -48,7 +48,8 @@ err pres_new(const struct pres_config *config, struct pres **out);
 /* The notifier must have been freed before. */
 void pres_free(struct pres *p);
 
-/* SERVICE of a user to himself: publishes, changes containers, acknowledges watchers. Others are NEXT. */
+/* SERVICE of a user to himself: publishes, changes containers, acknowledges watchers. PUBLISH of presence (RFC 3903). SUBSCRIBE to a user waits here until he
+ * is in memory, and goes on. Others are NEXT. */
 err pres_stage(void *state, struct request *r, enum stage_verdict *v);
 
 /* Devices of aor have signed in or out. */

@@ -38,14 +38,14 @@ static err home_stage(void *state, struct request *r, enum stage_verdict *v)
 	return OK;
 }
 
-/* Presence has no room yet: the client is told so, instead of its own devices being asked. */
+/* Other packages than presence: the client is told so, instead of its own devices being asked. */
 static err publish_stage(void *state, struct request *r, enum stage_verdict *v)
 {
 	struct sip_out o;
 	(void)state;
 	*v = STAGE_DONE;
 	request_answer(r, &o, 489, STR(""));
-	sip_out_add(&o, SIP_HDR_ALLOW_EVENTS, STR("reg"));
+	sip_out_add(&o, SIP_HDR_ALLOW_EVENTS, STR("presence"));
 	request_send(r, &o, 489);
 	return OK;
 }
@@ -56,9 +56,9 @@ const struct stage front_stages[] = {
 	{ "home", home_stage, SIP_ANY },           /* the process that knows the target, and the transaction */
 	{ "permit", permit_stage, SIP_INVITE },   /* by the marks and policies of both sides */
 	{ "register", reg_stage, SIP_REGISTER },
-	{ "presence", pres_stage, SIP_SERVICE | SIP_SUBSCRIBE },
-	{ "subscribe", notifier_stage, SIP_SUBSCRIBE },
+	{ "presence", pres_stage, SIP_SERVICE | SIP_SUBSCRIBE | SIP_PUBLISH },
 	{ "publish", publish_stage, SIP_PUBLISH },
+	{ "subscribe", notifier_stage, SIP_SUBSCRIBE },
 	{ "route", route_stage, SIP_ANY & ~(SIP_REGISTER | SIP_CANCEL) },
 	{ 0 },
 };
@@ -309,7 +309,7 @@ static err front_start(struct skel *s, struct diag *d)
 	TRY(make_engine(f));
 	TRY(make_services(f));
 	front_apply_config(f);
-	void *const states[FRONT_STAGES] = { f->peers_known, f->auth, f, &f->permit, f->reg, f->pres, f->notifier, f, f->route };
+	void *const states[FRONT_STAGES] = { f->peers_known, f->auth, f, &f->permit, f->reg, f->pres, f, f->notifier, f->route };
 	memcpy(f->states, states, sizeof states);
 	f->has_rooms = true;
 	for (unsigned i = 0; i < f->n_early; i++) {

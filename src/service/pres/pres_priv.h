@@ -279,6 +279,10 @@ void pres_subscribers_free(struct presentity *u);
 /* All his devices are told, but the one that the change came over (NULL: all). */
 void pres_selves_tell(struct presentity *p, uint64_t what, const struct flow *but);
 
+/* ---- PUBLISH (pres_publish.c) ---- */
+
+err pres_publish_stage(struct pres *p, struct request *r, enum stage_verdict *v);
+
 /* ---- what people see of others (pres_event.c) ---- */
 
 extern const struct notifier_package pres_package;

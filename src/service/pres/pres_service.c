@@ -381,6 +381,8 @@ err pres_stage(void *state, struct request *r, enum stage_verdict *v)
 	size_t which = find_service(&r->in->msg);
 	if (r->in->msg.method == SIP_METHOD_SUBSCRIBE)
 		return prepare(p, r, v);
+	if (r->in->msg.method == SIP_METHOD_PUBLISH)
+		return pres_publish_stage(p, r, v);
 	if (r->in->msg.method != SIP_METHOD_SERVICE || which == sizeof services / sizeof services[0])
 		return OK;
 	ENSURE(r->aor.n != 0 && str_eq(r->aor, r->target), SIP_FORBIDDEN);
