@@ -353,7 +353,7 @@ unsigned children_of(const struct plan *p, const struct role *r)
 	if (!master_runs(r->name, p->role))
 		return 0;
 	if (strcmp(r->name, "web") == 0)
-		return (p->web | p->http | p->external_http) != 0 ? 1 : 0;
+		return (p->web | p->http | p->external_http | p->https | p->external_https) != 0 ? 1 : 0;
 	if (strcmp(r->name, "replicator") == 0)
 		return p->has_others ? 1 : 0;
 	return is_front(r) ? p->n_fronts : 1;

@@ -27,7 +27,8 @@ static err add_process(struct call *call, const char *name, bool there, bool sto
 
 static bool has_web(const struct topo_pool *pool)
 {
-	return pool->ports.web != 0 || (topo_has_web(pool) && (pool->ports.http != 0 || pool->ports.external_http != 0));
+	return pool->ports.web != 0 ||
+	       (topo_has_web(pool) && (pool->ports.http | pool->ports.external_http | pool->ports.https | pool->ports.external_https) != 0);
 }
 
 static err add_processes(struct call *call, const struct topo_pool *pool)
@@ -62,8 +63,12 @@ static err add_listeners(struct call *call, const struct topo_pool *pool)
 	TRY(add_listener(call, "SIP over TLS", pool->ports.sip_tls, front));
 	TRY(add_listener(call, "SIP", pool->ports.sip_tcp, front));
 	TRY(add_listener(call, "management", pool->ports.web, web));
-	TRY(add_listener(call, "HTTP", topo_has_web(pool) ? pool->ports.http : 0, web));
-	return add_listener(call, "external HTTP", topo_has_web(pool) ? pool->ports.external_http : 0, web);
+	if (!topo_has_web(pool))
+		return OK;
+	TRY(add_listener(call, "HTTP", pool->ports.http, web));
+	TRY(add_listener(call, "HTTPS", pool->ports.https, web));
+	TRY(add_listener(call, "external HTTP", pool->ports.external_http, web));
+	return add_listener(call, "external HTTPS", pool->ports.external_https, web);
 }
 
 /* ---- certificates ---- */

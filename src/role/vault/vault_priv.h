@@ -423,6 +423,8 @@ bool vault_web_is_there(const struct vault *v);
 struct ipc *vault_web_channel(const struct vault *v); /* NULL: it is not there */
 void vault_web_revocations(struct vault *v);
 void vault_web_certificate(struct vault *v);
+/* The topology is another: which names the web sites answer for, and what they tell. */
+void vault_web_sites(struct vault *v);
 /* ---- questions of strangers about certificates: ocsp.c ---- */
 
 /* Answers a request that came through web, now or in a later turn: a response in any case, if only that it is to be asked again. */
@@ -433,7 +435,7 @@ void vault_ocsp_forget(struct vault *v);
 void vault_ocsp_changed(struct vault *v);
 
 /* Listeners that present certificates of their own. */
-enum vault_listener { VAULT_SIP, VAULT_WEB, VAULT_REPLICA, VAULT_EDGE_INSIDE, VAULT_EDGE_OUTSIDE, VAULT_LISTENER_N };
+enum vault_listener { VAULT_SIP, VAULT_WEB, VAULT_WEB_INSIDE, VAULT_WEB_OUTSIDE, VAULT_REPLICA, VAULT_EDGE_INSIDE, VAULT_EDGE_OUTSIDE, VAULT_LISTENER_N };
 /* To the process that has it: what it presents. ABSENT: nothing is assigned. */
 err vault_send_certificate(struct vault *v, struct ipc *to, enum vault_listener of);
 
