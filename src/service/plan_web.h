@@ -31,7 +31,7 @@ struct plan_web_site {
 	} names;
 };
 
-/* Where SIP is spoken; fqdn empty: nowhere. */
+/* Where SIP is spoken; fqdn empty: nowhere. An Edge counts once this version signs people in there. */
 struct plan_web_access {
 	str fqdn;
 	uint32_t server, client; /* ports */

@@ -4,6 +4,7 @@
 
 #include "service/plan.h"
 #include "service/plan/plan_door.h"
+#include "service/plan_ports.h"
 
 #define HTTPS 443
 
@@ -98,7 +99,7 @@ err plan_web(const struct topo *t, const struct topo_host *host, struct arena *a
 	TRY(inside(&w, &out->sites[PLAN_INSIDE]));
 	TRY(outside(&w, &out->sites[PLAN_OUTSIDE]));
 	out->sip[PLAN_INSIDE] = (struct plan_web_access){ host->pool->pool, host->pool->ports.sip_tls, host->pool->ports.sip_tls };
-	if (edge != NULL) /* partners and other servers come to 5061; people, too, where there is one address for all */
+	if (edge != NULL && plan_service_is_built(TOPO_EDGE, PLAN_ACCESS, "sign-in")) /* partners and other servers come to 5061; people, too, where there is one address for all */
 		out->sip[PLAN_OUTSIDE] = (struct plan_web_access){ edge->external.access, 5061, edge->single_address ? 5061 : HTTPS };
 	return OK;
 }
