@@ -149,11 +149,23 @@ static const struct ipc_door door = { .on_message = on_message, .on_close = on_c
 
 /* ---- coming and going ---- */
 
+/* Whether this server listens there. */
+static bool has_listener(const struct vault *v, enum vault_listener of)
+{
+	struct topo_host host;
+	if (of == VAULT_WEB)
+		return true;
+	if (failed(topo_find_host(&v->topo, str_of(v->skel->fqdn), &host, NULL)) || !topo_has_web(host.pool))
+		return false;
+	return (of == VAULT_WEB_INSIDE ? host.pool->ports.https : host.pool->ports.external_https) != 0;
+}
+
 void vault_web_certificate(struct vault *v)
 {
 	static const enum vault_listener all[] = { VAULT_WEB, VAULT_WEB_INSIDE, VAULT_WEB_OUTSIDE };
 	for (size_t i = 0; v->web != NULL && i < sizeof all / sizeof *all; i++)
-		(void)failed(vault_send_certificate(v, v->web->channel, all[i]));
+		if (has_listener(v, all[i]))
+			(void)failed(vault_send_certificate(v, v->web->channel, all[i]));
 }
 
 static err send_site(struct vault_web *w, const struct plan_web_site *site, bool outside)
