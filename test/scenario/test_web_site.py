@@ -221,6 +221,13 @@ def test_without_web_names_the_server_shows_its_own(server_factory):
         assert c.ask("GET", "/").status == 200
 
 
+def test_the_check_finds_them(server):
+    done = subprocess.run([BUILD / "witan", "--dir", server.dir, "plan", "check", "--address", "uc.example.test=127.0.0.1", "--format", "json"], capture_output=True, text=True, timeout=120)
+    report = json.loads(done.stdout)
+    assert not [f for f in report["findings"] if f["rule"] in ("L-extra", "L-here", "L-answer", "L-foreign", "L-later")], done.stdout
+    assert {(c["place"], tuple(c["for"][0]["usage"])) for c in report["certificates"]} >= {(f"uc.example.test:{server.port_https}", ("WebServicesInternal",))}
+
+
 @pytest.mark.parametrize("shared", ["https", "external-https"])
 def test_management_and_a_site_at_one_port(shared):
     port, other = free_port(), free_port()
