@@ -270,7 +270,14 @@ def test_strangers_do_not_shut_administrators_out(server):
     finally:
         for c in held:
             c.close()
-    with WebClient(server.port_https, ca, host="uc.example.test") as c:
+
+    def one_more():
+        try:
+            return WebClient(server.port_https, ca, host="uc.example.test")
+        except OSError:
+            return None  # the server has not seen yet that they are gone
+
+    with wait_for(one_more, 5) as c:
         answer = c.ask("GET", "/", {"Content-Length": "10"})
         assert answer.status == 413 and c.is_closed()
 

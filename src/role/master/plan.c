@@ -49,8 +49,9 @@ static err fill_edge(struct plan *p, const struct topo_host *host, struct diag *
 		return diag_fail(d, ERR(REFUSED), "topology.yaml: external-address", "give each side an address of its own",
 			"both sides of the Edge have the same address");
 	p->internal = (uint16_t)host->pool->ports.sip_tls;
-	p->external = 5061;
-	p->client = host->pool->single_address ? 0 : 443; /* with a single address people come to 5061, too */
+	const struct topo_pool *pool = host->pool;
+	p->external = pool->federation || pool->public_im || pool->single_address ? 5061 : 0; /* as plan_ports.def has it */
+	p->client = pool->single_address ? 0 : 443; /* with a single address people come to 5061, too */
 	return OK;
 }
 
