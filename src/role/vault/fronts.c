@@ -452,6 +452,10 @@ void vault_on_channel(struct skel *s, str role, unsigned index, int fd)
 		vault_replicator_open(v, fd);
 		return;
 	}
+	if (str_eq(role, STR("fetch"))) {
+		vault_fetch_open(v, fd);
+		return;
+	}
 	if (str_eq(role, STR("edge"))) {
 		vault_edge_open(v, fd);
 		return;
