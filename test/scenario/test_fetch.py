@@ -11,11 +11,14 @@ import time
 
 import pytest
 
-from deployment import free_port, wait_for
+from deployment import Refused, free_port, wait_for
 from test_check_probe import nginx
+from sip_client import Closed
 from test_peer_roles import EC, Peer, openssl
 
 ADDRESS = "198.18.0.80"  # for tests of networks (RFC 2544): what is fetched must not come from 127.0.0.1
+GATEWAYS = ("pstn-gateways: [{fqdn: gw01.example.test, port: 5067, transport: tls, mediation: uc.example.test}, "
+            "{fqdn: gw02.example.test, port: 5067, transport: tls, mediation: uc.example.test}]")
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it gives the machine an address for the time of the tests")
 
 
@@ -32,15 +35,15 @@ def address():
 class Foreign:
     """An authority elsewhere, run by `openssl ca`."""
 
-    def __init__(self, top, name):
-        self.top, self.name = top / name, name
+    def __init__(self, top, name, cn=None):
+        self.top = top / name
         self.top.mkdir()
         (self.top / "index").touch()
         (self.top / "crlnumber").write_text("01\n")
         (self.top / "config").write_text(
             f"[ca]\ndefault_ca=a\n[a]\ndatabase={self.top}/index\ncrlnumber={self.top}/crlnumber\ndefault_md=sha256\nnew_certs_dir={self.top}\npolicy=p\nrand_serial=yes\n"
             f"unique_subject=no\ncertificate={self.top}/ca.pem\nprivate_key={self.top}/ca.key\n[p]\ncommonName=supplied\n[delta]\n2.5.29.27=critical,ASN1:INTEGER:1\n")
-        openssl(self.top, "req", "-x509", *EC, "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-subj", f"/CN={name} authority", "-days", "30",
+        openssl(self.top, "req", "-x509", *EC, "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-subj", f"/CN={cn or name} authority", "-days", "30",
                 "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
 
     def pem(self):
@@ -76,10 +79,10 @@ class Web:
         self.files.mkdir()
         os.chmod(self.files, 0o755)
         log = top / "access.log"
-        site = (f"log_format own '$request_method $uri $status'; access_log {log} own; server {{ listen {address}:{self.port}; root {self.files};\n"
+        site = (f"log_format own '$request_method $uri $status'; server {{ access_log {log} own; listen {address}:{self.port}; root {self.files};\n"
                 f"location /moved {{ return 302 /good.crl; }} location /round {{ return 301 /round; }} location /secure {{ return 301 https://{address}/x; }}\n"
                 f"location /home {{ return 302 http://127.0.0.1:{self.port}/good.crl; }} location /broken {{ return 503; }} }}")
-        self.process = subprocess.Popen([str(w) for w in nginx(top, site.replace("access_log off;", ""))], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        self.process = subprocess.Popen([str(w) for w in nginx(top, site)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         linger(self.end)
         self.log, self.odd, self.asked = log, {}, []
         wait_for(lambda: self.takes(), message="nginx does not listen")
@@ -164,15 +167,10 @@ def fetched(server):
     return sorted(p.name for p in (server.dir / "certs").glob("fetched-*.crl"))
 
 
-def fetcher(server):
-    return server.pids().get("fetch") if hasattr(server, "pids") else None
-
-
 def test_a_list_is_fetched_kept_and_obeyed(server_factory, web, tmp_path):
     """A certificate of a foreign authority is revoked there: its connection ends after the next fetch."""
     ca = Foreign(tmp_path, "Elsewhere")
-    server = server_factory(start=False, site="pstn-gateways: [{fqdn: gw01.example.test, port: 5067, transport: tls, mediation: uc.example.test}, "
-                            "{fqdn: gw02.example.test, port: 5067, transport: tls, mediation: uc.example.test}]", pool="collocated: [mediation]")
+    server = server_factory(start=False, site=GATEWAYS, pool="collocated: [mediation]")
     bad, good = (ca.issue(name, "ldap:///CN=x", web.url("good.crl")) for name in ("gw01.example.test", "gw02.example.test"))
     web.put("good.crl", ca.list())
     trust(server, ca)
@@ -209,10 +207,10 @@ def test_a_fetcher_that_is_killed_comes_back(server_factory, web, tmp_path):
     server.start()
     server.wait_event("list.fetched", 10)
     wait_for(lambda: any("silent" in r for r in web.asked))
-    old = server.kill("fetch")
+    old = server.kill("fetch0")
     event = server.wait_event("list.failed", 5)
     assert "ended meanwhile" in event["why"] and event["url"] == web.odd_url("silent.crl") and event["kept"] == "none"
-    server.wait_restarted("fetch", old)
+    server.wait_restarted("fetch0", old)
     n = web.log.read_text().count("/good.crl")
     wait_for(lambda: web.log.read_text().count("/good.crl") > n, 10, message="the new one fetches nothing")
     assert len(fetched(server)) == 1 and server.counters()["process.restarts"] == 1
@@ -251,7 +249,7 @@ def test_what_goes_wrong_is_told_and_harms_nothing(server_factory, web, tmp_path
     assert server.wait_event("list.fetched", 40)["url"] == web.url("moved"), "a redirect is followed"
 
     def failures():
-        return {e["url"]: e for e in server.events if e.get("event") == "list.failed"}
+        return {e["url"]: e for e in reversed(server.events) if e.get("event") == "list.failed"}  # the first of each
     wait_for(lambda: set(want) <= set(failures()), 80, 0.2, "not everything that fails is told")
     for url, why in want.items():
         event = failures()[url]
@@ -260,8 +258,9 @@ def test_what_goes_wrong_is_told_and_harms_nothing(server_factory, web, tmp_path
     # only what is good is kept, and the one that has ended, which is better than nothing
     assert len(fetched(server)) == 2
     assert not any(e.get("event") == "process.died" for e in server.events)
-    status = server.cli_any("status") if hasattr(server, "cli_any") else None
-    assert status is None or "the last 1 tries failed" in status
+    with pytest.raises(Refused) as bad:
+        server.cli("status")
+    assert re.search(rf"RevocationList +{re.escape(web.url('gone.crl'))} +.*not fetched yet; failed since: \d, the last time because: the server answers 404 Not Found", bad.value.stdout)
     counters = server.counters()
     assert counters["fetch.refused"] == 5 and counters["fetch.lists"] == 2 and counters["fetch.failed"] == len(want) - 6
 
@@ -296,7 +295,7 @@ def test_an_older_list_does_not_take_the_place_of_a_newer_one(server_factory, we
     assert "older than the one that is kept" in event["why"] and event["kept"] == "valid"
     file, = fetched(server)
     assert (server.dir / "certs" / file).read_bytes() == new and (server.dir / "certs" / "mine.crl").read_bytes() == old
-    assert re.search(r"RevocationList +http\S+ +ok +6 +valid, 0 hours old, 1 entries; the last \d+ tries failed: the list is older", server.cli("status"))
+    assert re.search(r"RevocationList +http\S+ +ok +6 +valid, 0 hours old, 1 entries; failed since: \d+, the last time because: the list is older", server.cli("status"))
     web.put("good.crl", ca.list())
     server.wait_event("list.fetched", 10, since=len(server.events))
 
@@ -321,3 +320,41 @@ def test_nothing_to_fetch(server_factory, web, tmp_path):
     server.process.send_signal(signal.SIGHUP)
     wait_for(lambda: any(e.get("event") == "process.stopped" and e.get("role") == "fetch" for e in server.events), 10)
     assert fetched(server) == [file], "a list that is good goes on to count"
+
+
+def is_refused(server, file):
+    try:
+        return Peer(server, file).ask() in (401, 407)
+    except (OSError, Closed):
+        return True
+
+
+def test_what_a_peer_shows_says_where_the_list_is(server_factory, web, tmp_path):
+    """No certificate here names the list of an authority that is trusted: the first peer that comes does. Hard: it is refused until the list is there."""
+    ca, stranger = Foreign(tmp_path, "Elsewhere"), Foreign(tmp_path, "Namesake", "Elsewhere")
+    server = server_factory(start=False, site=GATEWAYS, pool="collocated: [mediation]")
+    bad, good = (ca.issue(name, web.url("good.crl")) for name in ("gw01.example.test", "gw02.example.test"))
+    forged = stranger.issue("gw01.example.test", web.url("forged.crl"))
+    for name in ("good.crl", "forged.crl"):
+        web.put(name, ca.list())
+    trust(server, ca)
+    refresh(server, 1, revocation="hard")
+    server.start()
+    assert not any(e.get("role") == "fetch" for e in server.events)
+    assert is_refused(server, forged) and is_refused(server, bad)
+    event = server.wait_event("list.fetched", 10)
+    assert event["url"] == web.url("good.crl")
+    assert (server.dir / "certs" / "fetched").read_text() == f"{web.url('good.crl')} CN=Elsewhere authority\n"
+    wait_for(lambda: not is_refused(server, bad), 5, 0.2, "the list is there, and the peer is refused")
+    one, other = Peer(server, bad), Peer(server, good)
+    assert one.ask() not in (401, 407) and other.ask() not in (401, 407)
+    ca.revoke("gw01.example.test")
+    web.put("good.crl", ca.list())
+    one.wait_closed(8)
+    assert other.ask() not in (401, 407) and is_refused(server, bad)
+    assert "forged" not in web.log.read_text(), "whoever is not trusted names nothing"
+    # it outlives a restart, in which nobody connects
+    server.stop()
+    n = web.log.read_text().count("/good.crl")
+    server.start()
+    wait_for(lambda: web.log.read_text().count("/good.crl") > n, 10, message="the list of the peer is forgotten")

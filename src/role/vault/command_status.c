@@ -152,7 +152,7 @@ static void add_fetched(void *arg, const struct fetch_list *l)
 	int n = l->ends == 0 ? snprintf(state, sizeof state, "not fetched yet")
 	      : snprintf(state, sizeof state, "%s, %lld hours old, %zu entries", fresh ? "valid" : "stale", (long long)((now - l->begins) / 3600), l->entries);
 	if (l->failures != 0)
-		(void)snprintf(state + n, sizeof state - (size_t)n, "; the last %u tries failed: %s", l->failures, l->why);
+		(void)snprintf(state + n, sizeof state - (size_t)n, "; failed since: %u, the last time because: %s", l->failures, l->why);
 	all->e = add(all->call, "RevocationList", l->url, fresh, state, l->ends);
 }
 

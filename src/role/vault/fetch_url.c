@@ -4,18 +4,9 @@
 
 enum { VIEWS_MAX = 1024, ROOM = 16 << 20 };
 
-struct views {
-	struct arena arena;
-	struct view {
-		struct cert_view x;
-		bool is_own; /* an authority of ours, which writes its lists itself */
-	} *p;
-	size_t n;
-};
-
 /* ---- the certificates ---- */
 
-static void add_all(struct views *s, str pem)
+static void add_all(struct fetch_views *s, str pem)
 {
 	static const char end[] = "-----END CERTIFICATE-----";
 	while (pem.n != 0 && s->n < VIEWS_MAX) {
@@ -23,13 +14,14 @@ static void add_all(struct views *s, str pem)
 		if (at == NULL)
 			return;
 		size_t n = (size_t)(at - pem.p) + sizeof end - 1;
-		if (!failed(cert_read(str_cut(pem, 0, n), &s->arena, &s->p[s->n].x, NULL)))
+		s->p[s->n].pem = str_cut(pem, 0, n);
+		if (!failed(cert_read(s->p[s->n].pem, &s->arena, &s->p[s->n].x, NULL)))
 			s->n++;
 		pem = str_cut(pem, n, pem.n);
 	}
 }
 
-static bool is_issued_by_own(const struct views *s, const struct cert_view *x)
+static bool is_issued_by_own(const struct fetch_views *s, const struct cert_view *x)
 {
 	for (size_t i = 0; i < s->n; i++)
 		if (s->p[i].is_own && str_eq(s->p[i].x.subject, x->issuer))
@@ -38,7 +30,7 @@ static bool is_issued_by_own(const struct views *s, const struct cert_view *x)
 }
 
 /* The first roots are ours, and so is every authority below them. */
-static void mark_own(struct views *s, size_t n_own)
+static void mark_own(struct fetch_views *s, size_t n_own)
 {
 	bool again = n_own != 0;
 	for (size_t i = 0; i < n_own && i < s->n; i++)
@@ -46,12 +38,25 @@ static void mark_own(struct views *s, size_t n_own)
 	while (again) {
 		again = false;
 		for (size_t i = 0; i < s->n; i++) {
-			struct view *one = &s->p[i];
+			struct fetch_view *one = &s->p[i];
 			bool is_own = one->is_own || (one->x.is_ca && is_issued_by_own(s, &one->x));
 			again = again || is_own != one->is_own;
 			one->is_own = is_own;
 		}
 	}
+}
+
+err fetch_views_fill(const struct vault *v, struct fetch_views *s)
+{
+	*s = (struct fetch_views){ .n = 0 };
+	arena_init(&s->arena, ROOM);
+	s->p = arena_zalloc(&s->arena, VIEWS_MAX * sizeof *s->p);
+	ENSURE(s->p != NULL, NO_MEMORY);
+	add_all(s, buf_str(&v->trust));
+	for (size_t i = 0; i < certstore_count(v->certstore); i++)
+		add_all(s, buf_str(&certstore_at(v->certstore, i)->chain));
+	mark_own(s, vault_own_roots(v));
+	return OK;
 }
 
 /* ---- what they name ---- */
@@ -79,18 +84,12 @@ static void want_all(struct vault *v, const struct cert_view *x, bool tells)
 
 void vault_fetch_collect(struct vault *v, bool tells)
 {
-	struct views s = { .n = 0 };
-	arena_init(&s.arena, ROOM);
-	s.p = arena_zalloc(&s.arena, VIEWS_MAX * sizeof *s.p);
-	if (s.p != NULL) {
-		add_all(&s, buf_str(&v->trust));
-		size_t n_own = vault_own_roots(v);
-		for (size_t i = 0; i < certstore_count(v->certstore); i++)
-			add_all(&s, buf_str(&certstore_at(v->certstore, i)->chain));
-		mark_own(&s, n_own);
-	}
-	for (size_t i = 0; s.p != NULL && i < s.n; i++)
+	struct fetch_views s;
+	err e = fetch_views_fill(v, &s);
+	for (size_t i = 0; !failed(e) && i < s.n; i++)
 		if (!is_issued_by_own(&s, &s.p[i].x))
 			want_all(v, &s.p[i].x, tells);
+	if (!failed(e))
+		vault_fetch_collect_peers(v, &s);
 	arena_fini(&s.arena);
 }

@@ -426,6 +426,8 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 		return on_auth_ok(f->vault, body);
 	case IPC_TRACE:
 		return on_trace(f->vault, body);
+	case IPC_LIST_MISSING:
+		return vault_on_list_missing(f->vault, body);
 	default:
 		return ERR(MALFORMED);
 	}

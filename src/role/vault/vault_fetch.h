@@ -7,6 +7,7 @@
 
 enum {
 	LISTS_MAX = 48,         /* fewer than TRUST_LISTS_MAX: some are ours, or put there by administrators */
+	LISTS_OF_PEERS_MAX = 16, /* of them */
 	LISTS_AT_ONCE = 4,
 	LIST_URL_MAX = 1024,
 	LIST_ISSUER_MAX = 512,
@@ -39,6 +40,7 @@ struct fetch_list {
 	char issuer[LIST_ISSUER_MAX + 1]; /* whose list it is: the name in RFC 2253 */
 	char file[32];                    /* in certs/: "fetched-0123456789abcdef.crl", by the URL */
 	bool is_named;                    /* by a certificate here; the others go */
+	bool is_of_peer;                  /* by the certificate of a peer: kept in certs/fetched */
 	bool is_asked;                    /* the process is at it */
 	uint64_t due;                     /* milliseconds of the loop's clock */
 	unsigned failures;                /* since the last success */
@@ -53,6 +55,7 @@ struct vault_fetches {
 	uint32_t last_id;
 	bool is_told, is_running; /* what master was told */
 	bool is_full;    /* that there are too many was told */
+	bool knows_peers; /* what they named before was read */
 	size_t n;
 	struct fetch_list lists[LISTS_MAX];
 };
@@ -66,8 +69,26 @@ bool vault_fetch_has_file(const struct vault *v, const char *name);
 
 /* ---- fetch_url.c ---- */
 
+/* Certificates that are known here: those that are trusted, and the chains of the store. */
+struct fetch_views {
+	struct arena arena;
+	struct fetch_view {
+		struct cert_view x;
+		str pem;
+		bool is_own; /* an authority of ours, which writes its lists itself */
+	} *p;
+	size_t n;
+};
+
+/* Ends with arena_fini(&s->arena), whatever the answer. NO_MEMORY. */
+err fetch_views_fill(const struct vault *v, struct fetch_views *s);
 /* Marks (is_named) and adds the lists that certificates here name. tells: what cannot be fetched is told, too. */
 void vault_fetch_collect(struct vault *v, bool tells);
+
+/* ---- fetch_peer.c ---- */
+
+/* Adds what peers named before this start, and marks what an authority that is known here may still be asked for. */
+void vault_fetch_collect_peers(struct vault *v, const struct fetch_views *s);
 
 /* ---- fetch_take.c ---- */
 

@@ -234,6 +234,8 @@ err vault_fetch_init(struct vault *v);
 void vault_fetch_look(struct vault *v, bool tells);
 void vault_fetch_open(struct vault *v, int fd);
 void vault_fetch_close(struct vault *v);
+/* A LIST_MISSING message: what the chain of a peer names is fetched too, if an authority that is known here has issued it. fetch_peer.c */
+err vault_on_list_missing(struct vault *v, str body);
 bool vault_fetch_is_there(const struct vault *v);
 struct fetch_list;
 void vault_fetch_each(const struct vault *v, void (*fn)(void *arg, const struct fetch_list *l), void *arg);
