@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "os/file.h"
-#include "role/vault/vault_fetch.h"
+#include "role/vault/fetch_world.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -22,53 +22,7 @@ static struct vault v;
 static struct vault_fetches fetches;
 static struct skel skel;
 
-struct authority {
-	const char *cn;
-	struct buf key, spki, der;
-};
 static struct authority good = { .cn = "Elsewhere" }, other = { .cn = "Other" }, stranger = { .cn = "Elsewhere" };
-
-static void sign(const struct authority *a, const struct buf *tbs, enum cert_alg alg, struct buf *der)
-{
-	struct buf signature;
-	struct diag d;
-	buf_init(&signature, CERT_SIGNATURE_MAX);
-	assert_false(failed(cert_sign_here(buf_str(&a->key), buf_str(tbs), &signature, &d)));
-	assert_false(failed(cert_seal(buf_str(tbs), alg, buf_str(&signature), der)));
-	buf_fini(&signature);
-}
-
-static void authority_new(struct authority *a)
-{
-	const struct cert_subject subject = { .o = STR("Example"), .cn = str_of(a->cn) };
-	struct buf tbs;
-	enum cert_alg alg;
-	struct diag d;
-	buf_init(&tbs, CERT_DER_MAX);
-	buf_init(&a->key, CERT_KEY_MAX);
-	buf_init(&a->spki, CERT_KEY_MAX);
-	buf_init(&a->der, CERT_DER_MAX);
-	assert_false(failed(cert_key_new(CERT_EC_P256, &a->key, &d)));
-	assert_false(failed(cert_key_spki(buf_str(&a->key), &a->spki, &d)));
-	assert_false(failed(cert_tbs_root(&subject, buf_str(&a->spki), vault_fetch_now(), &tbs, &alg, &d)));
-	sign(a, &tbs, alg, &a->der);
-	buf_fini(&tbs);
-}
-
-/* From so many seconds ago (and the hour that clocks may differ) until so many from now. */
-static void list_of(const struct authority *a, uint64_t number, int64_t ago, int64_t left, struct buf *der)
-{
-	int64_t now = vault_fetch_now();
-	const struct cert_list list = { .number = number, .now = now - ago, .next = now + left };
-	struct buf tbs;
-	enum cert_alg alg;
-	struct diag d;
-	buf_init(&tbs, CERT_CRL_MAX);
-	buf_init(der, CERT_CRL_MAX);
-	assert_false(failed(cert_tbs_crl(&list, buf_str(&a->der), &tbs, &alg, &d)));
-	sign(a, &tbs, alg, der);
-	buf_fini(&tbs);
-}
 
 static int setup(void **state)
 {
@@ -90,11 +44,8 @@ static int teardown(void **state)
 {
 	char command[64];
 	struct authority *all[] = { &good, &other, &stranger };
-	for (size_t i = 0; i < 3; i++) {
-		cert_wipe(&all[i]->key);
-		buf_fini(&all[i]->spki);
-		buf_fini(&all[i]->der);
-	}
+	for (size_t i = 0; i < 3; i++)
+		authority_fini(all[i]);
 	buf_fini(&v.trust);
 	certstore_close(v.certstore);
 	(void)close(v.certificates);

@@ -136,6 +136,7 @@ static const struct {
 	{ "http://[::1/", "", "", "", 0 },
 	{ "http://a.test/x y", "", "", "", 0 },
 	{ "http://a.test/x\r\nHost: b", "", "", "", 0 },
+	{ "http://a.test/x#y\r\nHost: b", "", "", "", 0 },
 	{ "http://a.test\\@b/", "", "", "", 0 },
 	{ "http://\xc3\xa4.test/", "", "", "", 0 },
 };

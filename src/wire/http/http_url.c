@@ -58,7 +58,9 @@ err http_url_parse(str text, struct http_url *out, struct diag *d)
 	if (out->target.n != 0 && out->target.p[0] != '/' && out->target.p[0] != '?')
 		return refuse(d, "the URL names no host", whole);
 	(void)scan_while(&in, &target_set);
-	return scan_at_end(&in) ? OK : refuse(d, "there is a character that no URL has", whole);
+	struct scan tail = scan_of(fragment); /* nobody is sent it, but the URL is shown as a whole */
+	(void)scan_while(&tail, &target_set);
+	return scan_at_end(&in) && scan_at_end(&tail) ? OK : refuse(d, "there is a character that no URL has", whole);
 }
 
 /* The base's path up to its last '/'. */
