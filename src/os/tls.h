@@ -81,6 +81,8 @@ struct tls_config {
 struct tls_server;
 /* Copies what it needs of the config. MALFORMED, REFUSED (weak key, no serverAuth, expired) with place and remedy in d. */
 err tls_server_new(const struct tls_config *config, struct loop *l, struct tls_server **out, struct diag *d);
+/* Whether a listener could present it, at a time when it is valid: what tls_server_new answers, before anything depends on it. */
+err tls_chain_check(str chain_pem, struct diag *d);
 struct tls_server *tls_server_ref(struct tls_server *s);
 void tls_server_unref(struct tls_server *s);
 /* Seconds since 1970 at which the leaf certificate ends. */

@@ -36,6 +36,9 @@ struct plan_networks {
 	size_t n;
 };
 
+/* IPv4 or IPv6, without brackets. */
+bool plan_address_is(str s);
+
 static inline bool plan_address_is_v6(str address)
 {
 	return str_find_char(address, ':') < address.n;

@@ -17,6 +17,7 @@ import pytest
 from deployment import BUILD, Refused, authority_files, wait_for
 from test_web import SESSION, stage, stage_factory, vault  # noqa: F401 (fixtures)
 from test_web_client import Proxy
+from test_faults import small_disk  # noqa: F401
 from web_client import Closed, WebClient
 
 ANN = "sip:ann@example.test"
@@ -350,6 +351,41 @@ def test_revoked_while_it_runs(server):
             server.cli("revoke-certificate", *words)
         assert why.value.status == 2
     server.cli("Test-CsAuditLog")
+
+
+def test_revoked_and_killed_before_the_list(server):
+    """The note that it was taken back is on the disk, the list is still the one before: the next start makes the list."""
+    file, path = issue(server), server.dir / "certs/witan.crl"
+    before = path.read_bytes()
+    owner = path.stat()
+    server.cli("revoke-certificate", "--serial", serial_of(file))
+    assert server.stop() == 0
+    path.write_bytes(before)
+    os.chown(path, owner.st_uid, owner.st_gid)
+    server.start()
+    wait_for(lambda: is_revoked(server, file), 5)
+
+
+@pytest.mark.root
+def test_a_full_disk_while_a_certificate_is_revoked(server_factory, small_disk):  # noqa: F811
+    """It is said that it was not done, and when there is room it can be said again."""
+    server = server_factory(web=True, directory=small_disk / "d")
+    server.cli("Set-CsGroup", "-Identity", "CsAdministrator", "-Members", ANN)
+    file, filler = issue(server), small_disk / "filler"
+    with open(filler, "wb", buffering=0) as f:
+        try:
+            while f.write(b"x" * 4096) == 4096:
+                pass
+        except OSError:
+            pass
+    with pytest.raises(Refused):
+        server.cli("revoke-certificate", "--serial", serial_of(file))
+    filler.unlink()
+    wait_for(lambda: not server.cli("Set-CsGroup", "-Identity", "CsAdministrator", "-Members", ANN) or True, 10)
+    assert f"revoked {serial_of(file)}" in server.cli("revoke-certificate", "--serial", serial_of(file))
+    wait_for(lambda: is_revoked(server, file), 5)
+    server.restart()
+    assert is_revoked(server, file)
 
 
 def list_for_a_second(server):

@@ -220,6 +220,38 @@ def test_an_edge_knows_no_secrets(site):
     assert rows(s.hosts["edge"], "SELECT count(*) FROM object")[0][0] > 0
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_server_that_gets_another_role(site, restarted):
+    """What it may not know any more goes, from the disk too; what it may know now comes."""
+    s = site(second="role: director", third=MEDIATION)
+    s.prepare("second", "third")
+    s.start()
+    s.central.add_user("ann", "a password that nobody knows")
+    for name in ("second", "third"):
+        up_to_date(s, name)
+    assert users(s.hosts["second"]) == [f"sip:ann@{DOMAIN}"] and users(s.hosts["third"]) == []
+    s.pools["second"], s.pools["third"] = s.pools["third"], s.pools["second"]
+    path = s.central.dir / "topology.yaml"
+    path.with_suffix(".new").write_text(s.topology())
+    if restarted:
+        assert s.central.stop() == 0
+        os.replace(path.with_suffix(".new"), path)
+        s.central.start()
+    else:
+        os.replace(path.with_suffix(".new"), path)
+        s.central.process.send_signal(signal.SIGHUP)
+    for name in ("second", "third"):
+        s.hosts[name].wait_event("copy.file", wanted=lambda e: e["file"] == "topology.yaml")
+        up_to_date(s, name)
+    wait_for(lambda: users(s.hosts["third"]) == [f"sip:ann@{DOMAIN}"], 10)
+    assert users(s.hosts["second"]) == []
+    for host in s.hosts.values():
+        assert host.stop() == 0
+    (secret,), = rows(s.central, "SELECT ha1_sha256 FROM user")
+    for path in (s.hosts["second"].dir / "store").iterdir():
+        assert bytes(secret) not in path.read_bytes(), path
+
+
 # ---- who gets in ----
 
 def dial(host, address, port, files=None, name=None):

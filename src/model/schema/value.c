@@ -142,7 +142,7 @@ static bool read_sipuri(const struct schema_prop *p, str s, struct buf *out)
 		return false;
 	add_lower(out, scheme);
 	buf_add(out, str_cut(s, scheme.n, s.n));
-	return is_uri_text(s) && s.n <= SCHEMA_IDENTITY_MAX;
+	return is_uri_text(s) && out->n <= SCHEMA_IDENTITY_MAX;
 }
 
 static bool read_number(const struct schema_prop *p, str s, struct buf *out)

@@ -133,7 +133,7 @@ static bool is_edge_name(const struct topo *t, str name)
 	TOPO_EACH (site, t->sites)
 		TOPO_EACH (pool, site->pools) {
 			const struct topo_external *x = &pool->external;
-			if (pool->role == TOPO_EDGE && (str_eq(name, x->access) || str_eq(name, x->web_conferencing) || str_eq(name, x->av)))
+			if (pool->role == TOPO_EDGE && (str_eq(name, x->access) || str_eq(name, x->regional_access) || str_eq(name, x->web_conferencing) || str_eq(name, x->av)))
 				return true;
 		}
 	return false;
@@ -176,7 +176,7 @@ static err add_names_of(const struct checking *k, const struct plan_unit *u, str
 	own->p[own->n++] = str_of(k->ask->host);
 	own->p[own->n++] = u->name;
 	if (u->pool != NULL) {
-		const str names[] = { u->pool->web.internal, u->pool->web.external, u->pool->external.access, u->pool->external.web_conferencing, u->pool->external.av };
+		const str names[] = { u->pool->web.internal, u->pool->web.external, u->pool->external.access, u->pool->external.regional_access, u->pool->external.web_conferencing, u->pool->external.av };
 		for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 			if (names[i].n != 0)
 				own->p[own->n++] = names[i];

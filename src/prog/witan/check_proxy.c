@@ -2,9 +2,9 @@
 /* Reverse proxies: each passes on what it publishes and refuses every other name. Their certificates are looked at with all others. */
 #include "prog/witan/check_priv.h"
 
+#include "prog/witan/look_probe.h"
 #include "service/plan_proxy.h"
 
-#include <curl/curl.h>
 #include <stdio.h>
 
 enum { ANSWER_MS = 8000, CONNECT_MS = 5000, MISDIRECTED = 421, BAD_GATEWAY = 502, GATEWAY_TIMEOUT = 504 };
@@ -40,6 +40,7 @@ static void ask(void *arg, size_t i)
 	struct asking *all = arg;
 	struct asked *q = &all->p[i];
 	char url[400], to[400];
+	int64_t until;
 	str address = address_of(all->k, q->proxy->fqdn);
 	bool is_v6 = plan_address_is_v6(address);
 	CURL *c = curl_easy_init();
@@ -56,7 +57,7 @@ static void ask(void *arg, size_t i)
 	(void)curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L); /* certificates are judged by rules of their own */
 	(void)curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);
 	(void)curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
-	(void)curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)ANSWER_MS);
+	probe_limit_curl(c, ANSWER_MS, &until);
 	(void)curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, drop);
 	(void)curl_easy_setopt(c, CURLOPT_ERRORBUFFER, q->failure);
 	(void)curl_easy_perform(c);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Revocation lists over HTTP, each address once. */
-#include "prog/witan/look.h"
+#include "prog/witan/look_probe.h"
 
-#include <curl/curl.h>
 #include <stdlib.h>
 
 enum { ANSWER_MS = 5000, CONNECT_MS = 5000, REDIRECTS = 3, LISTS_MAX = 256 };
@@ -55,14 +54,14 @@ static struct curl_slist *make_pins(const struct look *l)
 	return pins;
 }
 
-static void set_up(CURL *curl, const char *url, struct buf *out, char *reason)
+static void set_up(CURL *curl, const char *url, struct buf *out, char *reason, int64_t *until)
 {
 	(void)curl_easy_setopt(curl, CURLOPT_URL, url);
 	(void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_bytes);
 	(void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, out);
 	(void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
 	(void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
-	(void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)ANSWER_MS);
+	probe_limit_curl(curl, ANSWER_MS, until);
 	(void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	(void)curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
 	(void)curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
@@ -75,6 +74,7 @@ static void fetch_one(void *arg, size_t i)
 {
 	struct fetch *f = arg;
 	char url[2048];
+	int64_t until;
 	CURL *curl = curl_easy_init();
 	buf_init(&f->bytes[i], CERT_CRL_MAX);
 	if (curl == NULL || !str_to_z(f->look->evidence->lists.p[i].place, url, sizeof url)) {
@@ -82,7 +82,7 @@ static void fetch_one(void *arg, size_t i)
 		return;
 	}
 	struct curl_slist *pins = make_pins(f->look);
-	set_up(curl, url, &f->bytes[i], f->reasons[i]);
+	set_up(curl, url, &f->bytes[i], f->reasons[i], &until);
 	(void)curl_easy_setopt(curl, CURLOPT_CONNECT_TO, pins);
 	CURLcode rc = curl_easy_perform(curl);
 	if (rc != CURLE_OK) {

@@ -66,9 +66,15 @@ static void work(void *arg)
 		read_on(p);
 }
 
+/* Who is enrolling is nobody yet: whatever of the store was meant for the server that had this name before, vault has not heard that it is gone. */
+static bool may_hear(const struct pipe *p, enum replica_frame type)
+{
+	return !p->is_enrolling || type == REPLICA_ENROLLED || type == REPLICA_REFUSED || type == REPLICA_PING;
+}
+
 void pipe_send(struct pipe *p, enum replica_frame type, str body)
 {
-	if (p->state != PIPE_UP)
+	if (p->state != PIPE_UP || !may_hear(p, type))
 		return;
 	replica_frame_print(&p->out, type, body);
 	if (p->out.failed)

@@ -164,11 +164,30 @@ static err on_enrol(struct pipe *p, str body)
 	return ipc_send_enrol(p->r->vault, &(struct ipc_enrol){ .fqdn = str_of(p->link->fqdn), .binding = { (const char *)binding, sizeof binding }, .bytes = body }, -1);
 }
 
-static err on_frame_of_copy(struct pipe *p, enum replica_frame type, str body)
+/* Nothing comes from a copy faster than it was asked for: one that was taken over must not fill the channel by which all are told. */
+static err on_answer(struct pipe *p, enum replica_frame type, str body)
 {
-	struct replicator *r = p->r;
+	struct ipc *vault = p->r->vault;
 	str fqdn = str_of(p->link->fqdn);
 	uint64_t version;
+	ENSURE(p->owed != 0, MALFORMED);
+	p->owed--;
+	if (type == REPLICA_TAKEN)
+		return ipc_send_replica_taken(vault, &(struct ipc_replica_taken){ .fqdn = fqdn }, -1);
+	TRY(replica_applied_parse(&version, body));
+	return ipc_send_replica_applied(vault, &(struct ipc_replica_applied){ .fqdn = fqdn, .version = version }, -1);
+}
+
+static err on_renewal(struct pipe *p, str body)
+{
+	struct ipc *vault = p->r->vault;
+	if (ipc_queued(vault) > ENROL_QUEUE_MAX)
+		return OK;
+	return ipc_send_enrol(vault, &(struct ipc_enrol){ .fqdn = str_of(p->link->fqdn), .binding = STR(""), .bytes = body }, -1);
+}
+
+static err on_frame_of_copy(struct pipe *p, enum replica_frame type, str body)
+{
 	if (p->is_enrolling && (type == REPLICA_ENROL || type == REPLICA_REFUSED) && !p->is_proven)
 		return type == REPLICA_ENROL ? on_enrol(p, body) : on_refused(p, body);
 	if (type == REPLICA_HELLO && !p->is_enrolling)
@@ -177,12 +196,10 @@ static err on_frame_of_copy(struct pipe *p, enum replica_frame type, str body)
 	ENSURE(!p->is_enrolling, MALFORMED);
 	switch (type) {
 	case REPLICA_TAKEN:
-		return ipc_send_replica_taken(r->vault, &(struct ipc_replica_taken){ .fqdn = fqdn }, -1);
 	case REPLICA_APPLIED:
-		TRY(replica_applied_parse(&version, body));
-		return ipc_send_replica_applied(r->vault, &(struct ipc_replica_applied){ .fqdn = fqdn, .version = version }, -1);
+		return on_answer(p, type, body);
 	case REPLICA_ENROL:
-		return ipc_send_enrol(r->vault, &(struct ipc_enrol){ .fqdn = fqdn, .binding = STR(""), .bytes = body }, -1);
+		return on_renewal(p, body);
 	case REPLICA_REFUSED:
 		return on_refused(p, body);
 	case REPLICA_PING:
@@ -259,6 +276,7 @@ static err on_data(struct replicator *r, str body)
 	if (l == NULL || l->pipe == NULL || !l->pipe->is_proven)
 		return OK; /* it has gone meanwhile; vault is told so, or has been */
 	meter_add(r->skel->meter, METER_COPY_PIECES, 1);
+	l->pipe->owed++;
 	pipe_send(l->pipe, REPLICA_PIECE, m.bytes);
 	return OK;
 }

@@ -16,6 +16,7 @@ enum {
 	SHAKE_MS = 10000,      /* for TCP, TLS and HELLO together */
 	PING_MS = 10000,
 	SILENCE_MS = 30000,
+	ENROL_QUEUE_MAX = 1 << 20, /* bytes that may wait for vault when a question for certificates comes; over it, it is dropped and asked again later */
 	RETRY_FIRST_MS = 200,  /* between two tries to dial; doubled up to */
 	RETRY_MOST_MS = 5000,
 };
@@ -40,6 +41,7 @@ struct pipe {
 	struct loop_task work; /* writes, or reads on, at the end of the turn */
 	struct timer timer;
 	uint64_t heard;
+	unsigned owed; /* pieces that were sent and not answered yet */
 	bool is_accepted;
 	bool is_refused;   /* dialled: its certificate is none of ours */
 	bool is_enrolling; /* dialled, and nothing is known of it but that it answers */
@@ -51,6 +53,7 @@ struct pipe {
 err pipe_open(struct replicator *r, int fd, const struct addr *peer, struct link *link, struct pipe **out);
 /* Its owner is told (replicator_on_down) unless he is the one who closes. */
 void pipe_close(struct pipe *p, const char *why);
+/* To one that is enrolling goes what concerns that alone. */
 void pipe_send(struct pipe *p, enum replica_frame type, str body);
 
 /* ---- link.c: another server to be dialled ---- */

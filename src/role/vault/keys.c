@@ -164,6 +164,7 @@ static void take_list(struct vault_keys *k)
 	bool was_known = k->is_known;
 	memcpy(k->all, k->fresh, sizeof k->all);
 	k->n = k->n_fresh;
+	k->n_fresh = 0; /* another list may follow that was asked for before this one came */
 	k->is_known = true;
 	if (!was_known)
 		vault_live(k->vault);

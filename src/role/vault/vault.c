@@ -60,6 +60,7 @@ static err vault_open(struct skel *s, struct diag *d)
 	list_init(&v->changes);
 	list_init(&v->answers);
 	list_init(&v->copies);
+	list_init(&v->enrolments);
 	buf_init(&v->topology_text, TOPO_SIZE_MAX + 1);
 	buf_init(&v->incoming, TOPO_SIZE_MAX + 1);
 	list_init(&v->held);
@@ -200,6 +201,7 @@ static void on_turn(void *arg)
 		vault_tell_changes(v);
 	}
 	vault_answer(v, given);
+	vault_enrol_settle(v, given);
 	vault_tell_copies(v, e);
 	if (v->store != NULL && !store_is_failed(v->store))
 		vault_tell_all(v);

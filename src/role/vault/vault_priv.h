@@ -109,6 +109,7 @@ struct vault {
 	struct ipc *replicator; /* the same */
 	char central[256];   /* the server of the central store; empty: this server is alone */
 	bool is_copy;        /* that is another one: what is declared comes from there */
+	struct list enrolments; /* of other servers, under way */
 	struct list copies;  /* struct vault_copy: where it is this one, the others */
 	struct vault_due due;
 	bool joins;          /* its certificates are still to come from there */
@@ -477,8 +478,12 @@ struct vault_copy {
 	struct store_moment sending; /* what the last piece makes hold */
 	uint64_t report_ms;  /* its last word, and when the version that it has last was made */
 	uint64_t update_ms;
+	uint64_t renewals_ms; /* when the day began of which n_renewed counts its new certificates */
+	unsigned n_renewed;
 };
 
+/* Where the central store is: another server, by its name. NULL: it has no copy. */
+struct vault_copy *vault_copy_find(struct vault *v, str fqdn);
 /* Finds out by the topology whether this is the central store, and who has copies; tells the replicator. */
 void vault_know_copies(struct vault *v);
 void vault_replicator_open(struct vault *v, int fd);
@@ -499,12 +504,15 @@ bool vault_role_has_people(uint32_t role);
 /* It is here, as a server of ours: its bundle is used up. */
 void vault_enrol_done(struct vault *v, str fqdn);
 err vault_on_enrol(struct vault *v, str body);
+/* At the end of a turn: gives what became of those that are over; e: whether it is on the disk. */
+void vault_enrol_settle(struct vault *v, err e);
 /* The key of the proof, of a secret in text; and the proof. */
 void vault_enrol_key(struct vault *v, str secret, uint8_t out[32]);
 err vault_enrol_proof(const uint8_t key[32], str fqdn, str binding, str orders, uint8_t out[32]);
 
 /* ---- join.c: this server joins ---- */
 
+/* Whether it still has to; where only the end of it is missing, it is done now. */
 void vault_read_enrolment(struct vault *v);
 err vault_on_enrol_ask(struct vault *v, str body);
 err vault_on_enrolled(struct vault *v, str body);

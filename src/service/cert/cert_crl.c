@@ -66,7 +66,7 @@ static X509_CRL *parse_der(str der)
 static X509_CRL *parse_pem(str pem)
 {
 	BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.n);
-	X509_CRL *list = bio != NULL ? PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL) : NULL;
+	X509_CRL *list = bio != NULL ? PEM_read_bio_X509_CRL(bio, NULL, cert_no_passphrase, NULL) : NULL;
 	(void)BIO_free(bio);
 	return list;
 }
@@ -89,7 +89,7 @@ static bool is_signed_by(X509_CRL *list, str ca_pem)
 	BIO *bio = cert_bio(ca_pem);
 	X509 *ca = NULL;
 	bool ok = false;
-	for (unsigned i = 0; !ok && i < SIGNERS_MAX && bio != NULL && (ca = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL; i++) {
+	for (unsigned i = 0; !ok && i < SIGNERS_MAX && bio != NULL && (ca = PEM_read_bio_X509(bio, NULL, cert_no_passphrase, NULL)) != NULL; i++) {
 		ok = X509_NAME_cmp(X509_CRL_get_issuer(list), X509_get_subject_name(ca)) == 0 && (X509_get_key_usage(ca) & CERT_KU_CRL_SIGN) != 0 &&
 		     X509_CRL_verify(list, X509_get0_pubkey(ca)) == 1;
 		X509_free(ca);

@@ -28,7 +28,7 @@ static err address_text(int family, const uint8_t ip[16], struct arena *a, str *
 	return OK;
 }
 
-static bool is_address(str s)
+bool plan_address_is(str s)
 {
 	uint8_t ip[16];
 	int family;
@@ -68,7 +68,7 @@ static err add_pair(
 	int family;
 	str known, text;
 	struct diag why = { .what = "" };
-	if (is_address(name))
+	if (plan_address_is(name))
 		return diag_fail(d, ERR(MALFORMED), where, "write NAME ADDRESS, or ADDRESS NAME",
 			"\"%.*s\" is an address, where a name belongs", STR_FMT(str_cut(name, 0, 60)));
 	err e = topo_name(name, a, &known, &why);
@@ -102,7 +102,7 @@ static err read_line(struct plan_addresses *to, struct arena *a, str line, const
 	struct scan s = scan_of(str_cut(line, 0, str_find_char(line, '#')));
 	if (!next_word(&s, &first))
 		return OK;
-	bool hosts = is_address(first);
+	bool hosts = plan_address_is(first);
 	if (!next_word(&s, &word))
 		return diag_fail(d, ERR(MALFORMED), where, "write NAME ADDRESS, or ADDRESS NAME",
 			hosts ? "a name is missing" : "an address is missing");
