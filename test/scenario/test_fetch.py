@@ -87,7 +87,8 @@ class Web:
         self.log, self.odd, self.asked = log, {}, []
         wait_for(lambda: self.takes(), message="nginx does not listen")
         self.listener = socket.create_server((address, self.odd_port))
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.thread = threading.Thread(target=self.accept, daemon=True)
+        self.thread.start()
 
     def takes(self):
         try:
@@ -105,7 +106,7 @@ class Web:
             threading.Thread(target=self.answer, args=(sock,), daemon=True).start()
 
     def answer(self, sock):
-        request = sock.recv(4096).decode()
+        request = sock.recv(4096).decode()  # one write, so it comes at once
         path = request.split()[1] if request else ""
         self.asked.append(request)
         try:
@@ -134,6 +135,8 @@ class Web:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         if hasattr(self, "listener"):
+            self.listener.shutdown(socket.SHUT_RDWR)  # else the thread would go on to wait, and might answer at the next test's listener
+            self.thread.join(5)
             self.listener.close()
 
 
@@ -253,7 +256,7 @@ def test_what_goes_wrong_is_told_and_harms_nothing(server_factory, web, tmp_path
     wait_for(lambda: set(want) <= set(failures()), 80, 0.2, "not everything that fails is told")
     for url, why in want.items():
         event = failures()[url]
-        assert why in event["why"] and event["remedy"] and 45 <= event["again_seconds"] <= 75, (url, event)
+        assert why in event["why"] and event["remedy"] and 45 <= event["again_seconds"] <= 75, (url, event, web.asked)
     assert failures().keys() == want.keys()
     # only what is good is kept, and the one that has ended, which is better than nothing
     assert len(fetched(server)) == 2

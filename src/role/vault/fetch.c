@@ -172,23 +172,27 @@ static void on_bytes(struct vault *v, struct fetch_list *l, str bytes)
 		vault_look_at_revocations(v);
 }
 
+static struct fetch_list *find_asked(struct vault_fetches *f, uint32_t id)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (f->lists[i].id == id && f->lists[i].is_asked)
+			return &f->lists[i];
+	return NULL; /* nothing names it any more */
+}
+
 static err on_fetched(struct vault *v, str body)
 {
 	struct ipc_fetched m;
 	char why[240], remedy[240];
 	TRY(ipc_fetched_parse(&m, body));
-	struct vault_fetches *f = v->fetches;
-	for (size_t i = 0; i < f->n; i++) {
-		struct fetch_list *l = &f->lists[i];
-		if (l->id != m.id || !l->is_asked)
-			continue;
+	struct fetch_list *l = find_asked(v->fetches, m.id);
+	if (l != NULL) {
+		ENSURE(str_to_z(str_cut(m.why, 0, sizeof why - 1), why, sizeof why) && str_to_z(str_cut(m.remedy, 0, sizeof remedy - 1), remedy, sizeof remedy), MALFORMED);
 		l->is_asked = false;
-		if (m.why.n == 0)
+		if (why[0] == '\0')
 			on_bytes(v, l, m.bytes);
-		else if (str_to_z(str_cut(m.why, 0, sizeof why - 1), why, sizeof why) && str_to_z(str_cut(m.remedy, 0, sizeof remedy - 1), remedy, sizeof remedy))
-			on_failure(v, l, why, remedy);
 		else
-			return ERR(MALFORMED);
+			on_failure(v, l, why, remedy);
 	}
 	schedule(v);
 	return OK;
