@@ -85,6 +85,7 @@ def test_a_server_joins(site):  # noqa: F811
     # the password, the secret and its hash are in nobody's log
     for host in (s.central, second):
         assert PASSWORD not in "\n".join(e["_text"] for e in host.events)
+        assert not any(e.get("role") == "fetch" for e in host.events), "all lists are those of the built-in authority"
 
 
 def test_an_edge_joins(site):  # noqa: F811

@@ -26,6 +26,7 @@ static err edge_open(struct skel *s, struct diag *d)
 	TRY(peers_new(str_of(s->peers), &e->peers));
 	TRY(identity_new(s, &e->identity));
 	identity_set_peers(e->identity, may_connect, e);
+	identity_set_vault(e->identity, &e->vault);
 	return OK;
 }
 

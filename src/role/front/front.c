@@ -218,6 +218,7 @@ static err front_open(struct skel *s, struct diag *d)
 		f->peers[i] = (struct front_peer){ .front = f, .index = i };
 	config_default(&f->config);
 	TRY(identity_new(s, &f->identity));
+	identity_set_vault(f->identity, &f->vault);
 	TRY(crypt_new(&f->crypt));
 	crypt_mac_key(f->crypt, (str){ (const char *)s->shared_key, sizeof s->shared_key });
 	memcpy(&f->answers.tag_k0, s->shared_key + 16, 8);

@@ -101,7 +101,7 @@ struct child {
 	pid_t pid;            /* 0: it does not run */
 	struct ipc *channel;  /* NULL: none */
 	bool is_ready, is_refused;
-	bool is_unwanted; /* an administrator has stopped it: it is not started again by itself */
+	bool is_unwanted; /* an administrator has stopped it, or there is nothing for it to do: it is not started by itself */
 	uint64_t since; /* when it was started */
 	unsigned wait;  /* of backoff_next */
 	struct timer again;
@@ -135,10 +135,15 @@ static inline bool is_front(const struct role *r)
 	return strcmp(r->name, "front") == 0;
 }
 
+static inline bool is_fetch(const struct role *r)
+{
+	return strcmp(r->name, "fetch") == 0;
+}
+
 /* Speaks with the world: it needs the others, and none of them needs it. */
 static inline bool is_outward(const struct role *r)
 {
-	return is_front(r) || strcmp(r->name, "web") == 0 || strcmp(r->name, "edge") == 0 || strcmp(r->name, "replicator") == 0;
+	return is_front(r) || strcmp(r->name, "web") == 0 || strcmp(r->name, "edge") == 0 || strcmp(r->name, "replicator") == 0 || is_fetch(r);
 }
 
 /* How many of this role the plan asks for. */

@@ -443,6 +443,7 @@ static err replicator_open(struct skel *s, struct diag *d)
 	TRY(identity_new(s, &r->identity));
 	identity_forgive_lists(r->identity); /* lists come this way */
 	identity_set_peers(r->identity, may_connect, r);
+	identity_set_vault(r->identity, &r->vault);
 	return OK;
 }
 

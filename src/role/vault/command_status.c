@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whether all is well with this server: its processes, listeners, certificates, revocation lists. */
 #include "os/file.h"
-#include "role/vault/vault_cert.h"
+#include "role/vault/vault_fetch.h"
 
 #include <stdio.h>
 
@@ -41,6 +41,8 @@ static err add_processes(struct call *call, const struct topo_pool *pool)
 		(void)snprintf(name, sizeof name, "front.%u", i);
 		TRY(add_process(call, name, vault_front_is_there(v, i), v->stopped[i] != 0));
 	}
+	if (v->fetches->n != 0)
+		TRY(add_process(call, "fetch", vault_fetch_is_there(v), false));
 	return has_web(pool) ? add_process(call, "web", vault_web_is_there(v), v->stopped[VAULT_FRONTS_MAX] != 0) : OK;
 }
 
@@ -138,6 +140,27 @@ static err add_root_list(struct call *call)
 	return e;
 }
 
+struct lists {
+	struct call *call;
+	err e;
+};
+
+/* A list that is good counts, though the last try to get a newer one may have failed. */
+static void add_fetched(void *arg, const struct fetch_list *l)
+{
+	struct lists *all = arg;
+	char state[400];
+	int64_t now = vault_fetch_now();
+	bool fresh = l->ends > now;
+	if (failed(all->e))
+		return;
+	int n = l->ends == 0 ? snprintf(state, sizeof state, "not fetched yet")
+	      : snprintf(state, sizeof state, "%s, %lld hours old, %zu entries", fresh ? "valid" : "stale", (long long)((now - l->begins) / 3600), l->entries);
+	if (l->failures != 0)
+		(void)snprintf(state + n, sizeof state - (size_t)n, "; failed since: %u, the last time because: %s", l->failures, l->why);
+	all->e = add(all->call, "RevocationList", l->url, fresh, state, l->ends);
+}
+
 err command_status_get(struct call *call)
 {
 	const struct topo_pool *pool = topo_find_pool(&call->vault->topo, place_pool(call->vault));
@@ -147,5 +170,8 @@ err command_status_get(struct call *call)
 	TRY(add_certificates(call));
 	TRY(add_missing(call));
 	TRY(add_list(call, "witan.crl", call->vault->crl));
-	return add_root_list(call);
+	TRY(add_root_list(call));
+	struct lists all = { .call = call };
+	vault_fetch_each(call->vault, add_fetched, &all);
+	return all.e;
 }

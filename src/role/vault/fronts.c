@@ -428,6 +428,8 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 		return on_auth_ok(f->vault, body);
 	case IPC_TRACE:
 		return on_trace(f->vault, body);
+	case IPC_LIST_MISSING:
+		return vault_on_list_missing(f->vault, body);
 	default:
 		return ERR(MALFORMED);
 	}
@@ -452,6 +454,10 @@ void vault_on_channel(struct skel *s, str role, unsigned index, int fd)
 	}
 	if (str_eq(role, STR("replicator"))) {
 		vault_replicator_open(v, fd);
+		return;
+	}
+	if (str_eq(role, STR("fetch"))) {
+		vault_fetch_open(v, fd);
 		return;
 	}
 	if (str_eq(role, STR("edge"))) {

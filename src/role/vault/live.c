@@ -240,6 +240,7 @@ static void on_tick(void *arg)
 	roll(v);
 	warn(v);
 	vault_challenges_tick(v);
+	vault_fetch_look(v, false);
 	if (vault_keeper_is_there(v) && !vault_is_working(v)) {
 		drop_certificates(v);
 		if (!vault_is_working(v))

@@ -131,6 +131,7 @@ struct vault {
 	struct timer live;
 	unsigned warned; /* of the marks before the end of a certificate that were told */
 	struct vault_challenge *challenges; /* VAULT_CHALLENGES_MAX places; NULL: there were none yet */
+	struct vault_fetches *fetches; /* lists of other authorities */
 	struct vault_revocations *revocations; /* what fronts and web are told of them; NULL: not looked yet */
 	uid_t owner;      /* of the deployment directory */
 	int listener;
@@ -223,6 +224,22 @@ void vault_look_at_revocations(struct vault *v);
 err vault_send_revocations(struct vault *v, struct ipc *to);
 /* To all of them. fronts.c */
 void vault_tell_revocations(struct vault *v);
+
+/* How many of the first certificates of v->trust are the deployment's own authorities. */
+unsigned vault_own_roots(const struct vault *v);
+
+/* ---- lists of other authorities, which the process `fetch` gets: fetch.c ---- */
+
+err vault_fetch_init(struct vault *v);
+/* Which lists are there to be fetched may have changed. tells: what is skipped is told, and what has failed is tried at once. */
+void vault_fetch_look(struct vault *v, bool tells);
+void vault_fetch_open(struct vault *v, int fd);
+void vault_fetch_close(struct vault *v);
+/* A LIST_MISSING message: what the chain of a peer names is fetched too, if an authority that is known here has issued it. fetch_peer.c */
+err vault_on_list_missing(struct vault *v, str body);
+bool vault_fetch_is_there(const struct vault *v);
+struct fetch_list;
+void vault_fetch_each(const struct vault *v, void (*fn)(void *arg, const struct fetch_list *l), void *arg);
 
 /* ---- administrators: control.c ---- */
 
