@@ -311,6 +311,8 @@ static err on_enrolled(struct replicator *r, str body)
 	struct link *l = link_find(r, m.fqdn);
 	if (l == NULL || l->pipe == NULL || !l->pipe->is_proven)
 		return OK;
+	if (m.why.n == 0)
+		l->wait = 0; /* it closes when it has taken them, and is dialled at once as a server of ours */
 	pipe_send(l->pipe, m.why.n != 0 ? REPLICA_REFUSED : REPLICA_ENROLLED, m.why.n != 0 ? str_cut(m.why, 0, 512) : m.bytes);
 	return OK;
 }

@@ -18,6 +18,7 @@ enum {
 	SILENCE_MS = 30000,
 	RETRY_FIRST_MS = 200,  /* between two tries to dial; doubled up to */
 	RETRY_MOST_MS = 5000,
+	RETRY_AWAITED_MS = 1000, /* the most where somebody has made a bundle, and waits that it joins */
 };
 
 struct replicator;
@@ -61,6 +62,7 @@ struct link {
 	char fqdn[256], pool[256], address[64];
 	uint16_t port;
 	bool tries_enrol; /* the next time: it has shown a certificate that is none of ours, so it may be one that wants to join */
+	bool is_awaited; /* it may join at any moment */
 	bool is_wanted; /* named by the list that is coming */
 	struct pipe *pipe;
 	struct dns_query query;

@@ -113,6 +113,7 @@ struct vault {
 	struct vault_due due;
 	bool joins;          /* its certificates are still to come from there */
 	char join_secret[80];
+	bool awaits_changed; /* a bundle was made, used or taken back: who dials is told */
 	bool files_changed;  /* that go along with the store */
 	bool has_stage, stage_is_whole; /* a copy is laid aside by this process; what it does not name goes */
 	bool central_is_there; /* it is connected with this copy */
@@ -481,6 +482,8 @@ bool vault_role_has_people(uint32_t role);
 
 /* It is here, as a server of ours: its bundle is used up. */
 void vault_enrol_done(struct vault *v, str fqdn);
+/* There is a bundle by which it may join at any moment. */
+bool vault_enrol_is_awaited(struct vault *v, str fqdn);
 err vault_on_enrol(struct vault *v, str body);
 /* The key of the proof, of a secret in text; and the proof. */
 void vault_enrol_key(struct vault *v, str secret, uint8_t out[32]);
