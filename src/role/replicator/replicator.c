@@ -317,6 +317,17 @@ static err on_enrolled(struct replicator *r, str body)
 	return OK;
 }
 
+static void judge_all_again(struct replicator *r)
+{
+	LIST_EACH (n, &r->links)
+		if (LIST_OF(n, struct link, node)->pipe != NULL)
+			pipe_judge_again(LIST_OF(n, struct link, node)->pipe);
+	LIST_EACH (n, &r->accepted)
+		pipe_judge_again(LIST_OF(n, struct pipe, node));
+	if (r->source != NULL)
+		pipe_judge_again(r->source);
+}
+
 static err on_certificate(struct replicator *r, str body)
 {
 	struct ipc_certificate m;
@@ -329,32 +340,18 @@ static err on_certificate(struct replicator *r, str body)
 		return OK;
 	tls_server_unref(r->tls);
 	r->tls = tls;
+	judge_all_again(r); /* by the roots that came along */
 	listen_set(r);
 	dial_all(r);
 	return OK;
-}
-
-/* Who is connected by a certificate that was revoked is cut off. */
-static void judge_again(struct pipe *p)
-{
-	const struct tls_refusal *why;
-	if (p == NULL || p->tls == NULL || !failed(tls_judge_again(p->tls)) || (why = tls_peer_refusal(p->tls)) == NULL || why->fault != TLS_FAULT_REVOKED)
-		return;
-	meter_add(p->r->skel->meter, METER_CONN_REVOKED, 1);
-	pipe_close(p, "the other server's certificate was revoked");
 }
 
 static err on_revocation(struct replicator *r, str body)
 {
 	bool changed;
 	TRY(identity_read_revocation(r->identity, body, &changed));
-	if (!changed)
-		return OK;
-	LIST_EACH (n, &r->links)
-		judge_again(LIST_OF(n, struct link, node)->pipe);
-	LIST_EACH (n, &r->accepted)
-		judge_again(LIST_OF(n, struct pipe, node));
-	judge_again(r->source);
+	if (changed)
+		judge_all_again(r);
 	return OK;
 }
 

@@ -52,6 +52,8 @@ struct pipe {
 err pipe_open(struct replicator *r, int fd, const struct addr *peer, struct link *link, struct pipe **out);
 /* Its owner is told (replicator_on_down) unless he is the one who closes. */
 void pipe_close(struct pipe *p, const char *why);
+/* Ends a connection whose other side's certificate was revoked, or that no root stands for any more. */
+void pipe_judge_again(struct pipe *p);
 void pipe_send(struct pipe *p, enum replica_frame type, str body);
 
 /* ---- link.c: another server to be dialled ---- */
