@@ -103,6 +103,15 @@ static json_t *mark(struct vault *v, str serial, str aor, enum cert_reason reaso
 	return list;
 }
 
+/* What could not be written is not so. */
+static void unmark(struct vault *v, const json_t *list)
+{
+	for (size_t i = 0; i < v->issued.n; i++)
+		for (size_t k = 0; k < json_array_size(list); k++)
+			if (strcmp(json_string_value(json_object_get(json_array_get(list, k), "SerialNumber")), v->issued.all[i].revoked.serial) == 0)
+				v->issued.all[i].is_revoked = false;
+}
+
 static err take_reason(struct call *call, enum cert_reason *out)
 {
 	str word;
@@ -122,12 +131,13 @@ static err take_back(struct call *call, str serial, str aor, enum cert_reason re
 		json_decref(list);
 		return diag_fail(&call->diag, ERR(ABSENT), serial.n != 0 ? "SerialNumber" : "Identity", "", "there is no such certificate that is valid");
 	}
-	vault_ocsp_changed(v);
 	err e = issued_write(&v->issued, (int64_t)(vault_unix_ms() / 1000), &call->diag);
 	if (failed(e)) {
+		unmark(v, list);
 		json_decref(list);
 		return e;
 	}
+	vault_ocsp_changed(v);
 	struct held *held = command_hold(call);
 	e = vault_issue_crl(v, held, json_pack("{s:O}", "Revoked", list), &call->diag);
 	json_decref(list);

@@ -123,6 +123,7 @@ struct vault {
 	int certificates; /* certs/, opened before the jail */
 	struct certstore *certstore;
 	struct cert_crl *crl; /* certs/witan.crl; NULL: none that can be used, so nobody signs in by a certificate */
+	uint64_t crl_number; /* the highest that a list was begun with */
 	struct buf ca;    /* ca.pem: the roots that are trusted; read once, before the jail */
 	struct buf trust; /* the issuing authority, then ca.pem: what the processes judge certificates by */
 	struct authority *authority; /* the built-in one; NULL: there is none */
