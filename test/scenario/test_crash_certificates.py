@@ -97,7 +97,7 @@ class People(threading.Thread):
     def __init__(self, server, number, request, over):
         super().__init__(daemon=True)
         self.server, self.number, self.request, self.over = server, number, request, over
-        self.issued, self.revoked, self.why = [], [], None
+        self.issued, self.revoked, self.refused, self.why = [], [], [], None
 
     def speak(self, admin, n):
         who = f"sip:u{self.number}x{n}@example.test"
@@ -108,8 +108,11 @@ class People(threading.Thread):
         for serial, line in zip(mine, lines):
             admin.send(admin.line(*line))
         for serial in mine[:2]:
-            if admin.read()["ok"]:
+            answer = admin.read()
+            if answer["ok"]:
                 self.revoked.append(serial)
+            else:
+                self.refused.append(f"{answer['error']}: {answer['what']}")
 
     def run(self):
         n = 0
@@ -162,6 +165,8 @@ def test_issued_and_taken_back(server_factory, victims):
     lines = issued_lines(server)
     lists.over.set()
     lists.join(10)
+    refused = [why for one in people for why in one.refused]
+    print(f"{kills} kills: refused to take back: { {why: refused.count(why) for why in refused} }")
     print(f"{kills} kills: {len(issued)} issued and {len(revoked)} taken back with acknowledgement; {len(lines)} lines, {sum(lines.values())} of them revoked; {len(lists.seen)} lists")
     assert not lists.wrong, f"numbers that went back or stood: {lists.wrong}"
     assert issued <= set(lines) and all(lines[serial] for serial in revoked) and revoked <= listed(server)
