@@ -50,6 +50,7 @@ static err on_certificate(struct edge *e, str body)
 	TRY(ipc_certificate_parse(&m, body));
 	for (unsigned i = 0; i < EDGE_SIDES; i++)
 		TRY(edge_side_present(&e->sides[i], m.usage, body));
+	conns_judge_again(e->sides[EDGE_INSIDE].conns); /* by the roots that came along */
 	if (e->sides[EDGE_INSIDE].tls != NULL)
 		skel_ready(e->skel);
 	return OK;

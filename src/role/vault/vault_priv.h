@@ -114,6 +114,7 @@ struct vault {
 	struct vault_due due;
 	bool joins;          /* its certificates are still to come from there */
 	char join_secret[80];
+	bool awaits_changed; /* a bundle was made, used or taken back: who dials is told */
 	bool files_changed;  /* that go along with the store */
 	bool has_stage, stage_is_whole; /* a copy is laid aside by this process; what it does not name goes */
 	bool central_is_there; /* it is connected with this copy */
@@ -123,6 +124,7 @@ struct vault {
 	int certificates; /* certs/, opened before the jail */
 	struct certstore *certstore;
 	struct cert_crl *crl; /* certs/witan.crl; NULL: none that can be used, so nobody signs in by a certificate */
+	uint64_t crl_number; /* the highest that a list was begun with */
 	struct buf ca;    /* ca.pem: the roots that are trusted; read once, before the jail */
 	struct buf trust; /* the issuing authority, then ca.pem: what the processes judge certificates by */
 	struct authority *authority; /* the built-in one; NULL: there is none */
@@ -505,6 +507,8 @@ bool vault_role_has_people(uint32_t role);
 
 /* It is here, as a server of ours: its bundle is used up. */
 void vault_enrol_done(struct vault *v, str fqdn);
+/* There is a bundle by which it may join at any moment. */
+bool vault_enrol_is_awaited(struct vault *v, str fqdn);
 err vault_on_enrol(struct vault *v, str body);
 /* At the end of a turn: gives what became of those that are over; e: whether it is on the disk. */
 void vault_enrol_settle(struct vault *v, err e);
