@@ -137,7 +137,11 @@ err tls_peer_certificate(const struct tls *t, char *out, size_t room, size_t *n)
 str tls_peer_name(const struct tls *t);
 /* Why the certificate that the peer showed proves nothing; NULL: it does, or none was shown. */
 const struct tls_refusal *tls_peer_refusal(const struct tls *t);
-/* Asks the judge once more about the peer of a connection that stands; OK too where no certificate was shown or none was proven. */
+/*
+ * Asks the judge once more about the peer of a connection that stands; OK too where no certificate was shown or none was proven. REFUSED: what it has
+ * proven was taken back (tls_peer_refusal): it is revoked, or nobody who is trusted vouches for it any more. Every other verdict, that it has
+ * expired meanwhile or that a list is missing, is for the next handshake and changes nothing here.
+ */
 err tls_judge_again(struct tls *t);
 /* Was TLS_FAILED because of the certificate that the peer showed? It was told so by an alert. */
 bool tls_refused_peer(const struct tls *t);

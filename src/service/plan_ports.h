@@ -81,6 +81,8 @@ const char *plan_transport_word(enum plan_transport t);  /* "tcp", "tcp+udp" */
 /* Does one side of it lie outside? */
 bool plan_flow_is_outside(const struct plan_flow *flow);
 
+/* Whether this version serves somebody by a service (its word in flows) that hosts of a kind listen for. */
+bool plan_service_is_built(unsigned kind, enum plan_interface at, const char *service);
 /* All of them. Lives in `a`, borrows from t. REFUSED with d: the URL of a store cannot be read; CEILING by the arena.
  */
 err plan_ports(const struct topo *t, struct arena *a, struct plan_ports *out, struct diag *d);

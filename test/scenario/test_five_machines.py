@@ -39,7 +39,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    need_namespaces("nft", "named", "nginx", "openssl", "faketime")
+    need_namespaces("nft", "named", "nginx", "openssl", "faketime", "curl")
     top = tmp_path_factory.mktemp("five")
     for part in (top, *top.parents[:2]):
         part.chmod(part.stat().st_mode | 0o055)
@@ -213,26 +213,74 @@ def test_a_user_signs_in(site, ann):
             c.sign_in()
 
 
-def ask(site, name, port):
-    """What the reverse proxy answers somebody in the internet: status, header."""
-    address = site.on("stranger", "sh", "-c", f"getent ahostsv4 {name}.example.com").split()[0]
-    assert address == "198.51.100.20"
-    with inside(site, "stranger"):
-        sock = socket.create_connection((address, port), 5)
-    if port == 443:
-        sock = ssl.create_default_context(cafile=str(site.dir / "public/root.pem")).wrap_socket(sock, server_hostname=f"{name}.example.com")
-    with sock:
-        sock.settimeout(10)
-        sock.sendall(f"GET / HTTP/1.1\r\nHost: {name}.example.com\r\nConnection: close\r\n\r\n".encode())
-        return int(sock.recv(4096).split()[1])
+def fetch(site, machine, url, *words):
+    """What somebody on a machine is answered: status, header and body. Names are looked up there."""
+    out = site.on(machine, "curl", "-sS", "-i", "--max-time", "10", "-H", "Accept: application/vnd.microsoft.rtc.autodiscover+xml;v=1", *words, url)
+    head, _, body = out.replace("\r\n", "\n").partition("\n\n")
+    return int(head.split()[1]), head, body
+
+
+def outside(site, name, path="/", *words):
+    return fetch(site, "stranger", f"https://{name}.example.com{path}", "--cacert", site.dir / "public/root.pem", *words)
+
+
+def web_log(site, machine):
+    return [json.loads(line) for line in (site.dir / machine / "witand.log").read_text().splitlines() if '"web.site"' in line]
+
+
+BEHIND = {"web1": ("uc01", "web1"), "web2": ("uc02", "web2")}  # all others: the Director
+SERVICE = "/Autodiscover/AutodiscoverService.svc/root"
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_names(site, name):
-    assert ask(site, name, 443) == 502  # this version has no service at 4443 of the pools: nginx says so
-    last = (site.dir / "rp01/nginx.log").read_text()
-    target = {"web1": "10.77.0.11", "web2": "10.77.0.12"}.get(name, "10.77.0.13")
-    assert re.search(rf'{target}:4443.*host: "{name}\.example\.com"|host: "{name}\.example\.com".*{target}:4443|{target}:4443/".*{name}', last), last[-1500:]
+    """Through the reverse proxy to the right pool: its log has the name, and links lead to its web services."""
+    machine, web = BEHIND.get(name, ("dir01", "dirweb"))
+    host, before = f"{name}.example.com", {m: len(web_log(site, m)) for m in ("uc01", "uc02", "dir01")}
+    status, head, body = outside(site, name, SERVICE + "?sipuri=ann@example.com")
+    assert status == 200 and 'AccessLocation="External"' in body and f'href="https://{web}.example.com{SERVICE}/user"' in body, (status, body)
+    assert "max-age=315360000" in head and head.lower().count("strict-transport-security") == 1
+    assert "corp.example" not in head + body
+    status, head, body = outside(site, name)
+    assert status == (501 if name in ("meet", "dialin") else 200), body
+    assert "Meetings are not available yet" in body if name in ("meet", "dialin") else "Redirect" not in body
+    found = {m: [line for line in web_log(site, m)[before[m]:] if line["host"] == host] for m in before}
+    assert {m for m, lines in found.items() if lines} == {machine} and all(line["site"] == "outside" for line in found[machine])
+
+
+def test_names_that_are_not_published(site):
+    for name in ("lyncdiscoverinternal", "admin", "evil", "sip"):
+        where = f"{name}.example.com:443:198.51.100.20"
+        status, *_ = fetch(site, "stranger", f"https://{name}.example.com/", "-k", "--resolve", where)
+        assert status == 421, name
+    for path in ("/api/v1/session", "/API/v1/openapi.json", "/healthz", "/witan.crl"):
+        assert outside(site, "dirweb", path)[0] == 404
+    assert outside(site, "lyncdiscover", "/?sipuri=ann@elsewhere.example")[0] == 404
+    assert outside(site, "lyncdiscover", SERVICE + "/user?sipuri=ann@example.com")[0] == 501
+
+
+def test_autodiscover_without_tls(site):
+    """Outside over port 80: where to ask, and nothing else."""
+    status, head, body = fetch(site, "stranger", "http://lyncdiscover.example.com/?sipuri=ann@example.com")
+    link = re.search(r'token="Redirect" href="([^"]+)"', body)
+    assert status == 200 and link and link.group(1) == f"https://dirweb.example.com{SERVICE}?sipuri=ann@example.com", body
+    assert fetch(site, "stranger", link.group(1), "--cacert", site.dir / "public/root.pem")[0] == 200
+    status, head, _ = fetch(site, "stranger", "http://web1.example.com/")
+    assert status == 301 and "https://web1.example.com/" in head
+
+
+def test_autodiscover_inside(site):
+    """By the name in DNS to the Director, over TLS with the deployment's own authority."""
+    ca = site.dir / "uc01/d/ca.pem"
+    status, _, body = fetch(site, "client", "https://lyncdiscoverinternal.example.com/?sipuri=ann@example.com", "--cacert", ca)
+    assert status == 200 and 'AccessLocation="Internal"' in body
+    link = re.search(r'token="Domain" href="([^"]+)"', body).group(1)
+    assert link.startswith("https://dirweb.corp.example/")
+    status, _, body = fetch(site, "client", link, "--cacert", ca)
+    assert status == 200 and '<SipClientInternalAccess fqdn="dir.corp.example" port="5061"/>' in body and "sip.example.com" not in body  # the Edge signs nobody in yet
+    status, _, body = fetch(site, "client", "http://lyncdiscoverinternal.example.com/", )
+    assert status == 200 and f'href="https://dirweb.corp.example{SERVICE}"' in body
+    assert presented(site, "client", "10.77.0.13", 443, "dirweb.corp.example") != presented(site, "client", "10.77.0.13", 444, "dir01.corp.example")
 
 
 def thumbprint(path):

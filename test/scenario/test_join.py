@@ -16,7 +16,7 @@ import pytest
 from deployment import BUILD, Refused, wait_for
 from several import DOMAIN, openssl
 from sip_client import Client
-from test_several import DIRECTOR, EDGE, SE, dial, options, rows, site, up_to_date, users  # noqa: F401
+from test_several import DIRECTOR, EDGE, SE, dial, moment, options, rows, site, up_to_date, users  # noqa: F401
 
 pytestmark = pytest.mark.root
 PASSWORD = "a password for the bundle"
@@ -85,6 +85,27 @@ def test_a_server_joins(site):  # noqa: F811
     # the password, the secret and its hash are in nobody's log
     for host in (s.central, second):
         assert PASSWORD not in "\n".join(e["_text"] for e in host.events)
+        assert not any(e.get("role") == "fetch" for e in host.events), "all lists are those of the built-in authority"
+
+
+def test_joining_takes_no_longer_than_it_must(site):  # noqa: F811
+    """The central server has knocked in vain for long, and dials all the same as soon as it can be of use: before the enrolment and after it."""
+    s = site(second=SE)
+    s.start("central")
+    second = s.hosts["second"]
+    out, secret = bundle(s, "second")
+    time.sleep(7)  # its waits have grown to the longest
+    join(s, "second", out, secret)
+    second.start()
+    start = time.monotonic()
+    up_to_date(s, "second")
+    took = time.monotonic() - start
+    knocked, = second.log("tls.failed")[:1]
+    enrolled, = s.central.log("enrol.done")
+    print(f"joined {took:.2f} s after it was ready; seen {moment(knocked)}, enrolled {moment(enrolled) - moment(knocked):.2f} s later, "
+          f"{moment(s.central.log('copy.connected')[0]) - moment(enrolled):.2f} s more until it was connected")
+    assert moment(enrolled) - moment(knocked) < 0.8 and moment(s.central.log("copy.connected")[0]) - moment(enrolled) < 1
+    assert took < 3
 
 
 def test_an_edge_joins(site):  # noqa: F811

@@ -178,6 +178,13 @@ static bool is_planned(const struct machine *m, const struct socket *s)
 	return false;
 }
 
+/* Where a reverse proxy comes to is of the topology, also when it has no proxy yet that would. */
+static bool is_for_proxies(const struct machine *m, const struct socket *s)
+{
+	const struct topo_pool *pool = m->unit->pool;
+	return pool != NULL && topo_has_web(pool) && !s->is_udp && (s->port == pool->ports.external_http || s->port == pool->ports.external_https);
+}
+
 static err check_planned(struct machine *m, const struct plan_flow *f, bool is_udp)
 {
 	const struct socket *any = NULL, *ours = NULL;
@@ -212,7 +219,7 @@ static err check_sockets(struct machine *m)
 	struct buf others DEFER(buf_fini) = { 0 };
 	buf_init(&others, 800);
 	TOPO_EACH (s, m->sockets) {
-		if (is_planned(m, s))
+		if (is_planned(m, s) || is_for_proxies(m, s))
 			continue;
 		const char *word = s->is_udp ? "udp" : "tcp";
 		if (s->is_ours)

@@ -263,6 +263,7 @@ static err front_open(struct skel *s, struct diag *d)
 		f->peers[i] = (struct front_peer){ .front = f, .index = i };
 	config_default(&f->config);
 	TRY(identity_new(s, &f->identity));
+	identity_set_vault(f->identity, &f->vault);
 	TRY(crypt_new(&f->crypt));
 	struct diag legacy = { 0 };
 	if (failed(crypt_open_legacy(f->crypt, &legacy))) /* before the jail; without it nobody is offered NTLM */

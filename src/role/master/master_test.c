@@ -104,6 +104,8 @@ static void plans(void **state)
 	assert_int_equal(port_number(&p, PORT_TCP), 15060);
 	assert_int_equal(port_number(&p, PORT_WEB), 4443);
 	assert_int_equal(children_of(&p, &(struct role){ .name = "web" }), 1);
+	assert_int_equal(children_of(&p, &(struct role){ .name = "fetch" }), 1);
+	assert_true(is_outward(&(struct role){ .name = "fetch" }) && is_fetch(&(struct role){ .name = "fetch" }) && !is_fetch(&(struct role){ .name = "front" }));
 	assert_int_equal(p.n_fronts, 4);
 	put("topology.yaml", TOPOLOGY(", ports: {web: 0}"));
 	assert_false(failed(plan_read(&p, &d)));
@@ -117,7 +119,16 @@ static void plans(void **state)
 	assert_int_equal(children_of(&p, &(struct role){ .name = "web" }), 1);
 	put("topology.yaml", TOPOLOGY(", ports: {web: 0, http: 0, external-http: 0}"));
 	assert_false(failed(plan_read(&p, &d)));
-	/* HTTPS of the web services is planned, and nothing is opened for it */
+	assert_int_equal(port_number(&p, PORT_HTTPS), 443);
+	assert_int_equal(port_number(&p, PORT_EXTERNAL_HTTPS), 4443);
+	assert_int_equal(children_of(&p, &(struct role){ .name = "web" }), 1);
+	/* one listener for management and a web site */
+	put("topology.yaml", TOPOLOGY(", ports: {web: 443, http: 0, external-http: 0}"));
+	assert_false(failed(plan_read(&p, &d)));
+	assert_int_equal(port_number(&p, PORT_WEB), 443);
+	assert_int_equal(port_number(&p, PORT_HTTPS), 0);
+	put("topology.yaml", TOPOLOGY(", ports: {web: 0, http: 0, external-http: 0, https: 0, external-https: 0}"));
+	assert_false(failed(plan_read(&p, &d)));
 	assert_int_equal(children_of(&p, &(struct role){ .name = "web" }), 0);
 	put("topology.yaml", "organization: [\n");
 	assert_true(failed(plan_read(&p, &d)));

@@ -68,6 +68,8 @@ static void fill_ports(struct plan *p, const struct topo_host *host)
 	if (topo_has_web(host->pool)) {
 		p->http = (uint16_t)ports->http;
 		p->external_http = (uint16_t)ports->external_http;
+		p->https = (uint16_t)(ports->https != p->web ? ports->https : 0);
+		p->external_https = (uint16_t)(ports->external_https != p->web ? ports->external_https : 0);
 	}
 }
 

@@ -222,6 +222,17 @@ static void on_ready(void *arg, unsigned events)
 		read_on(p);
 }
 
+void pipe_judge_again(struct pipe *p)
+{
+	char text[ADDR_TEXT];
+	if (p->state != PIPE_UP || p->is_enrolling || !failed(tls_judge_again(p->tls)))
+		return;
+	const struct tls_refusal *why = tls_peer_refusal(p->tls);
+	meter_add(p->r->skel->meter, METER_CONN_REVOKED, 1);
+	LOG(&p->r->skel->log, PEER_REVOKED, LOG_Z("peer", addr_print(&p->peer, text)), LOG_INT("port", p->peer.port), LOG_Z("why", why != NULL ? why->why : ""));
+	pipe_close(p, "what the other server's certificate proved was taken back");
+}
+
 static err begin(struct pipe *p)
 {
 	struct replicator *r = p->r;

@@ -329,8 +329,21 @@ static err on_enrolled(struct replicator *r, str body)
 	struct link *l = link_find(r, m.fqdn);
 	if (l == NULL || l->pipe == NULL || !l->pipe->is_proven)
 		return OK;
+	if (m.why.n == 0)
+		l->wait = 0; /* it closes when it has taken them, and is dialled at once as a server of ours */
 	pipe_send(l->pipe, m.why.n != 0 ? REPLICA_REFUSED : REPLICA_ENROLLED, m.why.n != 0 ? str_cut(m.why, 0, 512) : m.bytes);
 	return OK;
+}
+
+static void judge_all_again(struct replicator *r)
+{
+	LIST_EACH (n, &r->links)
+		if (LIST_OF(n, struct link, node)->pipe != NULL)
+			pipe_judge_again(LIST_OF(n, struct link, node)->pipe);
+	LIST_EACH (n, &r->accepted)
+		pipe_judge_again(LIST_OF(n, struct pipe, node));
+	if (r->source != NULL)
+		pipe_judge_again(r->source);
 }
 
 static err on_certificate(struct replicator *r, str body)
@@ -345,32 +358,18 @@ static err on_certificate(struct replicator *r, str body)
 		return OK;
 	tls_server_unref(r->tls);
 	r->tls = tls;
+	judge_all_again(r); /* by the roots that came along */
 	listen_set(r);
 	dial_all(r);
 	return OK;
-}
-
-/* Who is connected by a certificate that was revoked is cut off. */
-static void judge_again(struct pipe *p)
-{
-	const struct tls_refusal *why;
-	if (p == NULL || p->tls == NULL || !failed(tls_judge_again(p->tls)) || (why = tls_peer_refusal(p->tls)) == NULL || why->fault != TLS_FAULT_REVOKED)
-		return;
-	meter_add(p->r->skel->meter, METER_CONN_REVOKED, 1);
-	pipe_close(p, "the other server's certificate was revoked");
 }
 
 static err on_revocation(struct replicator *r, str body)
 {
 	bool changed;
 	TRY(identity_read_revocation(r->identity, body, &changed));
-	if (!changed)
-		return OK;
-	LIST_EACH (n, &r->links)
-		judge_again(LIST_OF(n, struct link, node)->pipe);
-	LIST_EACH (n, &r->accepted)
-		judge_again(LIST_OF(n, struct pipe, node));
-	judge_again(r->source);
+	if (changed)
+		judge_all_again(r);
 	return OK;
 }
 
@@ -443,6 +442,7 @@ static err replicator_open(struct skel *s, struct diag *d)
 	TRY(identity_new(s, &r->identity));
 	identity_forgive_lists(r->identity); /* lists come this way */
 	identity_set_peers(r->identity, may_connect, r);
+	identity_set_vault(r->identity, &r->vault);
 	return OK;
 }
 

@@ -19,6 +19,7 @@ enum {
 	ENROL_QUEUE_MAX = 1 << 20, /* bytes that may wait for vault when a question for certificates comes; over it, it is dropped and asked again later */
 	RETRY_FIRST_MS = 200,  /* between two tries to dial; doubled up to */
 	RETRY_MOST_MS = 5000,
+	RETRY_AWAITED_MS = 1000, /* the most where somebody has made a bundle, and waits that it joins */
 };
 
 struct replicator;
@@ -53,6 +54,8 @@ struct pipe {
 err pipe_open(struct replicator *r, int fd, const struct addr *peer, struct link *link, struct pipe **out);
 /* Its owner is told (replicator_on_down) unless he is the one who closes. */
 void pipe_close(struct pipe *p, const char *why);
+/* Ends a connection whose other side's certificate was revoked, or that no root stands for any more. */
+void pipe_judge_again(struct pipe *p);
 /* To one that is enrolling goes what concerns that alone. */
 void pipe_send(struct pipe *p, enum replica_frame type, str body);
 
@@ -64,6 +67,7 @@ struct link {
 	char fqdn[256], pool[256], address[64];
 	uint16_t port;
 	bool tries_enrol; /* the next time: it has shown a certificate that is none of ours, so it may be one that wants to join */
+	bool is_awaited; /* it may join at any moment */
 	bool is_wanted; /* named by the list that is coming */
 	struct pipe *pipe;
 	struct dns_query query;

@@ -99,7 +99,7 @@ static void tell_hosts(struct vault *v)
 			TOPO_EACH (server, pool->servers)
 				if (!v->is_copy && is_other(v, server))
 					sent(ipc_send_replica_host(v->replicator, &(struct ipc_replica_host){ .fqdn = server->fqdn, .pool = pool->pool, .address = server->internal_address,
-						.port = topo_replica_port(pool) }, -1));
+						.port = topo_replica_port(pool), .is_awaited = vault_enrol_is_awaited(v, server->fqdn) }, -1));
 	if (v->is_copy)
 		(void)failed(store_copy_get(v->store, &m));
 	sent(ipc_send_replica_self(v->replicator, &(struct ipc_replica_self){ .is_central = v->is_copy ? 0 : 1, .joins = v->joins ? 1 : 0, .central = str_of(v->central), .version = m.version,
@@ -309,6 +309,11 @@ static void tell_due(struct vault *v, err e)
 void vault_tell_copies(struct vault *v, err e)
 {
 	tell_due(v, e);
+	if (v->awaits_changed) {
+		v->awaits_changed = false;
+		if (!v->is_copy && v->central[0] != '\0' && v->replicator != NULL)
+			tell_hosts(v);
+	}
 	if (v->files_changed) {
 		v->files_changed = false;
 		vault_note_files(v);
@@ -414,6 +419,7 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 		[IPC_REPLICA_TAKEN] = on_taken,
 		[IPC_REPLICA_APPLIED] = on_applied,
 		[IPC_REPLICA_DATA] = on_data,
+		[IPC_LIST_MISSING] = vault_on_list_missing,
 		[IPC_ENROL] = vault_on_enrol,
 		[IPC_ENROL_ASK] = vault_on_enrol_ask,
 		[IPC_ENROLLED] = vault_on_enrolled,

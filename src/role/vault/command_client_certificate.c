@@ -135,13 +135,13 @@ static err take_back(struct call *call, str serial, str whom, enum cert_reason r
 		json_decref(list);
 		return diag_fail(&call->diag, ERR(ABSENT), serial.n != 0 ? "SerialNumber" : "Identity", "", "there is no such certificate that is valid");
 	}
-	vault_ocsp_changed(v);
 	err e = issued_write(&v->issued, (int64_t)(vault_unix_ms() / 1000), &call->diag);
 	if (failed(e)) {
 		unmark(v, list);
 		json_decref(list);
 		return e;
 	}
+	vault_ocsp_changed(v);
 	struct held *held = command_hold(call);
 	e = vault_issue_crl(v, held, json_pack("{s:O}", "Revoked", list), &call->diag);
 	json_decref(list);

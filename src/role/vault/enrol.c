@@ -36,6 +36,7 @@ static err keep(struct vault *v, str fqdn, const json_t *body)
 	ENSURE(text != NULL, NO_MEMORY);
 	err e = store_object_set(v->store, str_of(kind), fqdn, str_of(text));
 	free(text);
+	v->awaits_changed = true;
 	return e;
 }
 
@@ -65,6 +66,15 @@ static const char *state_of(const json_t *body)
 	const char *s = text_of(body, "state");
 	bool ends = json_integer_value(json_object_get(body, "expires")) <= now_of();
 	return ends && strcmp(s, "used") != 0 ? "expired" : s;
+}
+
+bool vault_enrol_is_awaited(struct vault *v, str fqdn)
+{
+	json_t *body = load(v, fqdn);
+	const char *state = body != NULL ? state_of(body) : "";
+	bool is = strcmp(state, "open") == 0 || strcmp(state, "answered") == 0;
+	json_decref(body);
+	return is;
 }
 
 void vault_enrol_done(struct vault *v, str fqdn)
@@ -200,6 +210,7 @@ err command_enrolment_remove(struct call *call)
 	(void)command_text(call, "ReplicaFqdn", &given);
 	TRY(command_reach(call, &(struct rbac_thing){ .writes = true, .name = "the whole deployment" }));
 	err e = store_object_remove(call->vault->store, str_of(kind), given);
+	call->vault->awaits_changed = true;
 	if (err_is(e, ERR_ABSENT))
 		return diag_fail(&call->diag, e, "ReplicaFqdn", "Get-CsEnrollment lists them", "there is no enrolment of %.*s", STR_FMT(str_cut(given, 0, 120)));
 	TRY(e);

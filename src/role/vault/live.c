@@ -174,22 +174,23 @@ static void drop_keys(struct vault *v)
 
 /* ---- revocation list ---- */
 
-/* A kill or a full disk came between the note that it was revoked and the list, or somebody has put an older list there. */
-static bool lacks_revoked(const struct vault *v, int64_t now)
+/* A kill may come between what was issued, where somebody is marked, and the list: nobody asks for it again. */
+static bool lists_all(const struct vault *v, int64_t now)
 {
 	for (size_t i = 0; i < v->issued.n; i++) {
 		const struct issued *one = &v->issued.all[i];
-		if (one->is_revoked && one->expires > now && !cert_crl_has(v->crl, one->revoked.serial))
-			return true;
+		bool is_due = one->is_revoked && one->expires + (int64_t)CERT_CRL_GRACE_DAYS * DAY > now;
+		if (is_due && !cert_crl_has(v->crl, one->revoked.serial))
+			return false;
 	}
-	return false;
+	return true;
 }
 
 static void renew_list(struct vault *v)
 {
 	struct diag d;
 	int64_t now = now_of();
-	if (v->crl != NULL && !lacks_revoked(v, now) && cert_crl_is_fresh(v->crl, now) && cert_crl_begins(v->crl) + 3600 + DAY > now && cert_crl_ends(v->crl) > now + (VAULT_CRL_DAYS - 2) * DAY)
+	if (v->crl != NULL && lists_all(v, now) && cert_crl_is_fresh(v->crl, now) && cert_crl_begins(v->crl) + 3600 + DAY > now && cert_crl_ends(v->crl) > now + (VAULT_CRL_DAYS - 2) * DAY)
 		return;
 	if (failed(vault_authority_check(v, &d)))
 		return;
@@ -240,6 +241,7 @@ static void on_tick(void *arg)
 	roll(v);
 	warn(v);
 	vault_challenges_tick(v);
+	vault_fetch_look(v, false);
 	if (vault_keeper_is_there(v) && !vault_is_working(v)) {
 		drop_certificates(v);
 		if (!vault_is_working(v))

@@ -80,6 +80,7 @@ static err vault_open(struct skel *s, struct diag *d)
 	json_set_alloc_funcs(malloc, wipe_and_free);
 	(void)umask(077);
 	(void)signal(SIGXFSZ, SIG_IGN); /* a file at its limit is an error to answer, not an end */
+	TRY(vault_fetch_init(v));
 	TRY(look_at_dir(v, d));
 	vault_read_revocations(v);
 	return vault_read_certificates(v, d);
@@ -262,6 +263,7 @@ static err vault_start(struct skel *s, struct diag *d)
 	rotate_later(v);
 	vault_live(v);
 	TRY(vault_watch_revocations(v));
+	vault_fetch_look(v, true);
 	vault_tell_revocations(v); /* to processes that were there before this one */
 	err e = open_store(v, d);
 	if (!failed(e))
@@ -289,10 +291,12 @@ static void vault_on_reload(struct skel *s)
 	}
 	vault_tell_certificate(v);
 	e = vault_read_topology(v, &d);
+	vault_web_sites(v);
 	if (failed(e))
 		LOG(&s->log, SERVER_REFUSED, LOG_ERR(e), LOG_Z("where", d.where), LOG_Z("reason", d.what), LOG_Z("remedy", d.remedy));
 	vault_tell_revocations(v); /* the topology says how strict to be */
 	vault_know_copies(v);
+	vault_fetch_look(v, true);
 }
 
 static void vault_drain(struct skel *s, uint32_t ms)
@@ -302,6 +306,7 @@ static void vault_drain(struct skel *s, uint32_t ms)
 	vault_close_admins(v);
 	vault_web_close(v);
 	vault_edge_close(v);
+	vault_fetch_close(v);
 	vault_replicator_close(v);
 	sessions_fini(v);
 	timer_clear(loop_timers(s->loop), &v->live);

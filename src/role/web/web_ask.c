@@ -113,6 +113,10 @@ void web_begin(struct web_conn *c, const struct http_request *q, const struct we
 		web_ocsp_begin(c, q);
 		return;
 	}
+	if (r->task == WEB_VISIT) {
+		web_answer_visit(c, &r->visit);
+		return;
+	}
 	c->x.task = r->task;
 	c->x.by_cookie = r->by_cookie;
 	c->x.wants_cookie = r->wants_cookie;
@@ -301,10 +305,37 @@ static err on_revocation(struct web *w, str body)
 	return OK;
 }
 
+static err on_site(struct web *w, enum ipc_type type, str body)
+{
+	struct ipc_web_site site;
+	struct ipc_web_access access;
+	if (type == IPC_WEB_ACCESS) {
+		TRY(ipc_web_access_parse(&access, body));
+		return web_sites_set_access(&w->sites, &access);
+	}
+	TRY(ipc_web_site_parse(&site, body));
+	return web_sites_set(&w->sites, &site);
+}
+
+/* The web sites ask nobody for a certificate: a browser would ask its user. */
+static err on_certificate(struct web *w, str body)
+{
+	struct ipc_certificate m;
+	struct tls_server *tls;
+	TRY(ipc_certificate_parse(&m, body));
+	for (enum web_at at = WEB_AT_MANAGEMENT; at < WEB_AT_N; at++) {
+		if (web_entrances[at].usage == NULL || !str_eq(m.usage, str_of(web_entrances[at].usage)))
+			continue;
+		TRY(identity_read(w->identity, body, at == WEB_AT_MANAGEMENT ? IDENTITY_ASKS_PEOPLE : IDENTITY_ASKS_NOBODY, &tls));
+		if (tls != NULL)
+			web_set_tls(w, at, tls);
+	}
+	return OK;
+}
+
 static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body, int fd)
 {
 	struct web *w = arg;
-	struct tls_server *tls;
 	(void)from;
 	(void)fd;
 	if (type == IPC_ADMIN_TELL)
@@ -321,11 +352,10 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 		return on_snapshot_end(w, body);
 	if (type == IPC_REVOCATION)
 		return on_revocation(w, body);
+	if (type == IPC_WEB_SITE || type == IPC_WEB_ACCESS)
+		return on_site(w, type, body);
 	ENSURE(type == IPC_CERTIFICATE, MALFORMED);
-	TRY(identity_read(w->identity, body, IDENTITY_ASKS_PEOPLE, &tls));
-	if (tls != NULL)
-		web_set_tls(w, tls);
-	return OK;
+	return on_certificate(w, body);
 }
 
 /* Nobody knows whether what was asked has been done: who asked is told so. */

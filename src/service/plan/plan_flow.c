@@ -269,6 +269,14 @@ static enum plan_standing standing_of(const struct row *row, const struct plan_u
 	return u->kind >= TOPO_ROLE_N || (row->built & KIND(u->kind)) != 0 ? PLAN_STANDS : PLAN_NOT_YET;
 }
 
+bool plan_service_is_built(unsigned kind, enum plan_interface at, const char *service)
+{
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if ((rows[i].built & KIND(kind)) != 0 && !rows[i].refuses && rows[i].at == at && rows[i].from != 0 && strcmp(rows[i].service, service) == 0)
+			return true;
+	return false;
+}
+
 static err add_flow(
 	const struct topo *t, const struct row *row, const struct plan_unit *u, struct arena *a, struct plan_ports *out)
 {
