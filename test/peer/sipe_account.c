@@ -113,6 +113,7 @@ const char *account_sign_in(json_t *line, json_t *answer)
 	client_account = purple_account_new(name, CLIENT_PLUGIN);
 	g_free(name);
 	purple_accounts_add(client_account);
+	purple_account_set_remember_password(client_account, TRUE); /* else it is asked for at every connection */
 	set_up(line);
 	purple_account_set_status(client_account, status ? status : "available", TRUE, "message", note, NULL);
 	purple_account_set_enabled(client_account, CLIENT_UI, TRUE);
