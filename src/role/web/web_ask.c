@@ -287,7 +287,7 @@ static err on_snapshot_end(struct web *w, str body)
 	return OK;
 }
 
-/* Who is connected by a certificate that was revoked is cut off. */
+/* Who is connected by a certificate that was revoked, or that no root stands for any more, is cut off. */
 static err on_revocation(struct web *w, str body)
 {
 	bool changed;
@@ -295,12 +295,11 @@ static err on_revocation(struct web *w, str body)
 	for (uint32_t i = 0; changed && i < w->slots.n; i++) {
 		struct web_conn *c = slots_find(&w->slots, i);
 		char text[ADDR_TEXT];
-		if (c == NULL || c->tls == NULL || c->state == WEB_HANDSHAKE || !failed(tls_judge_again(c->tls)) || tls_peer_refusal(c->tls) == NULL ||
-			tls_peer_refusal(c->tls)->fault != TLS_FAULT_REVOKED)
+		if (c == NULL || c->tls == NULL || c->state == WEB_HANDSHAKE || !failed(tls_judge_again(c->tls)) || tls_peer_refusal(c->tls) == NULL)
 			continue;
 		meter_add(w->skel->meter, METER_CONN_REVOKED, 1);
 		LOG(&w->skel->log, PEER_REVOKED, LOG_Z("peer", addr_print(&c->peer, text)), LOG_INT("port", c->peer.port), LOG_Z("why", tls_peer_refusal(c->tls)->why));
-		web_conn_close(c, "the client's certificate was revoked");
+		web_conn_close(c, tls_peer_refusal(c->tls)->why);
 	}
 	return OK;
 }
