@@ -140,6 +140,12 @@ static void on_proven(void *arg, struct request *r)
 	stage_run(front_stages, f->states, FRONT_STAGE_HOME, r);
 }
 
+static uint16_t home_of(void *arg, str aor)
+{
+	const struct front *f = arg;
+	return route_home_of(f->route, aor);
+}
+
 static bool is_signed_in(void *arg, str aor, str epid)
 {
 	const struct front *f = arg;
@@ -238,7 +244,8 @@ static err make_services(struct front *f)
 	TRY(kept_new(&front_kept_door, f, &f->kept));
 	TRY(xml_reader_new(&f->xml));
 	TRY(pres_new(&(struct pres_config){ .timers = loop_timers(s->loop), .users = f->users, .config = &f->config, .notifier = f->notifier, .kept = f->kept,
-			     .xml = f->xml, .fqdn = f->fqdn, .log = &s->log, .meter = s->meter, .door = { is_signed_in, resume_presence }, .arg = f },
+			     .xml = f->xml, .fqdn = f->fqdn, .log = &s->log, .meter = s->meter, .front = (uint16_t)s->index,
+			     .door = { home_of, front_bus_watch, front_bus_unwatch, front_bus_news, is_signed_in, resume_presence }, .arg = f },
 		&f->pres));
 	return route_new(&(struct route_config){ .crypt = f->crypt, .users = f->users, .reg = f->reg, .txns = f->txns,
 				 .fqdn = f->fqdn, .port_tls = f->port_tls, .port_tcp = f->port_tcp,
