@@ -168,6 +168,7 @@ struct pres_view {
 	struct pres_piece pieces[PRES_CATEGORIES];
 	size_t n_pieces;
 	struct buf text;
+	struct buf pidf;      /* the same as PIDF, when somebody has asked for it; empty: not written since it changed */
 	struct pres_far *far; /* of a user who is at home in another process: what that tells us (pres_far.c); of one watch */
 };
 

@@ -214,6 +214,8 @@ static uint64_t replace(struct presentity *p, struct pres_view *v, struct pres_v
 		piece->serial = is_same ? old->serial : p->serial + 1;
 		changed |= is_same ? 0 : UINT64_C(1) << piece->category;
 	}
+	if (changed != 0)
+		buf_reset(&v->pidf);
 	buf_fini(&v->text);
 	memcpy(v->pieces, fresh->pieces, sizeof v->pieces);
 	v->n_pieces = fresh->n_pieces;

@@ -16,6 +16,7 @@ static struct pres_view *view_get(struct presentity *p, uint16_t container)
 		return NULL;
 	v->container = container;
 	buf_init(&v->text, PRES_VIEW_MAX);
+	buf_init(&v->pidf, PRES_VIEW_MAX);
 	if (pres_view_refresh(p, v) != 0)
 		p->serial++;
 	v->next = p->views;
@@ -33,6 +34,7 @@ static void view_drop(struct presentity *p, struct pres_view *v)
 		at = &(*at)->next;
 	*at = v->next;
 	buf_fini(&v->text);
+	buf_fini(&v->pidf);
 	free(v);
 }
 
@@ -42,6 +44,7 @@ static err place_far(struct pres_watch *w)
 	struct pres_view *v = calloc(1, sizeof *v);
 	ENSURE(v != NULL, NO_MEMORY);
 	buf_init(&v->text, PRES_VIEW_MAX);
+	buf_init(&v->pidf, PRES_VIEW_MAX);
 	err e = pres_far_open(w, v);
 	if (failed(e)) {
 		free(v);
