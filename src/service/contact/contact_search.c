@@ -95,6 +95,7 @@ err contact_search_begin(struct contact_call *c)
 	struct buf filter DEFER(buf_fini) = { 0 };
 	buf_init(&filter, FILTER_MAX);
 	TRY(read_filter(c, &filter));
+	ENSURE(user_find(s->config.users, r->aor) != NULL, SIP_FORBIDDEN);
 	ENSURE(s->n_asks < CONTACT_SEARCHES_MAX && !is_asking(s, r->aor), SIP_BUSY);
 	struct contact_ask *ask = calloc(1, sizeof *ask);
 	ENSURE(ask != NULL, NO_MEMORY);

@@ -199,6 +199,7 @@ static err serve(struct contact_call *c, enum stage_verdict *v)
 		*v = STAGE_WAIT;
 		return operations[which].fn(c);
 	}
+	ENSURE(r->target.n != 0, SIP_FORBIDDEN); /* a list is its owner's; only searches are asked of the domain */
 	*v = STAGE_NEXT;
 	TRY(contact_list_need(c->contacts, r, r->target, true, &c->list, v));
 	if (*v == STAGE_WAIT)
@@ -218,15 +219,16 @@ err contact_stage(void *state, struct request *r, enum stage_verdict *v)
 	struct contacts *contacts = state;
 	struct contact_list *l;
 	const struct sip_msg *m = &r->in->msg;
-	if (r->target.n == 0)
-		return OK;
-	if (m->method == SIP_METHOD_SUBSCRIBE && is_of(m, SIP_HDR_EVENT, contact_package.event)) {
+	if (m->method == SIP_METHOD_SUBSCRIBE && r->target.n != 0 && is_of(m, SIP_HDR_EVENT, contact_package.event)) {
 		ENSURE(r->aor.n != 0 && str_eq(r->aor, r->target), SIP_FORBIDDEN);
 		return contact_list_need(contacts, r, r->target, false, &l, v);
 	}
 	if (m->method != SIP_METHOD_SERVICE || !is_of(m, SIP_HDR_CONTENT_TYPE, STR(TYPE)))
 		return OK;
-	ENSURE(r->aor.n != 0 && str_eq(r->aor, r->target), SIP_FORBIDDEN);
+	bool is_to_domain = r->target.n == 0 && m->uri.user.n == 0 && users_is_domain(contacts->config.users, m->uri.host);
+	if (r->target.n == 0 && !is_to_domain)
+		return OK; /* somebody else's */
+	ENSURE(r->aor.n != 0 && (is_to_domain || str_eq(r->aor, r->target)), SIP_FORBIDDEN);
 	struct contact_call c = { .contacts = contacts, .request = r };
 	buf_init(&c.rows, ROWS_MAX);
 	buf_init(&c.change, CHANGE_MAX);

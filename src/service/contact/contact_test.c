@@ -113,6 +113,7 @@ static int set_up(void **state)
 	config_default(&b->config);
 	b->conn = fake_conn(1, true);
 	assert_false(failed(users_new(&b->users)));
+	assert_false(failed(users_set_domains(b->users, STR("example.test"))));
 	assert_false(failed(policies_new(&b->policies)));
 	assert_false(failed(xml_reader_new(&b->xml)));
 	assert_false(failed(kept_new(&door, b, &b->kept)));
@@ -161,19 +162,24 @@ static void add_kept(struct bench *b, enum kept_kind kind, const char *key, cons
 	buf_fini(&rows);
 }
 
-static void request_from(struct bench *b, const char *who, const char *head, const char *body)
+static void request_to(struct bench *b, const char *uri, const char *who, const char *head, const char *body)
 {
 	struct request *r = fake_request(&b->conn,
-		"%s sip:" ANN " SIP/2.0\nVia: SIP/2.0/TLS c;branch=z9hG4bK%u\nFrom: <sip:%s>;tag=a;epid=01\nTo: <sip:" ANN ">\nCall-ID: c%u\nCSeq: 1 %.*s\n"
+		"%s sip:%s SIP/2.0\nVia: SIP/2.0/TLS c;branch=z9hG4bK%u\nFrom: <sip:%s>;tag=a;epid=01\nTo: <sip:" ANN ">\nCall-ID: c%u\nCSeq: 1 %.*s\n"
 		"Contact: <sip:" ANN ";gruu;opaque=1>\n%sContent-Length: %zu\n\n%s",
-		strstr(head, "Event:") != NULL ? "SUBSCRIBE" : "SERVICE", b->cseq, who[0] != 0 ? who : "no@example.test", b->cseq, strstr(head, "Event:") != NULL ? 9 : 7,
+		strstr(head, "Event:") != NULL ? "SUBSCRIBE" : "SERVICE", uri, b->cseq, who[0] != 0 ? who : "no@example.test", b->cseq, strstr(head, "Event:") != NULL ? 9 : 7,
 		strstr(head, "Event:") != NULL ? "SUBSCRIBE" : "SERVICE", head, strlen(body), body);
 	assert_non_null(r);
 	b->cseq++;
 	r->aor = str_of(who);
-	r->target = STR(ANN);
+	r->target = strchr(uri, '@') != NULL ? str_of(uri) : STR("");
 	run(b, r);
 	fake_request_free(r);
+}
+
+static void request_from(struct bench *b, const char *who, const char *head, const char *body)
+{
+	request_to(b, ANN, who, head, body);
 }
 
 static void subscribe(struct bench *b)
@@ -182,12 +188,17 @@ static void subscribe(struct bench *b)
 		"Event: vnd-microsoft-roaming-contacts\nSupported: ms-benotify\nSupported: ms-piggyback-first-notify\nSupported: com.microsoft.autoextend\n", "");
 }
 
-static void soap(struct bench *b, const char *inner)
+static void soap_to(struct bench *b, const char *uri, const char *inner)
 {
 	char body[8192];
 	(void)snprintf(body, sizeof body,
 		"<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\" xmlns:m=\"http://schemas.microsoft.com/winrtc/2002/11/sip\"><s:Body>%s</s:Body></s:Envelope>", inner);
-	request_from(b, ANN, "Content-Type: application/SOAP+xml\n", body);
+	request_to(b, uri, ANN, "Content-Type: application/SOAP+xml\n", body);
+}
+
+static void soap(struct bench *b, const char *inner)
+{
+	soap_to(b, ANN, inner);
 }
 
 static void finish_save(struct bench *b, err e)
@@ -476,6 +487,27 @@ static void people_are_found(void **state)
 	assert_int_equal(fake.status, 503);
 }
 
+/* Clients search by a request to the domain; nothing else is done by it. */
+static void the_domain_is_asked(void **state)
+{
+	struct bench *b = *state;
+	soap_to(b, "example.test", SEARCH("5", "<m:row m:attrib=\"sn\" m:value=\"C\"/>"));
+	assert_int_not_equal(b->search, 0);
+	contacts_told_people(b->contacts, b->search, OK, STR(""), false);
+	assert_int_equal(fake.status, 200);
+	HAS(fake.answer, "<m:moreAvailable>false</m:moreAvailable>");
+	soap_to(b, "example.test", "<m:deleteContact><m:URI>sip:bob@example.test</m:URI></m:deleteContact>");
+	assert_int_equal(fake.status, 403);
+	request_to(b, "example.test", "eve@example.net", "Content-Type: application/SOAP+xml\n",
+		"<Envelope><Body>" SEARCH("5", "<m:row xmlns:m=\"x\" m:attrib=\"sn\" m:value=\"C\"/>") "</Body></Envelope>");
+	assert_int_equal(fake.status, 400); /* the prefix m is nobody's */
+	request_to(b, "example.test", "eve@example.net", "Content-Type: application/SOAP+xml\n",
+		"<Envelope><Body><directorySearch/><Array><row attrib=\"sn\" value=\"C\"/></Array></Body></Envelope>");
+	assert_int_equal(fake.status, 403);
+	soap_to(b, "example.net", SEARCH("5", "<m:row m:attrib=\"sn\" m:value=\"C\"/>"));
+	assert_int_equal(fake.status, 404); /* not ours */
+}
+
 static void an_idle_list_is_forgotten(void **state)
 {
 	struct bench *b = *state;
@@ -504,6 +536,7 @@ int main(void)
 		TEST(others_keep_out),
 		TEST(nonsense_is_a_fault),
 		TEST(people_are_found),
+		TEST(the_domain_is_asked),
 		TEST(an_idle_list_is_forgotten),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
