@@ -24,7 +24,6 @@ static bool is_one_line(str s)
 
 static err check_names(const struct contact_call *c, const struct contact_fields *f)
 {
-	(void)c;
 	ENSURE(f->uri.p != NULL && f->name.p != NULL && f->external.p != NULL, CEILING);
 	ENSURE(f->uri.n <= CONTACT_URI_MAX && f->name.n <= CONTACT_NAME_MAX && f->external.n <= CONTACT_URI_MAX, CEILING);
 	ENSURE(is_one_line(f->uri) && is_one_line(f->name) && is_one_line(f->external), MALFORMED);

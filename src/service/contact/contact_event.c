@@ -94,7 +94,6 @@ static err tell_contacts(void *arg, struct subscription *s, bool is_whole, struc
 {
 	const struct contact_list *l = s->subject;
 	bool is_next = !is_whole && s->told == l->delta - 1 && l->change.n != 0;
-	(void)arg;
 	ENSURE(is_whole || s->told != l->delta, ABSENT);
 	n->type = STR(TYPE);
 	if (is_next)
@@ -108,7 +107,6 @@ static err tell_contacts(void *arg, struct subscription *s, bool is_whole, struc
 
 static void close_contacts(void *arg, struct subscription *s)
 {
-	(void)arg;
 	list_remove(&s->of_subject);
 	contact_list_settle(s->subject);
 }

@@ -91,7 +91,6 @@ static void drop(struct contact_list *l)
 
 static void drop_each(void *arg, struct map_node *n)
 {
-	(void)arg;
 	drop(MAP_OF(n, struct contact_list, node));
 }
 

@@ -134,8 +134,6 @@ static void add_endpoint_configuration(const struct provision *p, str grants, st
  */
 static void add_server_configuration(const struct provision *p, str grants, struct buf *out)
 {
-	(void)p;
-	(void)grants;
 	buf_add(out, STR("<ucPC2PCAVEncryption>SupportEncryption</ucPC2PCAVEncryption><ucPortRangeEnabled>false</ucPortRangeEnabled>"));
 }
 
@@ -149,18 +147,17 @@ static void add_meeting_policy(const struct provision *p, str grants, struct buf
 	buf_add(out, STR("</instance>"));
 }
 
+/* Neither of the two is served by this version, whatever a VoicePolicy allows. */
 static void add_voice_policy(const struct provision *p, str grants, struct buf *out)
 {
-	const struct cs_VoicePolicy *policy = policies_find(p->policies, SCHEMA_ID_VoicePolicy, grants);
 	buf_add(out, STR("<instance>"));
-	add_bool(out, "AllowSimultaneousRinging", policy->AllowSimulRing);
-	add_bool(out, "AllowCallForwarding", policy->AllowCallForwarding);
+	add_bool(out, "AllowSimultaneousRinging", false);
+	add_bool(out, "AllowCallForwarding", false);
 	buf_add(out, STR("</instance>"));
 }
 
 static void add_presence_policy(const struct provision *p, str grants, struct buf *out)
 {
-	(void)grants;
 	buf_add(out, STR("<propertyEntryList>"));
 	add_bool(out, "EnablePrivacyMode", p->config->use_privacy_mode);
 	add_bool(out, "AutoInitiateContacts", p->config->initiate_contacts);
@@ -172,8 +169,6 @@ static void add_presence_policy(const struct provision *p, str grants, struct bu
 /* There are no rooms of persistent chat here. */
 static void add_chat(const struct provision *p, str grants, struct buf *out)
 {
-	(void)p;
-	(void)grants;
 	buf_add(out, STR("<propertyEntryList>"));
 	add_bool(out, "EnablePersistentChat", false);
 	buf_add(out, STR("</propertyEntryList>"));
@@ -235,7 +230,6 @@ static err tell_list(void *arg, struct subscription *s, bool is_whole, struct no
 {
 	struct provision *p = arg;
 	str grants = user_grants(s->subject);
-	(void)is_whole;
 	n->type = STR(LIST_TYPE);
 	buf_add(&n->body, STR("<provisionGroupList xmlns=\"http://schemas.microsoft.com/2006/09/sip/provisiongrouplist-notification\">"));
 	for (size_t i = 0; i < GROUPS; i++) {
@@ -251,7 +245,6 @@ static err tell_list(void *arg, struct subscription *s, bool is_whole, struct no
 
 static void close_list(void *arg, struct subscription *s)
 {
-	(void)arg;
 	user_unref(s->subject);
 }
 
@@ -285,26 +278,17 @@ static err tell_old(struct notification *n, str type, str body)
 
 static err tell_provision(void *arg, struct subscription *s, bool is_whole, struct notification *n)
 {
-	(void)arg;
-	(void)s;
-	(void)is_whole;
 	return tell_old(n, STR("application/vnd-microsoft-roaming-provisioning+xml"), STR("<provision/>"));
 }
 
 static err tell_acl(void *arg, struct subscription *s, bool is_whole, struct notification *n)
 {
-	(void)arg;
-	(void)s;
-	(void)is_whole;
 	return tell_old(n, STR("application/vnd-microsoft-roaming-acls+xml"), STR("<ACLlist deltaNum=\"1\"/>"));
 }
 
 /* Who watches is told as subscribers of the own presence (service/pres). */
 static err tell_pending(void *arg, struct subscription *s, bool is_whole, struct notification *n)
 {
-	(void)arg;
-	(void)s;
-	(void)is_whole;
 	return tell_old(n, STR("text/xml+msrtc.wpending"), STR("<watchers/>"));
 }
 
