@@ -130,6 +130,10 @@ void front_bus_flow_gone(struct front *f, struct conn *c);
 void front_bus_keep(void *arg, const struct flow *flow, str aor, str bytes);
 void front_bus_forget(void *arg, const struct flow *flow, str aor);
 
+void front_bus_watch(void *arg, uint16_t front, uint32_t id, str aor, str watcher, str categories);
+void front_bus_unwatch(void *arg, uint16_t front, uint32_t id);
+void front_bus_news(void *arg, uint16_t front, uint32_t id, str pieces);
+
 /* front_trace.c */
 void front_trace_set(struct front *f, uint32_t id, str filter, bool on);
 void front_trace(struct front *f, const struct addr *peer, uint64_t request, bool outgoing, str bytes);

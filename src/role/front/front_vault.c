@@ -86,6 +86,7 @@ static err on_certificate(struct front *f, str body)
 	f->tls = tls;
 	f->warned_at = 0;
 	f->has_certificate = true;
+	conns_judge_again(f->conns); /* by the roots that came along */
 	front_check_ready(f);
 	return OK;
 }
