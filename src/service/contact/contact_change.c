@@ -73,6 +73,19 @@ static size_t most_contacts(const struct contact_call *c)
 	return most < CONTACT_MOST ? (size_t)most : CONTACT_MOST;
 }
 
+/* Names are told escaped, so that only what is written says how long the list becomes. What changes counts twice: it is a ceiling, no account. */
+static err check_size(struct contact_call *c)
+{
+	struct buf whole DEFER(buf_fini) = { 0 };
+	buf_init(&whole, CONTACT_BYTES);
+	contact_print_whole(c->list, &whole);
+	buf_add(&whole, buf_str(&c->change));
+	c->why = "the contact list is full";
+	ENSURE(!whole.failed, REFUSED);
+	c->why = NULL;
+	return OK;
+}
+
 /* ---- contacts ---- */
 
 err contact_set(struct contact_call *c)
@@ -91,7 +104,7 @@ err contact_set(struct contact_call *c)
 		f.uri = contact_uri(old); /* in the letters that it was added in, under which it is kept */
 	contact_add_row(&c->rows, &f);
 	contact_print_contact(&c->change, old != NULL ? "modifiedContact" : "addedContact", &f);
-	return OK;
+	return check_size(c);
 }
 
 err contact_delete(struct contact_call *c)
@@ -141,7 +154,7 @@ err contact_group_add(struct contact_call *c)
 	c->group = id;
 	contact_add_group_row(&c->rows, id, &f);
 	contact_print_group(&c->change, "addedGroup", id, &f);
-	return OK;
+	return check_size(c);
 }
 
 err contact_group_modify(struct contact_call *c)
@@ -155,7 +168,7 @@ err contact_group_modify(struct contact_call *c)
 	c->why = NULL;
 	contact_add_group_row(&c->rows, id, &f);
 	contact_print_group(&c->change, "modifiedGroup", id, &f);
-	return OK;
+	return check_size(c);
 }
 
 /* Its members leave it first, so that no device shows them in a group that it has not. */

@@ -362,6 +362,28 @@ static void limits_hold(void **state)
 	assert_int_equal(b->n_saves, 2);
 }
 
+/* What a list comes to must fit into one message, however its names are escaped. */
+static void a_list_fits_into_a_message(void **state)
+{
+	struct bench *b = *state;
+	char quotes[1400] = "", body[2048];
+	for (unsigned i = 0; i < 250; i++)
+		memcpy(quotes + 5 * i, "&amp;", 6);
+	unsigned n = 0;
+	subscribe(b);
+	finish_load(b);
+	b->config.max_contacts = 1000;
+	for (; n < 1000; n++) {
+		(void)snprintf(body, sizeof body, "<m:setContact><m:displayName>%s</m:displayName><m:URI>sip:u%u@example.test</m:URI></m:setContact>", quotes, n);
+		soap(b, body);
+		if (b->set == 0)
+			break;
+		finish_save(b, OK);
+	}
+	assert_int_equal(fake.status, 403);
+	assert_in_range(n, 150, 200);
+}
+
 static void one_change_at_a_time(void **state)
 {
 	struct bench *b = *state;
@@ -530,6 +552,7 @@ int main(void)
 		TEST(groups_come_and_go),
 		TEST(contacts_go),
 		TEST(limits_hold),
+		TEST(a_list_fits_into_a_message),
 		TEST(one_change_at_a_time),
 		TEST(what_is_not_kept_is_not_done),
 		TEST(two_devices_are_told),
