@@ -300,6 +300,11 @@ static void groups_come_and_go(void **state)
 	soap(b, "<m:modifyGroup><m:groupID>2</m:groupID><m:name>Old friends</m:name></m:modifyGroup>");
 	finish_save(b, OK);
 	HAS(b->told, "<modifiedGroup id=\"2\" name=\"Old friends\"");
+	soap(b, "<m:modifyGroup><m:groupID>2</m:groupID><m:name>Old friends</m:name></m:modifyGroup>"); /* an echo of it */
+	assert_int_equal(fake.status, 200);
+	set_contact(b, "sip:cyd@example.test", "2");
+	assert_int_equal(fake.status, 200);
+	assert_int_equal(b->n_told, 4);
 	soap(b, "<m:deleteGroup><m:groupID>2</m:groupID></m:deleteGroup>");
 	finish_save(b, OK);
 	HAS(b->told, "<modifiedContact uri=\"sip:bob@example.test\" name=\"B &amp; B\" groups=\"1\" subscribed=\"true\" externalURI=\"\"/>"
@@ -307,8 +312,11 @@ static void groups_come_and_go(void **state)
 	soap(b, "<m:deleteGroup><m:groupID>1</m:groupID></m:deleteGroup>");
 	assert_int_equal(fake.status, 403);
 	HAS(fake.answer, "<s:Fault><faultcode>s:Client</faultcode>");
-	soap(b, "<m:deleteGroup><m:groupID>9</m:groupID></m:deleteGroup>");
+	soap(b, "<m:deleteGroup><m:groupID>2</m:groupID></m:deleteGroup>"); /* the other device has seen it go, and says so */
+	assert_int_equal(fake.status, 200);
+	soap(b, "<m:modifyGroup><m:groupID>2</m:groupID><m:name>x</m:name></m:modifyGroup>");
 	assert_int_equal(fake.status, 404);
+	assert_int_equal(b->n_told, 5);
 	for (int i = 2; i <= 64; i++) {
 		char body[256];
 		(void)snprintf(body, sizeof body, "<m:addGroup><m:name>g%d</m:name></m:addGroup>", i);
@@ -356,7 +364,7 @@ static void limits_hold(void **state)
 	set_contact(b, "sip:cyd@example.test", "1");
 	assert_int_equal(fake.status, 403);
 	HAS(fake.answer, "the contact list is full");
-	set_contact(b, "sip:bob@example.test", "1"); /* changing one is no new one */
+	soap(b, "<m:setContact><m:displayName>Bob</m:displayName><m:URI>sip:bob@example.test</m:URI></m:setContact>"); /* changing one is no new one */
 	finish_save(b, OK);
 	HAS(b->told, "<modifiedContact");
 	assert_int_equal(b->n_saves, 2);
