@@ -126,6 +126,12 @@ void request_reply(struct request *r, unsigned status, str reason)
 	request_send(r, &o, status);
 }
 
+unsigned request_answer_error(struct request *r, struct sip_out *o, err why, const char *where)
+{
+	request_answer(r, o, why.def->sip, STR(""));
+	return why.def->sip;
+}
+
 void request_fail(struct request *r, err why, const char *where)
 {
 	request_reply(r, why.def->sip, STR(""));

@@ -94,7 +94,7 @@ static void add_diagnostics(const struct request *r, struct sip_out *o, err why)
 		sip_out_add_other(o, STR("ms-diagnostics"), value);
 }
 
-void request_fail(struct request *r, err why, const char *where)
+unsigned request_answer_error(struct request *r, struct sip_out *o, err why, const char *where)
 {
 	unsigned status = why.def->sip != 0 ? why.def->sip : 500;
 	char peer[ADDR_TEXT];
@@ -106,9 +106,15 @@ void request_fail(struct request *r, err why, const char *where)
 		LOG_Z("peer", addr_print(&r->in->peer, peer)), { .key = NULL },
 	};
 	log_write(r->answers->log, ours ? EV_REQUEST_FAILED : EV_REQUEST_REFUSED, fields);
-	struct sip_out o;
-	request_answer(r, &o, status, STR(""));
+	request_answer(r, o, status, STR(""));
 	if (sipae_is_client(&r->in->msg))
-		add_diagnostics(r, &o, why);
+		add_diagnostics(r, o, why);
+	return status;
+}
+
+void request_fail(struct request *r, err why, const char *where)
+{
+	struct sip_out o;
+	unsigned status = request_answer_error(r, &o, why, where);
 	request_send(r, &o, status);
 }

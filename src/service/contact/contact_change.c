@@ -63,6 +63,12 @@ static struct contact_fields fields_of(const struct contact *c)
 	return (struct contact_fields){ contact_uri(c), contact_name(c), contact_external(c), c->groups, c->is_subscribed };
 }
 
+/* Clients send back what they were told: nothing comes of it, or two of them would never end. */
+static bool is_same(const struct contact_fields *a, const struct contact_fields *b)
+{
+	return str_eq(a->name, b->name) && str_eq(a->external, b->external) && a->groups == b->groups && a->is_subscribed == b->is_subscribed;
+}
+
 /* As administrators have set it for him. */
 static size_t most_contacts(const struct contact_call *c)
 {
@@ -71,6 +77,19 @@ static size_t most_contacts(const struct contact_call *c)
 	const struct cs_ClientPolicy *policy = policies_find(config->policies, SCHEMA_ID_ClientPolicy, u != NULL ? user_grants(u) : STR(""));
 	int64_t most = policy->MaximumNumberOfContacts != SCHEMA_UNSET ? policy->MaximumNumberOfContacts : (int64_t)config->config->max_contacts;
 	return most < CONTACT_MOST ? (size_t)most : CONTACT_MOST;
+}
+
+/* Names are told escaped, so that only what is written says how long the list becomes. What changes counts twice: it is a ceiling, no account. */
+static err check_size(struct contact_call *c)
+{
+	struct buf whole DEFER(buf_fini) = { 0 };
+	buf_init(&whole, CONTACT_BYTES);
+	contact_print_whole(c->list, &whole);
+	buf_add(&whole, buf_str(&c->change));
+	c->why = "the contact list is full";
+	ENSURE(!whole.failed, REFUSED);
+	c->why = NULL;
+	return OK;
 }
 
 /* ---- contacts ---- */
@@ -87,11 +106,15 @@ err contact_set(struct contact_call *c)
 	c->why = "the contact list is full";
 	ENSURE(old != NULL || c->list->n < most_contacts(c), REFUSED);
 	c->why = NULL;
-	if (old != NULL)
-		f.uri = contact_uri(old); /* in the letters that it was added in, under which it is kept */
+	if (old != NULL) {
+		const struct contact_fields was = fields_of(old);
+		if (is_same(&was, &f))
+			return OK;
+		f.uri = was.uri; /* in the letters that it was added in, under which it is kept */
+	}
 	contact_add_row(&c->rows, &f);
 	contact_print_contact(&c->change, old != NULL ? "modifiedContact" : "addedContact", &f);
-	return OK;
+	return check_size(c);
 }
 
 err contact_delete(struct contact_call *c)
@@ -141,7 +164,7 @@ err contact_group_add(struct contact_call *c)
 	c->group = id;
 	contact_add_group_row(&c->rows, id, &f);
 	contact_print_group(&c->change, "addedGroup", id, &f);
-	return OK;
+	return check_size(c);
 }
 
 err contact_group_modify(struct contact_call *c)
@@ -153,9 +176,12 @@ err contact_group_modify(struct contact_call *c)
 	c->why = "this group cannot be changed";
 	ENSURE(id != CONTACT_GROUP_OTHER, REFUSED);
 	c->why = NULL;
+	const struct contact_fields was = { .name = contact_group_name(c->list->groups[id]), .external = contact_group_external(c->list->groups[id]) };
+	if (is_same(&was, &f))
+		return OK;
 	contact_add_group_row(&c->rows, id, &f);
 	contact_print_group(&c->change, "modifiedGroup", id, &f);
-	return OK;
+	return check_size(c);
 }
 
 /* Its members leave it first, so that no device shows them in a group that it has not. */
@@ -163,7 +189,9 @@ err contact_group_delete(struct contact_call *c)
 {
 	uint32_t id;
 	char key[12];
-	TRY(read_group_id(c, &id));
+	ENSURE(str_to_u32(contact_parameter(c, "groupID"), &id), MALFORMED);
+	if (id < 1 || id > CONTACT_GROUPS || c->list->groups[id] == NULL)
+		return OK; /* another device was faster */
 	c->why = "this group cannot be removed";
 	ENSURE(id != CONTACT_GROUP_OTHER, REFUSED);
 	c->why = NULL;

@@ -9,6 +9,7 @@
 #define CONTACT_GROUPS   64   /* groups are numbered from 1 */
 #define CONTACT_NAME_MAX 256  /* bytes of an alias, or of a group's name */
 #define CONTACT_URI_MAX  454  /* bytes */
+#define CONTACT_BYTES    262144 /* of a list as it is told, which must fit into a message */
 #define CONTACT_MOST     1000 /* of one user, whatever the policies say */
 
 #define CONTACT_SEARCHES_MAX 64 /* under way in one process */

@@ -12,36 +12,34 @@
 
 /* ---- answers ---- */
 
-static void send_body(struct request *r, unsigned status, str body)
+static void send_body(struct request *r, struct sip_out *o, unsigned status, str body)
 {
 	struct buf text DEFER(buf_fini) = { 0 };
-	struct sip_out o;
 	buf_init(&text, 1 << 20);
 	buf_printf(&text, "<s:Envelope xmlns:s=\"" SOAP "\"><s:Body>%.*s</s:Body></s:Envelope>", STR_FMT(body));
-	if (text.failed) {
-		request_fail(r, ERR(CEILING), "contact");
-		return;
-	}
-	request_answer(r, &o, status, STR(""));
-	sip_out_add(&o, SIP_HDR_CONTENT_TYPE, STR(TYPE));
-	o.body = buf_str(&text);
-	request_send(r, &o, status);
+	sip_out_add(o, SIP_HDR_CONTENT_TYPE, STR(TYPE));
+	o->body = buf_str(&text);
+	o->failed = o->failed || text.failed;
+	request_send(r, o, status);
 }
 
 void contact_answer(struct request *r, str body)
 {
-	send_body(r, 200, body);
+	struct sip_out o;
+	request_answer(r, &o, 200, STR(""));
+	send_body(r, &o, 200, body);
 }
 
 /* What the client did is its fault, what we cannot do is ours (SOAP 1.1 4.4.1). */
 void contact_refuse(struct request *r, err e, const char *why)
 {
 	struct buf body DEFER(buf_fini) = { 0 };
-	unsigned status = e.def->sip;
+	struct sip_out o;
+	unsigned status = request_answer_error(r, &o, e, "contact");
 	buf_init(&body, 4096);
 	buf_printf(&body, "<s:Fault><faultcode>s:%s</faultcode><faultstring>%s</faultstring></s:Fault>", status < 500 ? "Client" : "Server",
 		why != NULL ? why : e.def->text);
-	send_body(r, status, buf_str(&body));
+	send_body(r, &o, status, buf_str(&body));
 }
 
 static void answer(struct request *r, const char *operation, uint32_t group)
@@ -52,7 +50,7 @@ static void answer(struct request *r, const char *operation, uint32_t group)
 	if (group != 0)
 		buf_printf(&body, "<m:groupID>%u</m:groupID>", group);
 	buf_printf(&body, "</m:%s>", operation);
-	send_body(r, 200, buf_str(&body));
+	contact_answer(r, buf_str(&body));
 }
 
 str contact_parameter(const struct contact_call *c, const char *name)

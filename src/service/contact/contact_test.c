@@ -300,6 +300,11 @@ static void groups_come_and_go(void **state)
 	soap(b, "<m:modifyGroup><m:groupID>2</m:groupID><m:name>Old friends</m:name></m:modifyGroup>");
 	finish_save(b, OK);
 	HAS(b->told, "<modifiedGroup id=\"2\" name=\"Old friends\"");
+	soap(b, "<m:modifyGroup><m:groupID>2</m:groupID><m:name>Old friends</m:name></m:modifyGroup>"); /* an echo of it */
+	assert_int_equal(fake.status, 200);
+	set_contact(b, "sip:cyd@example.test", "2");
+	assert_int_equal(fake.status, 200);
+	assert_int_equal(b->n_told, 4);
 	soap(b, "<m:deleteGroup><m:groupID>2</m:groupID></m:deleteGroup>");
 	finish_save(b, OK);
 	HAS(b->told, "<modifiedContact uri=\"sip:bob@example.test\" name=\"B &amp; B\" groups=\"1\" subscribed=\"true\" externalURI=\"\"/>"
@@ -307,8 +312,11 @@ static void groups_come_and_go(void **state)
 	soap(b, "<m:deleteGroup><m:groupID>1</m:groupID></m:deleteGroup>");
 	assert_int_equal(fake.status, 403);
 	HAS(fake.answer, "<s:Fault><faultcode>s:Client</faultcode>");
-	soap(b, "<m:deleteGroup><m:groupID>9</m:groupID></m:deleteGroup>");
+	soap(b, "<m:deleteGroup><m:groupID>2</m:groupID></m:deleteGroup>"); /* the other device has seen it go, and says so */
+	assert_int_equal(fake.status, 200);
+	soap(b, "<m:modifyGroup><m:groupID>2</m:groupID><m:name>x</m:name></m:modifyGroup>");
 	assert_int_equal(fake.status, 404);
+	assert_int_equal(b->n_told, 5);
 	for (int i = 2; i <= 64; i++) {
 		char body[256];
 		(void)snprintf(body, sizeof body, "<m:addGroup><m:name>g%d</m:name></m:addGroup>", i);
@@ -356,10 +364,32 @@ static void limits_hold(void **state)
 	set_contact(b, "sip:cyd@example.test", "1");
 	assert_int_equal(fake.status, 403);
 	HAS(fake.answer, "the contact list is full");
-	set_contact(b, "sip:bob@example.test", "1"); /* changing one is no new one */
+	soap(b, "<m:setContact><m:displayName>Bob</m:displayName><m:URI>sip:bob@example.test</m:URI></m:setContact>"); /* changing one is no new one */
 	finish_save(b, OK);
 	HAS(b->told, "<modifiedContact");
 	assert_int_equal(b->n_saves, 2);
+}
+
+/* What a list comes to must fit into one message, however its names are escaped. */
+static void a_list_fits_into_a_message(void **state)
+{
+	struct bench *b = *state;
+	char quotes[1400] = "", body[2048];
+	for (unsigned i = 0; i < 250; i++)
+		memcpy(quotes + 5 * i, "&amp;", 6);
+	unsigned n = 0;
+	subscribe(b);
+	finish_load(b);
+	b->config.max_contacts = 1000;
+	for (; n < 1000; n++) {
+		(void)snprintf(body, sizeof body, "<m:setContact><m:displayName>%s</m:displayName><m:URI>sip:u%u@example.test</m:URI></m:setContact>", quotes, n);
+		soap(b, body);
+		if (b->set == 0)
+			break;
+		finish_save(b, OK);
+	}
+	assert_int_equal(fake.status, 403);
+	assert_in_range(n, 150, 200);
 }
 
 static void one_change_at_a_time(void **state)
@@ -530,6 +560,7 @@ int main(void)
 		TEST(groups_come_and_go),
 		TEST(contacts_go),
 		TEST(limits_hold),
+		TEST(a_list_fits_into_a_message),
 		TEST(one_change_at_a_time),
 		TEST(what_is_not_kept_is_not_done),
 		TEST(two_devices_are_told),
