@@ -30,7 +30,7 @@ static err keeper_open(struct skel *s, struct diag *d)
 	TRY(former_take(s->dir, k->dir, &s->log, d));
 	TRY(keys_read(&k->keys, k->dir, d));
 	LOG(&s->log, KEYS_READ, LOG_INT("keys", k->keys.n));
-	return OK;
+	return keeper_kerberos_open(k);
 }
 
 static err keeper_start(struct skel *s, struct diag *d)
@@ -53,6 +53,7 @@ static void keeper_reload(struct skel *s)
 	}
 	keys_fini(&k->keys);
 	k->keys = fresh;
+	(void)failed(keeper_kerberos_read(k));
 	LOG(&s->log, KEYS_READ, LOG_INT("keys", k->keys.n));
 }
 

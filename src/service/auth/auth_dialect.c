@@ -164,8 +164,10 @@ static err judge(struct auth *a, const struct ask *q, const struct auth_told *t,
 	bool is_locked = auth_is_locked(a, u, t->aor.n != 0 ? t->aor : q->from);
 	bool is_right = t->is_right && !is_locked && u != NULL && u->enabled && is_finished(a, q->sa, &r->in->msg, t->key);
 	if (!is_right) {
+		bool is_guess = sa_schemes[q->sa->scheme]->is_guess;
+		str aor = t->aor.n != 0 ? t->aor : q->from;
 		sa_remove(ac, q->sa);
-		*v = auth_wrong(a, r, t->aor.n != 0 ? t->aor : q->from, is_locked);
+		*v = is_guess || is_locked ? auth_wrong(a, r, aor, is_locked) : auth_unproven(a, r, aor);
 		return OK;
 	}
 	sa_open(a, q->sa, u);
