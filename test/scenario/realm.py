@@ -79,12 +79,15 @@ class Realm:
         self.run("kinit", *words, f"{who}@{self.name}", stdin=f"secret-{who}\n", cache=cache, wrap=wrap)
         return cache
 
-    def token(self, cache, service, wrap=()):
-        """The token for a service ("sip/host@REALM"), made by another process: under another clock, say."""
+    def context(self, cache, service, wrap=()):
+        """Token and exported context for a service ("sip/host@REALM"), made by another process: under another clock, say."""
         program = ("import gssapi, sys; n = gssapi.Name(sys.argv[1], gssapi.NameType.kerberos_principal); "
                    "c = gssapi.SecurityContext(name=n, usage='initiate', mech=gssapi.MechType.kerberos, "
-                   "flags=gssapi.RequirementFlag.integrity); print(c.step().hex())")
-        return bytes.fromhex(self.run("/usr/bin/python3", "-c", program, service, cache=cache, wrap=wrap).strip())
+                   "flags=gssapi.RequirementFlag.integrity); print(c.step().hex(), c.export().hex())")
+        return [bytes.fromhex(word) for word in self.run("/usr/bin/python3", "-c", program, service, cache=cache, wrap=wrap).split()]
+
+    def token(self, cache, service, wrap=()):
+        return self.context(cache, service, wrap)[0]
 
     def remove(self):
         self.stop()
