@@ -2,8 +2,8 @@
 """Sign-in by Kerberos against a real KDC: a client of the Lync dialect by hand, signing and checking every message."""
 import base64
 import re
-import time
 
+import gssapi
 import pytest
 
 from deployment import Refused, wait_for
@@ -165,9 +165,21 @@ def test_clocks_and_tickets_that_have_ended(kerberos, realm, lync):
     refusal(kerberos, given, lync, why="ticket has expired")
 
 
+class Ended:
+    """A context of a ticket that has ended, which the library's other face refuses to touch."""
+
+    def __init__(self, context):
+        self.context = context
+
+    def get_signature(self, text):
+        return gssapi.raw.get_mic(self.context, text)
+
+    def verify_signature(self, text, mic):
+        gssapi.raw.verify_mic(self.context, text, mic)
+
+
 def test_an_association_ends_with_its_ticket(kerberos, realm, lync):
     """Tickets are taken until five minutes after their end: this one has 8 seconds left of these."""
-    import gssapi
     realm.stop()
     realm.start(wrap=["faketime", "-f", "-600s"])
     try:
@@ -178,7 +190,7 @@ def test_an_association_ends_with_its_ticket(kerberos, realm, lync):
         realm.stop()
         realm.start()
     ann = lync(kerberos)
-    ann.context = gssapi.SecurityContext(token=context)
+    ann.context = Ended(gssapi.raw.import_sec_context(context))
     assert ann.prove(given).status == 200
     assert ann.say("OPTIONS", "sip:example.test").status not in (401, 407)
     wait_for(lambda: ann.say("OPTIONS", "sip:example.test").status in (401, 407), 20, 0.5)
