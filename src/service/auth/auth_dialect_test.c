@@ -477,6 +477,26 @@ static void what_leaves_is_signed(void **state)
 	buf_fini(&out);
 }
 
+/* The answer to a user with hundreds of devices, and a large body. */
+static void however_long_it_is(void **state)
+{
+	struct bench *b = *state;
+	struct buf out, message;
+	buf_init(&out, 2 << 20);
+	buf_init(&message, 2 << 20);
+	sign_in(b);
+	buf_add(&message, STR("SIP/2.0 200 OK\r\nVia: SIP/2.0/tls 192.0.2.1\r\nFrom: <sip:ann@" DOMAIN ">;tag=1\r\nTo: <sip:ann@" DOMAIN ">;tag=2\r\nCall-ID: c\r\nCSeq: 3 REGISTER\r\n"));
+	for (unsigned i = 0; i < 1024; i++)
+		buf_printf(&message, "Contact: <sip:ann@192.0.2.1:%u;transport=tls>;expires=7200\r\n", i + 1);
+	buf_add(&message, STR("Content-Length: 600000\r\n\r\n"));
+	for (unsigned i = 0; i < 60000; i++)
+		buf_add(&message, STR("0123456789"));
+	assert_true(auth_seal(b->auth, &b->conn, buf_str(&message), &out));
+	assert_true(out.n > message.n);
+	buf_fini(&message);
+	buf_fini(&out);
+}
+
 static bool answers(struct bench *b, const char *status, const char *credentials)
 {
 	char text[2048];
@@ -563,6 +583,7 @@ int main(void)
 		CASE(associations_end),
 		CASE(challenges_are_bounded),
 		CASE(what_leaves_is_signed),
+		CASE(however_long_it_is),
 		CASE(responses_are_signed_too),
 		CASE(tickets),
 	};
