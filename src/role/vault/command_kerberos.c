@@ -47,29 +47,40 @@ static json_t *warnings_of(const struct vault *v, str rows)
 	return list;
 }
 
-static err show(struct work *w, str rows)
+static json_t *keys_of(str rows)
 {
 	json_t *keys = json_array();
 	struct kerberos_row r;
-	str rest = rows;
-	while (kerberos_row_take(&rest, &r))
+	while (kerberos_row_take(&rows, &r))
 		(void)json_array_append_new(keys, row_json(&r));
-	w->object = keys;
-	w->warnings = warnings_of(w->vault, rows);
-	return w->object != NULL ? OK : ERR(NO_MEMORY);
+	return keys;
 }
 
 static err on_changed(struct work *w, str rows)
 {
-	vault_kerberos_take(w->vault, rows);
-	return rows.n != 0 ? show(w, rows) : OK;
+	struct buf kept;
+	struct kerberos_row r;
+	buf_init(&kept, KERBEROS_ROWS_MAX);
+	for (str rest = rows, line = rows; kerberos_row_take(&rest, &r); line = rest)
+		if (r.is_taken) /* others are told of, and not there any more */
+			buf_add(&kept, str_cut(line, 0, line.n - rest.n));
+	vault_kerberos_take(w->vault, buf_str(&kept));
+	buf_fini(&kept);
+	if (rows.n == 0)
+		return OK;
+	w->object = keys_of(rows);
+	w->warnings = warnings_of(w->vault, rows);
+	return OK;
 }
 
-static err on_shown(struct work *w, str rows)
+/* Are there any, as keeper has told? */
+static err check_there(struct call *call)
 {
-	if (rows.n == 0)
-		return diag_fail(&w->diag, ERR(ABSENT), "keytab", "bring one in: Import-CsKerberosKeytab FILE", "this server has no keytab that it can use");
-	return on_changed(w, rows);
+	if (call->vault->keytab.n != 0)
+		return OK;
+	if (!vault_keeper_is_there(call->vault))
+		return diag_fail(&call->diag, ERR(BUSY), "keeper", "try again in a moment", "the keeper of the keys is being started");
+	return diag_fail(&call->diag, ERR(ABSENT), "keytab", "bring one in: Import-CsKerberosKeytab FILE", "this server has no keytab that it can use");
 }
 
 /* ---- the commands ---- */
@@ -115,16 +126,26 @@ err command_keytab_import(struct call *call)
 
 err command_keytab_get(struct call *call)
 {
-	struct work *w;
-	TRY(work_new(call->vault, NULL, &w, &call->diag));
-	const struct key_door door = work_door(w, on_shown);
-	return work_start(call, w, vault_keytab_get(call->vault, &door, &w->diag));
+	size_t i;
+	json_t *one;
+	TRY(check_there(call));
+	str rows = buf_str(&call->vault->keytab);
+	json_t *keys = keys_of(rows), *warnings = warnings_of(call->vault, rows);
+	err e = OK;
+	json_array_foreach(warnings, i, one)
+		command_warn(call, "%s", json_string_value(one));
+	json_array_foreach(keys, i, one)
+		e = failed(e) ? e : command_add_object(call, json_incref(one));
+	json_decref(warnings);
+	json_decref(keys);
+	return e;
 }
 
 err command_keytab_remove(struct call *call)
 {
 	struct work *w;
 	TRY(command_reach_server(call));
+	TRY(check_there(call));
 	if (call->what_if)
 		return OK;
 	TRY(work_new(call->vault, NULL, &w, &call->diag));
