@@ -40,7 +40,7 @@ static err keeper_start(struct skel *s, struct diag *d)
 }
 
 /* Bad files change nothing: the keys that are in use stay. */
-static void keeper_reload(struct skel *s)
+static void read_again(struct skel *s)
 {
 	struct keeper *k = s->state;
 	struct keys fresh;
@@ -53,8 +53,13 @@ static void keeper_reload(struct skel *s)
 	}
 	keys_fini(&k->keys);
 	k->keys = fresh;
-	(void)failed(keeper_kerberos_read(k));
 	LOG(&s->log, KEYS_READ, LOG_INT("keys", k->keys.n));
+}
+
+static void keeper_reload(struct skel *s)
+{
+	read_again(s);
+	(void)failed(keeper_kerberos_read(s->state));
 }
 
 /* ---- who asks ---- */
@@ -70,7 +75,7 @@ static const struct key *find_key(struct keeper *k, str id)
 	if (key != NULL || (k->sought_at != 0 && now < k->sought_at + SEEK_MS))
 		return key;
 	k->sought_at = now;
-	keeper_reload(k->skel);
+	read_again(k->skel);
 	return keys_find(&k->keys, id);
 }
 
