@@ -16,7 +16,7 @@
 #define KERBEROS_NAME_MAX    255 /* bytes of a printed principal */
 #define KERBEROS_PARTS_MAX   4   /* of a principal, without its realm */
 #define KERBEROS_TOKEN_MAX   16384
-#define KERBEROS_CONTEXT_MAX 8192 /* bytes of a context on its way to another process */
+#define KERBEROS_CONTEXT_MAX 32768 /* bytes of a context on its way to another process: what a directory says of its user (PAC) goes along */
 #define KERBEROS_MIC_MAX     64
 #define KERBEROS_ROWS_MAX    (KERBEROS_KEYS_MAX * 320)
 

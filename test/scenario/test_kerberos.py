@@ -139,6 +139,19 @@ def test_what_is_not_whole(kerberos, realm, lync):
     assert lync(kerberos).sign_in_by(realm, realm.sign_in("ann")), "nobody was locked"
 
 
+def test_one_step_and_bare(kerberos, realm, lync):
+    """A client that waits for an answer of ours would wait for ever; SPNEGO is not what the dialect has."""
+    ann = lync(kerberos)
+    ann.open(realm, realm.sign_in("ann"))
+    name = gssapi.Name(SERVICE, gssapi.NameType.kerberos_principal)
+    credentials = gssapi.Credentials(usage="initiate", store={"ccache": f"FILE:{realm.sign_in('ann')}"})
+    flags = [gssapi.RequirementFlag.integrity, gssapi.RequirementFlag.mutual_authentication]
+    mutual = gssapi.SecurityContext(name=name, usage="initiate", creds=credentials, mech=gssapi.MechType.kerberos, flags=flags)
+    refusal(kerberos, mutual.step(), lync, why="mutual authentication")
+    spnego = gssapi.SecurityContext(name=name, usage="initiate", creds=credentials, mech=gssapi.OID.from_int_seq("1.3.6.1.5.5.2"), flags=flags[0])
+    refusal(kerberos, spnego.step(), lync, why="no token of Kerberos")
+
+
 def test_nobody_is_locked_out_by_bad_tickets(kerberos, realm, lync):
     given = realm.token(realm.sign_in("ann"), SERVICE)[:-1]
     kerberos.set("ProxyConfiguration", MaxFailedSignIns="3")
