@@ -59,6 +59,7 @@ struct topo_certificates {
 	bool separate_av;
 	uint32_t revocation; /* enum topo_revocation */
 	str crl_url; /* empty: http://SERVER:PORT/witan.crl */
+	uint32_t crl_refresh; /* seconds; 0: no list of another authority is fetched */
 };
 
 struct topo_web {

@@ -81,6 +81,8 @@ struct tls_config {
 struct tls_server;
 /* Copies what it needs of the config. MALFORMED, REFUSED (weak key, no serverAuth, expired) with place and remedy in d. */
 err tls_server_new(const struct tls_config *config, struct loop *l, struct tls_server **out, struct diag *d);
+/* Whether a listener could present it, at a time when it is valid: what tls_server_new answers, before anything depends on it. */
+err tls_chain_check(str chain_pem, struct diag *d);
 struct tls_server *tls_server_ref(struct tls_server *s);
 void tls_server_unref(struct tls_server *s);
 /* Seconds since 1970 at which the leaf certificate ends. */
@@ -135,7 +137,11 @@ err tls_peer_certificate(const struct tls *t, char *out, size_t room, size_t *n)
 str tls_peer_name(const struct tls *t);
 /* Why the certificate that the peer showed proves nothing; NULL: it does, or none was shown. */
 const struct tls_refusal *tls_peer_refusal(const struct tls *t);
-/* Asks the judge once more about the peer of a connection that stands; OK too where no certificate was shown or none was proven. */
+/*
+ * Asks the judge once more about the peer of a connection that stands; OK too where no certificate was shown or none was proven. REFUSED: what it has
+ * proven was taken back (tls_peer_refusal): it is revoked, or nobody who is trusted vouches for it any more. Every other verdict, that it has
+ * expired meanwhile or that a list is missing, is for the next handshake and changes nothing here.
+ */
 err tls_judge_again(struct tls *t);
 /* Was TLS_FAILED because of the certificate that the peer showed? It was told so by an alert. */
 bool tls_refused_peer(const struct tls *t);

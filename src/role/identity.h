@@ -19,6 +19,8 @@ err identity_new(struct skel *s, struct identity **out);
 void identity_set_peers(struct identity *i, bool (*may)(void *arg, str name), void *arg);
 /* A revocation list that is missing or has ended refuses nobody here: for the connections over which lists come. */
 void identity_forgive_lists(struct identity *i);
+/* Where it is told, by a LIST_MISSING message, that a peer's chain could not be judged by a list of its issuer; *vault may be NULL at times. */
+void identity_set_vault(struct identity *i, struct ipc *const *vault);
 /* A REVOCATION message of vault. *changed: it was the last of its kind, and what handshakes are judged by is new: who is connected
  * should be judged again. MALFORMED: no such message. Until the first of them came, servers whose revocation cannot be looked at are refused. */
 err identity_read_revocation(struct identity *i, str body, bool *changed);

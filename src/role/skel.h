@@ -25,7 +25,7 @@ struct role {
 	err (*start)(struct skel *s, struct diag *d);
 	/* fd is the role's now: a connected local socket to process `role`.`index`; replaces an earlier one of the same name. */
 	void (*on_channel)(struct skel *s, str role, unsigned index, int fd);
-	/* fd is the role's now: a listening TCP socket. transport: "tls", "tcp", "https", "http", "external-http", or
+	/* fd is the role's now: a listening TCP socket. transport: "tls", "tcp", "https", "http", "external-http", "https-internal", "https-external", or
 	 * "control" (AF_UNIX stream). */
 	void (*on_listener)(struct skel *s, str transport, unsigned port, int fd);
 	/* Accept no more at this port. */

@@ -14,8 +14,11 @@
  * A session is presented as `Authorization: Bearer TOKEN`. A browser signs in with `Witan-Cookie: 1`: then the session is a cookie
  * that scripts cannot read, and the "CSRF" of the answer must come back as `Witan-CSRF` with each request that uses the cookie.
  *
+ * At its two sites (listeners "https-internal" and "https-external") it answers everybody, by the names of the topology alone: documents of
+ * autodiscover, pages for people. It tells nothing of users there.
+ *
  * Over plain HTTP (listeners "http" and "external-http") it gives to everybody what vault has published, revocation lists and
- * certificates of issuers, and nothing else: GET and HEAD, 304 for who has it already.
+ * certificates of issuers, says where the sites are, and nothing else: GET and HEAD, 304 for who has it already.
  */
 #ifndef WITAN_ROLE_WEB_H
 #define WITAN_ROLE_WEB_H

@@ -224,6 +224,8 @@ struct cert_crl;
  * that nothing here knows) with d. */
 err cert_crl_read(str der, str ca_pem, struct cert_crl **out, struct diag *d);
 void cert_crl_free(struct cert_crl *crl); /* NULL allowed */
+/* The name of who has issued it, as in struct cert_view. */
+err cert_crl_issuer(const struct cert_crl *crl, struct arena *a, str *out);
 /* Seconds since 1970 after which it says nothing any more, and from when. */
 int64_t cert_crl_ends(const struct cert_crl *crl);
 int64_t cert_crl_begins(const struct cert_crl *crl);

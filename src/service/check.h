@@ -54,6 +54,7 @@ struct check_list {
 	str place;  /* its address */
 	str der;    /* empty: there was no answer */
 	str reason; /* why not */
+	bool is_closed; /* it was not asked for: the plan lets who looked not go there */
 };
 
 /* What was seen that is no certificate. Who looked knows that it is so; the rows of check/check_fact.def say how bad it is. */
@@ -84,6 +85,7 @@ struct check_evidence {
 	} facts;
 	bool has_lists; /* they were asked for: an address without a list is one that did not answer */
 	bool is_whole;  /* everything that is planned was to be there */
+	bool is_inside; /* who looked has no business in the Internet: that a list there did not answer says nothing */
 };
 
 struct check_policy {

@@ -40,7 +40,8 @@ void keyfile_name(const uint8_t id[32], char out[KEYFILE_NAME]);
 /* A new key: "rsa-2048", "rsa-3072", "rsa-4096", "ec-p256", "ec-p384", "ec-p521". USAGE (no such type), INTERNAL. The caller has set the
  * other members; pkey and id become set. To be ended by keyfile_fini. */
 err keyfile_make(struct keyfile *k, str type, struct diag *d);
-/* Takes over pkey, whatever the answer: sets pkey and id. REFUSED: it is neither RSA of 2048 to 8192 bits nor EC. */
+/* Takes over pkey, whatever the answer: sets pkey and id. REFUSED: it is neither RSA of 1024 to 8192 bits nor EC. What listeners
+ * present is asked more of (tls_chain_check). */
 err keyfile_take(struct keyfile *k, EVP_PKEY *pkey, struct diag *d);
 void keyfile_fini(struct keyfile *k);
 

@@ -36,6 +36,9 @@ struct plan_networks {
 	size_t n;
 };
 
+/* IPv4 or IPv6, without brackets. */
+bool plan_address_is(str s);
+
 static inline bool plan_address_is_v6(str address)
 {
 	return str_find_char(address, ':') < address.n;
@@ -53,5 +56,7 @@ const struct plan_address *plan_addresses_find(const struct plan_addresses *in, 
 
 /* Adds a network, "10.0.0.0/8" or "2001:db8::/32"; a plain address is a network of one. MALFORMED or CEILING with d. */
 err plan_networks_add(struct plan_networks *to, struct arena *a, str given, struct diag *d);
+/* Whether an address lies in one of them; what is no address lies in none. */
+bool plan_networks_has(const struct plan_networks *in, str address);
 
 #endif

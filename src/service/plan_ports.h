@@ -53,12 +53,14 @@ struct plan_flow {
 	enum plan_transport transport;
 	const char *service, *protocol, *rule;
 	enum plan_standing standing;
+	bool refuses;  /* it answers, and serves nobody yet in this version */
 	bool balanced; /* web: a balancer may stand before several servers, whatever spreads SIP */
 	struct {
 		const struct plan_unit **p;
 		size_t n;
 	} from;
 	uint32_t groups; /* set of 1 << enum plan_group */
+	str except;      /* the host of `to` that has no such listener; empty: all have it */
 };
 
 struct plan_ports {
@@ -79,11 +81,34 @@ const char *plan_transport_word(enum plan_transport t);  /* "tcp", "tcp+udp" */
 /* Does one side of it lie outside? */
 bool plan_flow_is_outside(const struct plan_flow *flow);
 
+/* Whether this version serves somebody by a service (its word in flows) that hosts of a kind listen for. */
+bool plan_service_is_built(unsigned kind, enum plan_interface at, const char *service);
 /* All of them. Lives in `a`, borrows from t. REFUSED with d: the URL of a store cannot be read; CEILING by the arena.
  */
 err plan_ports(const struct topo *t, struct arena *a, struct plan_ports *out, struct diag *d);
 /* The unit that a host belongs to; NULL if the topology has no such host. */
 const struct plan_unit *plan_ports_find(const struct plan_ports *ports, str host);
+
+/* Whether this host listens there: it is one of those that the flow leads to. */
+bool plan_flow_is_at(const struct plan_flow *flow, str host);
+
+/* ---- who can look at what ---- */
+
+/* Where somebody asks from: a host of the topology, or a place where there is none. */
+struct plan_origin {
+	const struct plan_unit *unit; /* NULL: no host of the topology */
+	str host;                     /* which one of the unit; empty without unit */
+	uint32_t groups;              /* set of 1 << enum plan_group */
+};
+
+/* Edge and reverse proxy: also what leaves them is filtered. */
+bool plan_unit_is_border(const struct plan_unit *u);
+/* Whether the plan lets who is there open this flow's connections to a host that it leads to. A host reaches itself. What is
+ * for the Internet is reached from inside where it stands at a host's only side, and not at the outer sides of an Edge. */
+bool plan_origin_reaches(const struct plan_origin *from, const struct plan_flow *flow, str host);
+/* Whether the plan lets who is there open TCP connections to this port of hosts in the Internet. From inside nothing is filtered, and
+ * nothing said either: false. */
+bool plan_origin_leaves(const struct plan_origin *from, const struct plan_ports *ports, uint32_t port);
 
 struct plan_nft {
 	const struct topo *topo;

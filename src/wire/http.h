@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http - HTTP/1.1 as a server speaks it (RFC 9110, RFC 9112): requests read, answers written. Pure functions of bytes, and
- * strict: what two readers could understand in two ways is refused, because a proxy may stand before us.
+ * http - HTTP/1.1 as a server speaks it (RFC 9110, RFC 9112): requests read, answers written; and what a client needs that fetches a
+ * file. Pure functions of bytes, and strict: what two readers could understand in two ways is refused, because a proxy may stand before us.
  */
 #ifndef WITAN_WIRE_HTTP_H
 #define WITAN_WIRE_HTTP_H
@@ -92,5 +92,42 @@ void http_chunk_print(struct buf *b, str bytes);
 void http_last_chunk_print(struct buf *b);
 /* "Not Found"; "" for what has no name. */
 const char *http_reason(unsigned status);
+
+/* ---- as a client: one GET of a file ---- */
+
+#define HTTP_URL_MAX 1024 /* bytes */
+
+/* Slices of the text. */
+struct http_url {
+	str host;      /* without the brackets of an IPv6 address */
+	str authority; /* with them, and with the port where one stands there: what goes into Host */
+	uint16_t port; /* 80 where none stands there */
+	str target;    /* path and query without a fragment; may be empty, or begin with '?' */
+};
+
+/* http://HOST[:PORT][/PATH][?QUERY]. MALFORMED with d: another scheme, a user's name, characters that no URL has, too long. */
+err http_url_parse(str text, struct http_url *out, struct diag *d);
+/* What a Location that came as answer for `base` means, as a whole URL (RFC 3986 5.2, "." and ".." are left to the server). MALFORMED. */
+err http_url_join(const struct http_url *base, str location, char out[HTTP_URL_MAX + 1], struct diag *d);
+/* The request. */
+void http_get_print(struct buf *b, const struct http_url *url, str accept);
+
+/* An answer as far as it has come. Zeroed before the first bytes. */
+struct http_response {
+	unsigned status; /* 0: the header is not whole yet; an interim answer (1xx) is passed over */
+	char location[HTTP_URL_MAX + 1]; /* empty: none */
+	struct {
+		unsigned state;
+		size_t looked;
+		uint64_t left; /* of the body or the chunk */
+	} reader;
+};
+
+/*
+ * Takes from `in` what can be taken (*taken bytes; they are to be dropped) and adds the body to `body`, whose ceiling is the caller's.
+ * is_end: the other side has closed. OK: the answer is whole. INCOMPLETE: again with what is left and more bytes. MALFORMED (also: cut off),
+ * HTTP_HEADER, HTTP_VERSION, HTTP_CODING (a coding that was not asked for), CEILING (the body), with d.
+ */
+err http_response_read(struct http_response *r, str in, bool is_end, struct buf *body, size_t *taken, struct diag *d);
 
 #endif

@@ -45,7 +45,7 @@ def pem_of(*certificates):
 class Authority:
     """A certificate that signs others, with its key."""
 
-    def __init__(self, cn, above=None, path_length=None, days=3650, start=-10, hash="sha256", is_ca=True, sign=True, key="ec-p256"):
+    def __init__(self, cn, above=None, path_length=None, days=3650, start=-10, hash="sha256", is_ca=True, uses=("key_cert_sign", "crl_sign"), key="ec-p256", permitted=()):
         self.key, self.cn, self.above = make_key(key), cn, above
         now = datetime.datetime.utcnow()
         signer = above or self
@@ -53,8 +53,10 @@ class Authority:
                    .serial_number(x509.random_serial_number()).not_valid_before(now + start * DAY).not_valid_after(now + days * DAY)
                    .add_extension(x509.BasicConstraints(is_ca, path_length if is_ca else None), True)
                    .add_extension(x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()), False))
-        if sign:
-            builder = builder.add_extension(key_usage("key_cert_sign", "crl_sign"), True)
+        if uses:
+            builder = builder.add_extension(key_usage(*uses), True)
+        if permitted:
+            builder = builder.add_extension(x509.NameConstraints([x509.DNSName(d) for d in permitted], None), True)
         self.certificate = builder.sign(signer.key, HASHES[hash]())
 
     def crl(self, revoked=(), start=-1, days=30):
@@ -107,10 +109,14 @@ class Mint:
         # faulty ones; those of one name have different keys
         self.issuers["namesake"] = Authority(public.cn, root, 0)
         self.issuers["expired"] = Authority("Expired issuing", root, 0, days=-1)
-        self.issuers["toothless"] = Authority("Toothless issuing", root, None, is_ca=False, sign=False)
+        self.issuers["toothless"] = Authority("Toothless issuing", root, None, is_ca=False, uses=())
         self.issuers["sha1"] = Authority("Weak issuing", root, 0, hash="sha1")
+        self.issuers["unborn"] = Authority("Unborn issuing", root, 0, start=2)
+        self.issuers["clerk"] = Authority("Clerk issuing", root, 0, uses=("crl_sign",))
+        self.issuers["narrow"] = Authority("Narrow issuing", root, 0, permitted=["domain.com", "domain-a.com"])
+        self.issuers["deep"] = Authority("Deep issuing", public, 0)
         self.issuers["rsa"] = Authority("RSA issuing", self.roots["internal"], 0, key="rsa-2048")
-        for word in ("expired", "toothless", "sha1", "rsa"):
+        for word in ("expired", "toothless", "sha1", "unborn", "clerk", "narrow", "deep", "rsa"):
             self.lists.at[f"/{word}.crl"] = self.issuers[word].crl()
         self.lists.at.update({"/stale.crl": public.crl(start=-9, days=-2), "/early.crl": public.crl(start=0.5), "/silent.crl": "silence", "/broken.crl": b"nothing",
                               "/revoked.crl": public.crl([4711]), "/namesake.crl": self.issuers["stranger"].crl(), "/gone.crl": 404, "/failed.crl": 503})

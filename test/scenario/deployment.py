@@ -69,11 +69,12 @@ class Refused(Exception):
 
 
 class Deployment:
-    def __init__(self, fronts=1, tcp=True, key="ec-p256", build=BUILD, directory=None, wrap=(), site="", pool="", web=False, fqdn=FQDN, domain=DOMAIN, more_pools=(), http=False, web_names=False):
+    def __init__(self, fronts=1, tcp=True, key="ec-p256", build=BUILD, directory=None, wrap=(), site="", pool="", web=False, fqdn=FQDN, domain=DOMAIN, more_pools=(), http=False, web_names=False, https=False):
         self.fqdn, self.domain, self.build, self.wrap = fqdn, domain, build, list(wrap)
         self.port_tls, self.port_tcp = free_port(), free_port() if tcp else None
         self.port_web = free_port() if web else 0
         self.port_http = free_port() if http else 0
+        self.port_https, self.port_external_http, self.port_external_https = [free_port() if https else 0 for _ in range(3)]
         self.passwords, self.process, self.events, self.noise = {}, None, [], []
         self.top = pathlib.Path(tempfile.mkdtemp(prefix="witan-test-"))
         os.chmod(self.top, 0o755)
@@ -81,7 +82,8 @@ class Deployment:
         self.fronts = fronts
         self.may_die = set()
         ports = f"sip-tls: {self.port_tls}" + (f", sip-tcp: {self.port_tcp}" if tcp else "") + \
-            f", web: {self.port_web}, http: {self.port_http}, external-http: 0"
+            f", web: {self.port_web}, http: {self.port_http}, external-http: {self.port_external_http}" + \
+            f", https: {self.port_https}, external-https: {self.port_external_https}"
         topology = self.top / "topology.yaml"
         topology.write_text(
             f"organization: Example\nsip-domains: [{domain}]\ninternal-domain: {domain}\n"

@@ -67,7 +67,7 @@ class Site:
         pools = []
         for name, lines in self.pools.items():
             fqdn = f"{name}.{DOMAIN}"
-            web = "" if "edge" in lines else ", web: 0" + (", http: 0, external-http: 0" if "standard" in lines or "director" in lines else "")
+            web = "" if "edge" in lines else ", web: 0" + (", http: 0, external-http: 0, https: 0, external-https: 0" if "standard" in lines or "director" in lines else "")
             ports = f"ports: {{sip-tls: {self.ports[fqdn]}, replica: {self.replica_ports[fqdn]}{web}}}"
             if "role: edge" in lines:
                 lines += (f", next-hop: central.{DOMAIN}, external: {{access: sip.{DOMAIN}, web-conferencing: wc.{DOMAIN}, av: av.{DOMAIN}}}, servers: "

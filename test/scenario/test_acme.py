@@ -186,6 +186,15 @@ esac
     assert "--hook" in order(server, authority, "--challenge", "dns-01", "--hook", tmp_path / "none", status=2).stderr
 
 
+def test_what_a_program_says_does_not_reach_the_terminal_raw(stage, tmp_path):
+    server, authority = stage()
+    hook = tmp_path / "hook"
+    hook.write_text("#!/bin/sh\nprintf 'red \\033[31m \\302\\233 31m end\\n' >&2\n[ $1 != deploy_challenge ]\n")
+    hook.chmod(0o700)
+    said = order(server, authority, "--challenge", "dns-01", "--hook", hook, status=1).stderr
+    assert "red \\x1b[31m \\xc2\\x9b 31m end" in said and said.replace("\n", "").isprintable()
+
+
 def test_a_path_that_a_shell_would_misread(server_factory, tmp_path, made):
     with tempfile.TemporaryDirectory(prefix="it's a $HOME `x` ") as odd:
         os.chmod(odd, 0o755)

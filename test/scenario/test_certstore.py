@@ -491,3 +491,52 @@ def test_renewed_unasked(server_factory):
     assert assigned_file(server.dir) != before and before.exists()
     every_certificate_has_its_key(server)
     assert server.counters()["certificates.renewed"] == 1
+
+
+def test_two_requests_at_once_beside_many_keys(server_factory):
+    """Vault asks keeper for its keys after each of them: the two lists are two, and not one that is too long."""
+    server = server_factory()
+    keys = server.dir / "keys"
+    owner = keys.stat()
+    for i in range(40):
+        made = keys / f"other{i}.key"
+        openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", made)
+        made.chmod(0o400)
+        os.chown(made, owner.st_uid, owner.st_gid)
+    server.process.send_signal(signal.SIGHUP)
+    server.wait_event("keys.read", wanted=lambda e: e["keys"] > 40)
+    before = server.processes()
+    os.kill(before["keeper0"], signal.SIGSTOP)  # so that both wait for it together
+    command = [str(server.build / "witan"), "--dir", str(server.dir), "Request-CsCertificate", "-New", "-Type", "Default", "-KeyAlg", "ECDH_P256"]
+    asked = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    time.sleep(0.7)
+    os.kill(before["keeper0"], signal.SIGCONT)
+    for one in asked:
+        _, why = one.communicate(timeout=20)
+        assert one.returncode == 0, why
+    assert server.processes() == before
+    assert not server.log("channel.failed")
+    every_certificate_has_its_key(server)
+
+
+@pytest.mark.parametrize("kind,why", [(["rsa:1024"], "1024 bits"), (["ec", "-pkeyopt", "ec_paramgen_curve:secp256k1"], "secp256k1"),
+                                      (["ec", "-pkeyopt", "ec_paramgen_curve:P-521"], "secp521r1")])
+def test_what_no_listener_can_present_is_not_assigned(server_factory, kind, why):
+    """It would be noticed at the next start, by everybody."""
+    server = server_factory()
+    openssl("req", "-x509", "-newkey", *kind, "-nodes", "-keyout", "w.key", "-out", "w.pem", "-subj", f"/CN={server.fqdn}", "-addext", f"subjectAltName=DNS:{server.fqdn}",
+            "-addext", "extendedKeyUsage=serverAuth", cwd=server.top)
+    openssl("pkcs12", "-export", "-in", "w.pem", "-inkey", "w.key", "-out", "w.p12", "-passout", f"pass:{PASSWORD}", cwd=server.top)
+    brought = json.loads(server.cli("Import-CsCertificate", "-Path", server.top / "w.p12", "-PasswordFile", "-", "-As", "json", stdin=PASSWORD + "\n"))
+    with pytest.raises(Refused, match=why):
+        server.cli("Set-CsCertificate", "-Type", "Default", "-Thumbprint", brought[0]["Thumbprint"])
+    server.restart()
+    assert presented(server, server.dir / "ca.pem")
+
+
+def test_a_key_that_no_listener_can_present_is_not_made(server_factory):
+    server = server_factory()
+    with pytest.raises(Refused, match="P-521"):
+        server.cli("Request-CsCertificate", "-New", "-Type", "Default", "-KeyAlg", "ECDH_P521")
+    server.restart()
+    assert presented(server, server.dir / "ca.pem")

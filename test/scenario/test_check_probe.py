@@ -157,6 +157,38 @@ def test_who_speaks_no_tls(edge):
     assert "does not answer with TLS" in words_of(report, "X-read") and "nobody answers" in words_of(report, "X-read") and "but does not answer" in words_of(report, "X-read")
 
 
+def flood(listener, is_patient):
+    """Never stops sending HelloRequest, which OpenSSL passes over; a patient one says no to whoever offers no tickets, as greetings of our own do."""
+    def pour(peer):
+        try:
+            if is_patient and b"\x00\x23\x00\x00" not in peer.recv(4096):
+                peer.sendall(b"\x15\x03\x03\x00\x02\x02\x28")
+                return peer.close()
+            while True:
+                peer.sendall(b"\x16\x03\x03\x00\x04\x00\x00\x00\x00" * 1000)
+        except OSError:
+            return peer.close()
+
+    def take():
+        while True:
+            try:
+                threading.Thread(target=pour, args=(listener.accept()[0],), daemon=True).start()
+            except OSError:
+                return
+    threading.Thread(target=take, daemon=True).start()
+    return listener.getsockname()[1]
+
+
+def test_who_never_stops_sending(mint, edge, tmp_path):
+    """Neither a listener nor a server of revocation lists holds the check."""
+    with socket.create_server(("127.0.0.1", 0)) as patient, socket.create_server(("127.0.0.1", 0)) as other:
+        mint.write(tmp_path, "x", {**row_of({"base": "edge"}), "cdp": [f"https://127.0.0.1:{flood(other, False)}/x.crl"]})
+        begun = time.monotonic()
+        report = check(f"127.0.0.1:{flood(patient, True)}", tmp_path / "x.pem", *EDGE, *roots(edge), status=1)
+        assert time.monotonic() - begun < 40
+    assert words_of(report, "X-read") == "it presents no certificate" and "/x.crl: " in words_of(report, "G04")
+
+
 def test_own_server(server):
     """The listener of a fresh deployment, by its own topology and roots."""
     done = subprocess.run([str(BUILD / "witan"), "--dir", str(server.dir), "check", "certificates", f"127.0.0.1:{server.port_tls}", "--host", server.fqdn, "--usage", "Default",

@@ -10,7 +10,7 @@ from authority import Mint
 from deployment import BUILD
 from test_check import WHOLE, row_of
 
-HOSTILE = ["<script>document.title='taken'</script>", "\"onmouseover=\"document.title='taken'", "</td><img src=x onerror=document.title='taken'>", "&lt;b&gt;", "\x1b[31mred", "a\u202eb", "'><svg onload=document.title='taken'>"]
+HOSTILE = ["<script>document.title='taken'</script>", "\"onmouseover=\"document.title='taken'", "</td><img src=x onerror=document.title='taken'>", "&lt;b&gt;", "\x1b[31mred", "\x9b31mred", "a\u202eb", "'><svg onload=document.title='taken'>"]
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def test_browser_runs_nothing_of_it(page, tmp_path):
     outline = Outline()
     outline.feed(dom)
     assert "<title>Certificates of the deployment</title>" in dom and "script" not in outline.tags and "img" not in outline.tags
-    assert "&lt;script&gt;document.title" in dom and "\x1b" not in dom and "\u202e" not in dom
+    assert "&lt;script&gt;document.title" in dom and not {"\x1b", "\x9b", "\u202e"} & set(dom)
     # the test can fail: the same without escaping does run
     naked = tmp_path / "naked.html"
     naked.write_text(f"<title>x</title>{HOSTILE[0]}")

@@ -39,7 +39,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    need_namespaces("nft", "named", "nginx", "openssl", "faketime")
+    need_namespaces("nft", "named", "nginx", "openssl", "faketime", "curl")
     top = tmp_path_factory.mktemp("five")
     for part in (top, *top.parents[:2]):
         part.chmod(part.stat().st_mode | 0o055)
@@ -64,8 +64,8 @@ def status(site):
     return {row["ReplicaFqdn"]: row for row in rows if row["Process"] == "vault"}
 
 
-def report(site, machine, *words):
-    done = subprocess.run(site.inside(machine, BUILD / "witan", "--dir", site.dir / "uc01/d", *words, "--format", "json", "--public-ca", site.dir / "public/root.pem"),
+def report(site, machine, *words, server="uc01"):
+    done = subprocess.run(site.inside(machine, BUILD / "witan", "--dir", site.dir / server / "d", *words, "--format", "json", "--public-ca", site.dir / "public/root.pem"),
                           capture_output=True, text=True, timeout=60)
     assert done.returncode in (0, 1), done.stderr
     return json.loads(done.stdout)
@@ -80,16 +80,80 @@ def test_every_server_is_up_to_date(site):
     assert set(rows) == {"uc02.corp.example", "dir01.corp.example", "edge01.corp.example"}
 
 
-def test_everything_is_as_planned(site):
-    """Seen from the central server; what this version does not have is listed here."""
-    found = report(site, "uc01", "plan", "check", "--internal-network", five.CLIENTS, "--admin-network", five.ADMINS, "--addresses", site.dir / "addresses")
-    wrong = [e for e in errors(found) if not (e[0] == "P-answer" and "(502)" in e[2])           # no service at 4443 yet
-             and not ("rp01.corp.example" in e[1] and e[0] == "G04" and "public.crl" in e[2])]  # the list is in the internet, where servers inside do not go
-    assert wrong == []
-    places = {c["place"] for c in found["certificates"]}
-    for host in ("uc01", "uc02", "dir01"):
-        assert {f"{host}.corp.example:5061", f"{host}.corp.example:444"} <= places
-    assert "10.77.1.11:5061" in places and "rp01.corp.example:443" in places
+INNER_EDGE, OUTER_EDGE, PROXY = {"10.77.1.11:5061", "10.77.1.11:4443"}, {"198.51.100.11:443", "198.51.100.11:5061"}, {"rp01.corp.example:443"}
+SIP = {f"{host}.corp.example:5061" for host in ("uc01", "uc02", "dir01")}
+WEB = {f"{host}.corp.example:444" for host in ("uc01", "uc02", "dir01")}
+
+
+def look(site, machine, *more):
+    """witan plan check on one of the machines: with the deployment there, or with the topology alone."""
+    outer = site.dir / "outer"  # the reverse proxy, as it is found outside
+    outer.write_text("".join(line + "\n" for line in (site.dir / "addresses").read_text().splitlines() if not line.startswith("rp01.")) + "rp01.corp.example 198.51.100.20\n")
+    given = ["--internal-network", five.CLIENTS, "--admin-network", five.ADMINS, "--addresses", outer if machine == "stranger" else site.dir / "addresses"]
+    if machine not in five.SERVERS:
+        given += ["--topology", five.TOPOLOGY, "--ca", site.dir / "uc01/d/ca.pem"]
+    return report(site, machine, "plan", "check", *given, *more, server=machine if machine in five.SERVERS else "uc01")
+
+
+def told(found, rule):
+    return {f["place"]: f["what"] for f in found["findings"] if f["rule"] == rule}
+
+
+@pytest.mark.parametrize("machine, more, places, beyond", [
+    ("uc01", (), SIP | WEB | INNER_EDGE | PROXY | {"uc02.corp.example:4445", "dir01.corp.example:4445"}, {"edge.corp.example"}),
+    ("uc02", (), SIP | WEB | {"10.77.1.11:5061", "uc02.corp.example:4445"} | PROXY, {"edge.corp.example", "dir.corp.example"}),
+    ("dir01", (), SIP | WEB | {"10.77.1.11:5061", "dir01.corp.example:4445"} | PROXY, {"edge.corp.example", "uc02.corp.example"}),
+    ("edge01", (), {"dir01.corp.example:5061"} | INNER_EDGE | OUTER_EDGE, {"uc01.corp.example", "uc02.corp.example", "dir.corp.example", "rp01.corp.example"}),
+    ("rp01", ("--here", "rp01.corp.example"), PROXY, {"uc01.corp.example", "uc02.corp.example", "dir.corp.example", "edge.corp.example"}),
+    ("client", (), SIP | WEB | PROXY, {"uc01.corp.example", "uc02.corp.example", "dir.corp.example", "edge.corp.example"}),
+    ("stranger", ("--side", "outside"), OUTER_EDGE | PROXY, {"uc01.corp.example", "uc02.corp.example", "dir.corp.example", "edge.corp.example"}),
+], ids=lambda v: v if isinstance(v, str) else "")
+def test_everything_is_as_planned(site, machine, more, places, beyond):
+    """No error wherever it is asked; all that the plan lets this machine reach was looked at, and who may look at the rest is said."""
+    found = look(site, machine, *more)
+    assert errors(found) == [] and found["errors"] == 0
+    seen = {c["place"] for c in found["certificates"]}
+    assert places <= seen
+    # the web listeners, 443 inside and 4443, are the only other ones: they come to this test with the service, which plan ports then counts as built
+    assert all(place.endswith((":443", ":4443")) for place in seen - places), seen - places
+    assert set(told(found, "L-beyond")) == beyond
+    assert not told(found, "F-unseen") and not told(found, "D-unseen") and not told(found, "N-server")  # what is of this machine was looked at
+
+
+def test_what_is_seen_elsewhere_is_said(site):
+    """Where one must stand to see the rest, and which revocation list this machine may not fetch."""
+    edge, inside_, outside = look(site, "edge01"), look(site, "uc02"), look(site, "stranger", "--side", "outside")
+    later = [f["what"] for f in inside_["findings"] if f["rule"] == "L-later" and f["place"] == "edge.corp.example"]
+    assert any("not part of this version" in what and "media relay 3478/udp" in what for what in later)
+    assert any("serves nobody yet" in what and "sign-in 443/tcp, federation 5061/tcp" in what for what in later)
+    assert "configuration 4445/tcp from uc01.corp.example" in told(edge, "L-beyond")["uc02.corp.example"]
+    assert "sign-in access 443/tcp" in told(inside_, "L-beyond")["edge.corp.example"] and "from internet" in told(inside_, "L-beyond")["edge.corp.example"]
+    assert "SIP internal 5061/tcp from uc01.corp.example" in told(outside, "L-beyond")["edge.corp.example"]
+    lists = [(f["severity"], f["what"]) for f in inside_["findings"] if f["rule"] == "G04"]
+    assert lists and all(severity == "information" and "198.51.100.53/public.crl" in what for severity, what in lists)
+    assert not [f for f in edge["findings"] + outside["findings"] if f["rule"] == "G04"]  # the Edge has the own list as a copy, and fetches the public one
+
+
+def test_faults_are_found_from_where_they_are_seen(site):
+    """The Edge without its copy of the own revocation list; the public list away, seen from the Edge and outside; a packet filter that lets less through than planned."""
+    copy, public = site.dir / "edge01/d/certs/witan.crl", site.dir / "nic/lists/public.crl"
+    for path, machines, what in ((copy, {"edge01": ()}, "certs/witan.crl"), (public, {"edge01": (), "stranger": ("--side", "outside")}, "public.crl")):
+        path.rename(path.with_name("away"))
+        try:
+            for machine, more in machines.items():
+                assert any(rule == "G04" and what in text for rule, _, text in errors(look(site, machine, *more))), machine
+            if path == public:
+                assert errors(look(site, "uc01")) == []
+        finally:
+            path.with_name("away").rename(path)
+    site.on("uc02", "nft", "insert", "rule", "inet", "witan", "input", "tcp", "dport", "444", "drop")
+    try:
+        assert any(rule == "L-answer" and place == "uc02.corp.example:444" for rule, place, _ in errors(look(site, "dir01")))
+        assert any(rule == "F-rules" for rule, _, _ in errors(look(site, "uc02")))
+        assert errors(look(site, "edge01")) == []
+    finally:
+        site.on("uc02", "nft", "-f", site.dir / "uc02/rules.nft")
+    assert errors(look(site, "dir01")) == [] and errors(look(site, "uc02")) == []
 
 
 @pytest.mark.parametrize("place, more", [("198.51.100.11:443", ["--host", "edge01.corp.example", "--usage", "AccessEdgeExternal", "--name", "sip.example.com"]),
@@ -127,44 +191,96 @@ def test_what_is_not_planned_does_not_pass(site, machine, address, port):
 
 @pytest.fixture(scope="module")
 def ann(site):
-    site.witan("uc01", "New-CsUser", "-SipAddress", "sip:ann@example.com", "-DisplayName", "Ann", "-PasswordFile", "-", input="a password of ann\n")
+    for user in ("ann", "ben"):
+        site.witan("uc01", "New-CsUser", "-SipAddress", f"sip:{user}@example.com", "-DisplayName", user.title(), "-PasswordFile", "-", input="a password of theirs\n")
     wait_for(lambda: all(r["UpToDate"] for r in status(site).values()), 15)
-    return "a password of ann"
+    return "a password of theirs"
 
 
-def client(site, server, address, password):
+def client(site, server, address, password, user="ann"):
     host = Server(site, server, f"{server}.corp.example", address)
-    host.passwords["ann"] = password
+    host.passwords[user] = password
     with inside(site, "client"):
-        return Client(host, "ann", host=address)
+        return Client(host, user, host=address)
+
+
+HOMES = {"uc01": "10.77.0.11", "uc02": "10.77.0.12", "dir01": "10.77.0.13"}
 
 
 def test_a_user_signs_in(site, ann):
-    for server, address in (("uc01", "10.77.0.11"), ("uc02", "10.77.0.12")):
+    for server, address in HOMES.items():
         with client(site, server, address, ann) as c:
             c.sign_in()
 
 
-def ask(site, name, port):
-    """What the reverse proxy answers somebody in the internet: status, header."""
-    address = site.on("stranger", "sh", "-c", f"getent ahostsv4 {name}.example.com").split()[0]
-    assert address == "198.51.100.20"
-    with inside(site, "stranger"):
-        sock = socket.create_connection((address, port), 5)
-    if port == 443:
-        sock = ssl.create_default_context(cafile=str(site.dir / "public/root.pem")).wrap_socket(sock, server_hostname=f"{name}.example.com")
-    with sock:
-        sock.settimeout(10)
-        sock.sendall(f"GET / HTTP/1.1\r\nHost: {name}.example.com\r\nConnection: close\r\n\r\n".encode())
-        return int(sock.recv(4096).split()[1])
+def fetch(site, machine, url, *words):
+    """What somebody on a machine is answered: status, header and body. Names are looked up there."""
+    out = site.on(machine, "curl", "-sS", "-i", "--max-time", "10", "-H", "Accept: application/vnd.microsoft.rtc.autodiscover+xml;v=1", *words, url)
+    head, _, body = out.replace("\r\n", "\n").partition("\n\n")
+    return int(head.split()[1]), head, body
+
+
+def outside(site, name, path="/", *words):
+    return fetch(site, "stranger", f"https://{name}.example.com{path}", "--cacert", site.dir / "public/root.pem", *words)
+
+
+def web_log(site, machine):
+    return [json.loads(line) for line in (site.dir / machine / "witand.log").read_text().splitlines() if '"web.site"' in line]
+
+
+BEHIND = {"web1": ("uc01", "web1"), "web2": ("uc02", "web2")}  # all others: the Director
+SERVICE = "/Autodiscover/AutodiscoverService.svc/root"
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_names(site, name):
-    assert ask(site, name, 443) == 502  # this version has no service at 4443 of the pools: nginx says so
-    last = (site.dir / "rp01/nginx.log").read_text()
-    target = {"web1": "10.77.0.11", "web2": "10.77.0.12"}.get(name, "10.77.0.13")
-    assert re.search(rf'{target}:4443.*host: "{name}\.example\.com"|host: "{name}\.example\.com".*{target}:4443|{target}:4443/".*{name}', last), last[-1500:]
+    """Through the reverse proxy to the right pool: its log has the name, and links lead to its web services."""
+    machine, web = BEHIND.get(name, ("dir01", "dirweb"))
+    host, before = f"{name}.example.com", {m: len(web_log(site, m)) for m in ("uc01", "uc02", "dir01")}
+    status, head, body = outside(site, name, SERVICE + "?sipuri=ann@example.com")
+    assert status == 200 and 'AccessLocation="External"' in body and f'href="https://{web}.example.com{SERVICE}/user"' in body, (status, body)
+    assert "max-age=315360000" in head and head.lower().count("strict-transport-security") == 1
+    assert "corp.example" not in head + body
+    status, head, body = outside(site, name)
+    assert status == (501 if name in ("meet", "dialin") else 200), body
+    assert "Meetings are not available yet" in body if name in ("meet", "dialin") else "Redirect" not in body
+    found = {m: [line for line in web_log(site, m)[before[m]:] if line["host"] == host] for m in before}
+    assert {m for m, lines in found.items() if lines} == {machine} and all(line["site"] == "outside" for line in found[machine])
+
+
+def test_names_that_are_not_published(site):
+    for name in ("lyncdiscoverinternal", "admin", "evil", "sip"):
+        where = f"{name}.example.com:443:198.51.100.20"
+        status, *_ = fetch(site, "stranger", f"https://{name}.example.com/", "-k", "--resolve", where)
+        assert status == 421, name
+    for path in ("/api/v1/session", "/API/v1/openapi.json", "/healthz", "/witan.crl"):
+        assert outside(site, "dirweb", path)[0] == 404
+    assert outside(site, "lyncdiscover", "/?sipuri=ann@elsewhere.example")[0] == 404
+    assert outside(site, "lyncdiscover", SERVICE + "/user?sipuri=ann@example.com")[0] == 501
+
+
+def test_autodiscover_without_tls(site):
+    """Outside over port 80: where to ask, and nothing else."""
+    status, head, body = fetch(site, "stranger", "http://lyncdiscover.example.com/?sipuri=ann@example.com")
+    link = re.search(r'token="Redirect" href="([^"]+)"', body)
+    assert status == 200 and link and link.group(1) == f"https://dirweb.example.com{SERVICE}?sipuri=ann@example.com", body
+    assert fetch(site, "stranger", link.group(1), "--cacert", site.dir / "public/root.pem")[0] == 200
+    status, head, _ = fetch(site, "stranger", "http://web1.example.com/")
+    assert status == 301 and "https://web1.example.com/" in head
+
+
+def test_autodiscover_inside(site):
+    """By the name in DNS to the Director, over TLS with the deployment's own authority."""
+    ca = site.dir / "uc01/d/ca.pem"
+    status, _, body = fetch(site, "client", "https://lyncdiscoverinternal.example.com/?sipuri=ann@example.com", "--cacert", ca)
+    assert status == 200 and 'AccessLocation="Internal"' in body
+    link = re.search(r'token="Domain" href="([^"]+)"', body).group(1)
+    assert link.startswith("https://dirweb.corp.example/")
+    status, _, body = fetch(site, "client", link, "--cacert", ca)
+    assert status == 200 and '<SipClientInternalAccess fqdn="dir.corp.example" port="5061"/>' in body and "sip.example.com" not in body  # the Edge signs nobody in yet
+    status, _, body = fetch(site, "client", "http://lyncdiscoverinternal.example.com/", )
+    assert status == 200 and f'href="https://dirweb.corp.example{SERVICE}"' in body
+    assert presented(site, "client", "10.77.0.13", 443, "dirweb.corp.example") != presented(site, "client", "10.77.0.13", 444, "dir01.corp.example")
 
 
 def thumbprint(path):
@@ -318,11 +434,42 @@ def test_renewal_under_load(site):
     edge.stop()
 
 
-def test_the_others_go_on_without_the_central_server(site, ann):
-    site.stop("uc01")
-    with client(site, "uc02", "10.77.0.12", ann) as c:
-        c.sign_in()
-    row = json.loads(site.witan("uc02", "Get-CsManagementStoreReplicationStatus", "-As", "json"))
-    assert "the central server is not connected" in json.dumps(row)
-    site.restart("uc01")
+def reaches(one, other):
+    """A message to somebody who is signed in at the same server, and the answer."""
+    request = one.build("MESSAGE", "sip:ann@example.com", headers=[("Content-Type", "text/plain")], body="are you there?")
+    request = one.begin(request)
+    got = other.expect("MESSAGE")
+    other.reply(got, 200, "OK")
+    return one.response(request).status == 200 and got.text == "are you there?"
+
+
+@pytest.mark.parametrize("down", list(HOMES))
+def test_the_others_go_on(site, ann, down):
+    """Whichever of them is away: who is signed in at another stays so and is reached, and others sign in there."""
+    rest = {server: address for server, address in HOMES.items() if server != down}
+    there = {server: client(site, server, address, ann) for server, address in rest.items()}
+    try:
+        for one in there.values():
+            one.sign_in()
+        site.stop(down)
+        for server, address in rest.items():
+            with client(site, server, address, ann, "ben") as new:
+                new.sign_in()
+                assert reaches(new, there[server])  # the registration of before, on its connection
+            assert there[server].register().status == 200
+        if down == "uc01":
+            for server in rest:
+                assert "the central server is not connected" in site.witan(server, "Get-CsManagementStoreReplicationStatus", "-As", "json")
+        else:
+            wait_for(lambda: not status(site)[f"{down}.corp.example"]["UpToDate"], 10)
+            site.witan("uc01", "Set-CsUser", "-Identity", "sip:ann@example.com", "-DisplayName", f"Ann without {down}")
+    finally:
+        for one in there.values():
+            one.close()
+        site.restart(down)
     wait_for(lambda: all(r["UpToDate"] for r in status(site).values()), 30)
+    with client(site, down, HOMES[down], ann) as c:
+        c.sign_in()
+    if down != "uc01":  # what was changed meanwhile has come
+        user, = json.loads(site.witan(down, "Get-CsUser", "-Identity", "sip:ann@example.com", "-As", "json"))
+        assert user["DisplayName"] == f"Ann without {down}"

@@ -2,9 +2,12 @@
 """A server joins by its bundle: it makes its keys, the central server connects, and gives it certificates - to it alone, and once."""
 import json
 import os
+import re
+import shutil
+import signal
 import socket
 import ssl
-import shutil
+import struct
 import subprocess
 import time
 
@@ -13,7 +16,7 @@ import pytest
 from deployment import BUILD, Refused, wait_for
 from several import DOMAIN, openssl
 from sip_client import Client
-from test_several import DIRECTOR, EDGE, SE, dial, options, rows, site, up_to_date, users  # noqa: F401
+from test_several import DIRECTOR, EDGE, SE, dial, moment, options, rows, site, up_to_date, users  # noqa: F401
 
 pytestmark = pytest.mark.root
 PASSWORD = "a password for the bundle"
@@ -82,6 +85,27 @@ def test_a_server_joins(site):  # noqa: F811
     # the password, the secret and its hash are in nobody's log
     for host in (s.central, second):
         assert PASSWORD not in "\n".join(e["_text"] for e in host.events)
+        assert not any(e.get("role") == "fetch" for e in host.events), "all lists are those of the built-in authority"
+
+
+def test_joining_takes_no_longer_than_it_must(site):  # noqa: F811
+    """The central server has knocked in vain for long, and dials all the same as soon as it can be of use: before the enrolment and after it."""
+    s = site(second=SE)
+    s.start("central")
+    second = s.hosts["second"]
+    out, secret = bundle(s, "second")
+    time.sleep(7)  # its waits have grown to the longest
+    join(s, "second", out, secret)
+    second.start()
+    start = time.monotonic()
+    up_to_date(s, "second")
+    took = time.monotonic() - start
+    knocked, = second.log("tls.failed")[:1]
+    enrolled, = s.central.log("enrol.done")
+    print(f"joined {took:.2f} s after it was ready; seen {moment(knocked)}, enrolled {moment(enrolled) - moment(knocked):.2f} s later, "
+          f"{moment(s.central.log('copy.connected')[0]) - moment(enrolled):.2f} s more until it was connected")
+    assert moment(enrolled) - moment(knocked) < 0.8 and moment(s.central.log("copy.connected")[0]) - moment(enrolled) < 1
+    assert took < 3
 
 
 def test_an_edge_joins(site):  # noqa: F811
@@ -216,6 +240,37 @@ def test_joining_survives_a_kill(site, process):  # noqa: F811
     verify(s, second, "Default")
 
 
+@pytest.mark.parametrize("last", ["assigned", "removed"])
+def test_joining_ends_after_a_kill_at_its_end(site, last):  # noqa: F811
+    """Killed when all certificates were there, and what the bundle has left was not gone yet: the central server sees a certificate of ours and
+    waits for no proof any more."""
+    s = site(second=SE)
+    s.start("central")
+    out, secret = bundle(s, "second")
+    join(s, "second", out, secret)
+    second = s.hosts["second"]
+    before = s.top / "before"
+    shutil.copytree(second.dir, before)
+    for path in [before, *before.rglob("*")]:
+        shutil.chown(path, (second.dir / path.relative_to(before)).stat().st_uid, (second.dir / path.relative_to(before)).stat().st_gid)
+    second.start()
+    up_to_date(s, "second")
+    assert second.stop() == 0
+    # as the disk was then
+    subprocess.run(["cp", "-a", str(before / "store/enrolment"), str(second.dir / "store")], check=True)
+    if last == "assigned":
+        subprocess.run(["cp", "-a", *map(str, (before / "certs").glob("*.request")), str(second.dir / "certs")], check=True)
+    since = len(second.events)
+    second.start()
+    second.wait_event("join.done", 15, since=since)
+    s.central.add_user("ann")
+    up_to_date(s, "second")
+    assert users(second) == [f"sip:ann@{DOMAIN}"]
+    assert not (second.dir / "store/enrolment").exists()
+    assert not list((second.dir / "certs").glob("*.request"))
+    verify(s, second, "Default")
+
+
 def test_certificates_are_renewed_over_the_connection(site):  # noqa: F811
     """At two thirds of its life a copy asks the central server for the next one, with a key of its own; nobody has to do anything."""
     s = site(second=SE)
@@ -233,3 +288,197 @@ def test_certificates_are_renewed_over_the_connection(site):  # noqa: F811
     second.restart()
     up_to_date(s, "second")
     assert s.central.log("enrol.done")[0]["what"] == "renewal"
+
+
+def test_a_renewal_that_the_plan_has_left_behind(site):  # noqa: F811
+    """A request that was made by another plan is refused for ever: after a day there is a new one, by the plan of today."""
+    s = site(second=SE)
+    s.made = "-25d"
+    s.prepare("second")
+    second = s.hosts["second"]
+    second.start()
+    request = wait_for(lambda: next(iter((second.dir / "certs").glob("*.request")), None), 90, 0.2)
+    assert second.stop() == 0
+    key = second.dir / f"keys/{request.name.partition('.')[0]}.key"
+    other = openssl("req", "-new", "-key", str(key), "-subj", f"/CN=old.{DOMAIN}", "-addext", f"subjectAltName=DNS:old.{DOMAIN}", cwd=s.top).decode()
+    lines = re.sub(r"made: \d+", f"made: {int(time.time()) - 2 * 86400}", request.read_text().partition("-----BEGIN")[0])
+    request.write_text(lines + other)
+    before = certificate(second, "Default")
+    s.start()
+    second.wait_event("certificate.renewal", 150)
+    assert certificate(second, "Default") != before
+    verify(s, second, "Default")
+    assert not list((second.dir / "certs").glob("*.request"))
+
+
+class Copy:
+    """What a server does that was taken over: it has its certificate and key, and speaks as it likes."""
+
+    def __init__(self, site, host):
+        self.host = host
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(*site.files_of(host))
+        with socket.create_server(("0.0.0.0", host.port_replica)) as listener:
+            listener.settimeout(15)
+            self.sock = tls.wrap_socket(listener.accept()[0], server_side=True)
+        self.sock.settimeout(10)
+        self.kept = b""
+        name = host.fqdn.encode()
+        self.send(0, struct.pack("<HQQH", 1, 0, 0, len(name)) + name + struct.pack("<H", 0))
+
+    def send(self, kind, body):
+        self.sock.sendall(struct.pack("<IB", len(body), kind) + body)
+
+    def receive(self):
+        while len(self.kept) < 5 or len(self.kept) < 5 + struct.unpack("<I", self.kept[:4])[0]:
+            got = self.sock.recv(65536)
+            if not got:
+                raise ConnectionError("hung up")
+            self.kept += got
+        n, kind = struct.unpack("<IB", self.kept[:5])
+        body, self.kept = self.kept[5:5 + n], self.kept[5 + n:]
+        return kind, body
+
+    def enrol(self, orders):
+        """One question; its answer: 7 and the certificates, or 4 and why not."""
+        self.send(6, bytes(32) + json.dumps(orders).encode())
+        while True:
+            kind, body = self.receive()
+            if kind in (4, 7):
+                return kind, body
+
+
+def request_of(path):
+    text = path.read_text()
+    usages = re.search("^usages: (.*)$", text, re.M).group(1)
+    return {"usages": usages, "request": text[text.index("-----BEGIN"):]}
+
+
+def test_a_server_that_was_taken_over_gets_few_certificates(site):  # noqa: F811
+    """It may renew its own. It must not fill the list of what was issued until nobody else gets a certificate."""
+    s = site(second=SE)
+    s.start("central")
+    out, secret = bundle(s, "second")
+    join(s, "second", out, secret)
+    second = s.hosts["second"]
+    order = request_of(next((second.dir / "certs").glob("*.request")))
+    second.start()
+    up_to_date(s, "second")
+    assert second.stop() == 0
+    issued = (s.central.dir / "certs/issued").read_text().count("\n")
+    copy = Copy(s, second)
+    kinds = [copy.enrol([order])[0] for _ in range(60)]
+    assert kinds[0] == 7 and kinds[-1] == 4
+    assert kinds.count(7) <= 32
+    assert (s.central.dir / "certs/issued").read_text().count("\n") - issued == kinds.count(7)
+    s.central.wait_event("enrol.refused", wanted=lambda e: "than it can need" in e["why"])
+
+
+def test_all_certificates_of_a_server_are_taken_back(site):  # noqa: F811
+    """Also those that it was given while nobody knew that it was taken over."""
+    s = site(second=SE)
+    s.start("central")
+    out, secret = bundle(s, "second")
+    join(s, "second", out, secret)
+    second = s.hosts["second"]
+    order = request_of(next((second.dir / "certs").glob("*.request")))
+    second.start()
+    up_to_date(s, "second")
+    assert second.stop() == 0
+    copy = Copy(s, second)
+    assert [copy.enrol([order])[0] for _ in range(2)] == [7, 7]
+    with pytest.raises(Refused, match="the server itself"):
+        s.central.cli("revoke-certificate", "--host", s.central.fqdn)
+    with pytest.raises(Refused, match="give one of"):
+        s.central.cli("revoke-certificate", "--host", second.fqdn, "--serial", "11")
+    said = s.central.cli("revoke-certificate", "--host", second.fqdn.upper(), "--reason", "keyCompromise")
+    assert said.count(f"of host:{second.fqdn}") == 3
+    lines = [line.split() for line in (s.central.dir / "certs/issued").read_text().splitlines()]
+    assert all((line[3] != "-") == (line[2] == f"host:{second.fqdn}") for line in lines)
+    with pytest.raises((ConnectionError, ssl.SSLError)):  # it is cut off at once
+        while True:
+            copy.receive()
+
+
+@pytest.mark.parametrize("kind", [2, 6])
+def test_a_server_that_was_taken_over_does_not_stop_the_others(site, kind):  # noqa: F811
+    """It says that it has taken what it was never sent, or asks for certificates, faster than vault can hear it: the other copies are told as ever."""
+    s = site(second=SE, third=SE)
+    s.prepare("second", "third")
+    s.start("central", "third")
+    up_to_date(s, "third")
+    copy = Copy(s, s.hosts["second"])
+    s.central.wait_event("copy.connected", wanted=lambda e: e["server"] == s.hosts["second"].fqdn)
+    vault = s.central.processes()["vault0"]
+    body = b"" if kind == 2 else bytes(32) + b"[" + b" " * 100000 + b"]"
+    frames = (struct.pack("<IB", len(body), kind) + body) * (200000 if kind == 2 else 10)
+    copy.sock.settimeout(2)
+    os.kill(vault, signal.SIGSTOP)
+    try:
+        for _ in range(15 if kind == 2 else 90):
+            copy.sock.sendall(frames)
+        time.sleep(1)
+    except OSError:
+        pass  # hung up on
+    finally:
+        os.kill(vault, signal.SIGCONT)
+    s.central.add_user("ann")
+    up_to_date(s, "third")
+    assert users(s.hosts["third"]) == [f"sip:ann@{DOMAIN}"]
+
+
+def test_nobody_gets_the_key_of_tokens_by_asking(site):  # noqa: F811
+    """The plan has it on each server with web services, but it is one key, which a person brings there."""
+    s = site(second=SE + f", web: {{internal: web.{DOMAIN}, external: webext.{DOMAIN}}}")
+    s.prepare("second")
+    second = s.hosts["second"]
+    s.start("central")
+    plan = json.loads(s.central.cli("plan", "certificates", "--format", "json", "--topology", str(s.central.dir / "topology.yaml"), plain=True))
+    token = next(one for one in plan if one["usage"] == ["OAuthTokenIssuer"])
+    assert second.fqdn in [token["host"], *token["shared-with"]] and token["ca"] == "internal"
+    openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "t.key", "-out", "t.pem", "-subj", f"/CN={token['cn']}",
+            "-addext", "subjectAltName=" + ",".join(f"DNS:{name}" for name in token["san"]), cwd=s.top)
+    kind, why = Copy(s, second).enrol([{"usages": "OAuthTokenIssuer", "request": (s.top / "t.pem").read_text()}])
+    assert kind == 4 and b"the plan has no certificate for OAuthTokenIssuer" in why, why
+
+
+def test_a_full_disk_at_the_central_server(site):  # noqa: F811
+    """What cannot be written is not given: else the bundle would be good once more, for other keys."""
+    s = site(second=SE)
+    store = s.central.dir / "store"
+    disk = s.top / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m,mode=700", "none", str(store)], check=True)
+    try:
+        shutil.chown(store, "witan-vault", "witan-vault")
+        s.start("central")
+        out, secret = bundle(s, "second")
+        join(s, "second", out, secret)
+        filler = store / "filler"
+        with open(filler, "wb", buffering=0) as f:
+            try:
+                while f.write(b"x" * 4096) == 4096:
+                    pass
+            except OSError:
+                pass
+        refused = 0
+        for i in range(200):
+            try:
+                s.central.cli("New-CsVoicePolicy", "-Identity", f"Tag:P{i}", "-Description", "x" * 400)
+            except Refused:
+                refused += 1
+            if refused == 3:
+                break
+        assert refused == 3
+        second = s.hosts["second"]
+        second.start()
+        s.central.wait_event("enrol.refused", 20)
+        assert not second.log("join.done") and not s.central.log("enrol.done")
+        filler.unlink()
+        s.central.wait_event("store.recovered", 10)
+        second.wait_event("join.done", 30)
+        up_to_date(s, "second")
+        assert "used" in s.central.cli("bundle", "--list")
+        assert s.central.stop() == 0
+    finally:
+        subprocess.run(["umount", "-l", str(store)], check=True)

@@ -9,6 +9,7 @@ import pytest
 from deployment import Refused, wait_for
 from lync_client import LyncClient
 from realm import Realm
+from sipe_client import SipeClient
 
 SERVICE = "sip/uc.example.test@EXAMPLE.TEST"
 
@@ -332,3 +333,45 @@ def test_what_administrators_see(kerberos, realm):
     assert (kerberos.dir / "keys/sip.keytab").stat().st_mode & 0o777 == 0o400
     with pytest.raises(Refused, match="no keytab of version 5.2"):
         kerberos.cli("Import-CsKerberosKeytab", kerberos.dir / "ca.pem")
+
+
+# ---- a real client: pidgin-sipe ----
+
+@pytest.fixture
+def sipe(tmp_path, linger):
+    """sipe("ann", realm, cache): pidgin-sipe in a folder of that name, with these tickets (none: it asks for some by its password)."""
+    def make(name, realm, cache=None):
+        tickets = f"FILE:{cache}" if cache else "MEMORY:"
+        one = SipeClient(tmp_path / f"{name}.{len(list(tmp_path.iterdir()))}", env={"KRB5_CONFIG": str(realm.top / "krb5.conf"), "KRB5CCNAME": tickets})
+        linger(one.end)
+        return one
+    return make
+
+
+@pytest.mark.peers
+def test_pidgin_sipe_with_single_sign_on(kerberos, realm, sipe):
+    ann = sipe("ann", realm, realm.sign_in("ann")).sign_in(kerberos, "ann", scheme="krb5", sso=True)
+    bob = sipe("bob", realm, realm.sign_in("bob")).sign_in(kerberos, "bob", scheme="krb5", sso=True)
+    ann.do("send", who="sip:bob@example.test", text="hello")
+    bob.wait("message", text="hello")
+    old = kerberos.kill("keeper0")
+    bob.do("send", who="sip:ann@example.test", text="still here")
+    ann.wait("message", text="still here")
+    kerberos.wait_restarted("keeper0", old)
+    assert kerberos.counters()["auth.forged"] == 0
+
+
+@pytest.mark.peers
+def test_pidgin_sipe_with_the_password_of_the_realm(kerberos, realm, sipe):
+    sipe("ann", realm).sign_in(kerberos, "ann", scheme="krb5", login="ann@EXAMPLE.TEST", password="secret-ann")
+
+
+@pytest.mark.peers
+def test_pidgin_sipe_is_told_when_it_may_not(kerberos, realm, sipe):
+    """The ticket of another user; none at all."""
+    bob = sipe("bob", realm, realm.sign_in("bob")).sign_in(kerberos, "ann", scheme="krb5", sso=True, wait=False)
+    assert "rejected by the server" in bob.refused()
+    assert kerberos.counters()["auth.impersonation"] == 1
+    eve = sipe("eve", realm, realm.top / "nothing").sign_in(kerberos, "ann", scheme="krb5", sso=True, wait=False)
+    assert "Failed to authenticate" in eve.refused()
+    assert kerberos.counters()["registrar.bindings"] == 0

@@ -138,6 +138,17 @@ def test_what_may_be_kept(server, client):
         assert (answer.status, answer["Cache-Control"], answer["ETag"], answer["Expires"]) == (200, "no-store", None, None)
 
 
+def test_a_nonce_is_answered_anew(server, client):
+    """What was kept from before proves nothing to who sends one."""
+    c, what = client(), ("-cert", assigned_file(server.dir))
+    kept = c.ask("POST", "/ocsp", OCSP, question(server, *what)).body
+    assert c.ask("POST", "/ocsp", OCSP, question(server, *what)).body == kept
+    der = question(server, *what, nonce=True)
+    nonce = der[-16:]  # it stands last in the request
+    answers = [c.ask("POST", "/ocsp", OCSP, der).body for _ in range(2)]
+    assert all(nonce in a and says(server, a) == "good" for a in answers) and nonce not in kept
+
+
 def test_until_when_it_is_good(server, client):
     answer = client().ask("GET", path(question(server, "-cert", issue(server))))
     out = server.top / "response"
@@ -149,9 +160,10 @@ def test_until_when_it_is_good(server, client):
 
 def test_ways_of_writing_a_path(server, client):
     """Some clients escape everything, some nothing."""
-    c, serial = client(), 1
+    serial = 1
     while not {"/", "+", "="} <= set(text := base64.b64encode(der := of_serial(server, serial)).decode()):
         serial += 0x10001
+    c = client()  # only now: one that says nothing for ten seconds is closed
     for written in (text, text.rstrip("="), urllib.parse.quote(text, safe=""), text.replace("+", "%2b").replace("/", "%2f"),
                     "".join(f"%{ord(x):02X}" for x in text)):
         answer = c.ask("GET", f"/ocsp/{written}")
@@ -297,6 +309,8 @@ def test_keeper_and_vault_die(server, client):
         server.wait_restarted(name, old)
         wait_for(lambda: c.ask("POST", "/ocsp", OCSP, fresh).body != LATER, 10, step=0.1)
         assert says(server, c.ask("POST", "/ocsp", OCSP, fresh).body) == "unknown"
+        # a vault that died may have taken a certificate back and not said so
+        assert (c.ask("GET", path(known)).body == want) == (name == "keeper0")
         assert openssl_says(server, "-cert", assigned_file(server.dir))[0] == "good"
     file = issue(server)
     server.cli("revoke-certificate", "--serial", serial_of(file))

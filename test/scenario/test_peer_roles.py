@@ -211,6 +211,10 @@ def test_without_a_list(site):
     server.wait_event("revocations.stale", wanted=lambda e: "witan.crl" in e["where"])
     write_list(server, "another-name.crl")
     wait_for(lambda: is_believed(server, file), 5, 0.2)
+    # whoever stood through all this is still one who can be cut off
+    assert standing.ask() not in (401, 407)
+    write_list(server, "another-name.crl", [file])
+    standing.wait_closed(5)
 
 
 def test_softly_without_a_list(site):

@@ -77,7 +77,7 @@ def test_fresh_deployment_is_clean(server, names):
     report = check(server, *names(server), status=0)
     assert report["errors"] == 0 and errors(report) == set()
     assert len(report["certificates"]) >= 2  # real listeners were asked
-    assert "443/tcp" in " ".join(found(report, "L-later"))  # what this version does not have is no error
+    assert {f["severity"] for f in report["findings"] if f["rule"] == "L-later"} <= {"information"}  # what this version does not have is no error
     assert found(report, "D-root")
     text = subprocess.run([BUILD / "witan", "--dir", server.dir, "plan", "check", "--offline"], capture_output=True, text=True)
     assert text.returncode == 0 and "0 errors" in text.stdout, text.stdout
@@ -246,9 +246,10 @@ def test_edge_and_proxy_behind_one_address(site, tmp_path):
 
 
 ONE_PROXY = """organization: Example
-sip-domains: [example.test]
+sip-domains: [example.test, example.org]
 internal-domain: example.test
 simple-urls: shared
+secondary-autodiscover: http
 sites: [{name: Main, pools: [{pool: uc.example.test, role: standard-edition, web: {external: web.example.test}}], reverse-proxies: [{fqdn: rp.example.test, publishes: [uc.example.test]}]}]
 """
 
@@ -261,17 +262,21 @@ def test_reverse_proxy(site, tmp_path):
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", tmp_path / "k", "-out", tmp_path / "c",
                     "-subj", "/CN=rp.example.test", "-days", "90"], check=True, capture_output=True)
 
-    def report(default, names):
+    def look(*words):
+        return check(None, "--topology", topology, *words, wrap=["ip", "netns", "exec", machine], addresses=["rp.example.test=127.0.0.1"])
+
+    def report(default, names, *more, plain=204):
         conf = tmp_path / "nginx.conf"
         block = f"listen 443 ssl%s; ssl_certificate {tmp_path}/c; ssl_certificate_key {tmp_path}/k;"
         conf.write_text(f"daemon off; master_process off; pid {tmp_path}/pid; error_log {tmp_path}/error.log; events {{ }}\nhttp {{ access_log off;\n"
                         f"server {{ {block % ' default_server'} return {default}; }}\n"
+                        f"server {{ listen 80; server_name lyncdiscover.example.org; return {plain}; }}\n"
                         + "".join(f"server {{ {block % ''} server_name {name}; return {status}; }}\n" for name, status in names.items()) + "}\n")
         nginx = site.start(machine, "nginx", "-c", conf, stderr=subprocess.DEVNULL)
         try:
             wait_for(lambda: ":443 " in site.run(machine, "ss", "-ltn") or nginx.poll() is not None)
             assert nginx.poll() is None, (tmp_path / "error.log").read_text()
-            return check(None, "--topology", topology, "--host", "rp.example.test", wrap=["ip", "netns", "exec", machine], addresses=["rp.example.test=127.0.0.1"])
+            return look("--host", "rp.example.test", *more)
         finally:
             nginx.kill()
             nginx.wait()
@@ -281,13 +286,50 @@ def test_reverse_proxy(site, tmp_path):
     clean = report(421, good)
     assert not found(clean, "P-open") and not found(clean, "P-answer") and not found(clean, "F-none")
     assert any("not-published.invalid" in one for one in found(report(200, good), "P-open"))
-    assert any("web.example.test" in one for one in found(report(421, {**good, "web.example.test": 502}), "P-answer"))
+    is_served = not any("4443/tcp" in one for one in found(look("--host", "uc.example.test"), "L-later"))
+    dead = report(421, {**good, "web.example.test": 502})
+    assert any("web.example.test" in one for one in found(dead, "P-answer" if is_served else "P-later")) and ("P-answer" in errors(dead)) == is_served
+    assert any("lyncdiscover.example.org" in one for one in found(report(421, good, plain=502), "P-answer"))  # 8080 of the pool is there
+    here = report(421, good, "--here", "rp.example.test")
+    assert not any(one.startswith("rp.example.test:") for one in found(here, "L-beyond")) and found(here, "N-beyond") and not found(here, "N-server") and not found(here, "D-server")
     del good["lync.example.test"]
     assert any("lync.example.test is refused" in one for one in found(report(421, good), "P-answer"))
+
+
+BALANCED = """organization: Example
+sip-domains: [example.test]
+internal-domain: example.test
+sites: [{name: Main, pools: [{pool: pool.example.test, role: front-end, balancer: tls, servers: [fe1.example.test, fe2.example.test], web: {external: web.example.test}}]}]
+"""
+
+
+def test_what_a_place_reaches_of_a_pool(site, tmp_path):
+    """The balancer that ends TLS is looked at where its servers are; the second server has a replica listener, the first is the central one."""
+    machine = site.add("place")
+    topology = tmp_path / "t.yaml"
+    topology.write_text(BALANCED)
+    os.chmod(tmp_path, 0o755)
+
+    def look(*more):
+        given = [f"{name}.example.test=127.0.0.1" for name in ("pool", "fe1", "fe2")]
+        return check(None, "--topology", topology, *more, wrap=["ip", "netns", "exec", machine], addresses=given)
+
+    client, member = look(), look("--here", "fe1.example.test")
+    for report in (client, member):
+        asked = {one.partition(": ")[0] for one in found(report, "X-read")}
+        assert {"pool.example.test:5061", "fe1.example.test:5061", "fe2.example.test:5061"} <= asked
+        assert "fe1.example.test:4445" not in asked and ("fe2.example.test:4445" in asked) == (report is member)
+        assert ("pool.example.test:444" in asked) == (report is member)
+    assert any("4445/tcp from pool.example.test" in one for one in found(client, "L-beyond")) and not found(member, "L-beyond")
+    assert not found(look("--side", "outside"), "X-read")  # nothing of it is for the Internet
 
 
 def test_mistakes(server):
     def status(*words):
         return subprocess.run([BUILD / "witan", "--dir", server.dir, "plan", "check", *words], capture_output=True, text=True).returncode
     assert status("--side", "above") == status("--format", "csv") == status("--all", "--host", FQDN) == status("--what") == 2
+    assert status("--here", FQDN) == 2
     assert status("--host", "nobody.example.test") != 0
+    assert status("--topology", str(server.dir / "topology.yaml"), "--here", "nobody.example.test") != 0
+    (server.dir / "host").write_text("nobody.example.test\n")
+    assert status("--offline") != 0

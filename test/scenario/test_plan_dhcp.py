@@ -68,20 +68,19 @@ def options_of(message):
 
 def discover(interface, vendor_class):
     """The options offered to who sends this vendor class: {code: hex}. Runs within the phone's namespace."""
-    mac = os.urandom(6)
+    mac, xid = os.urandom(6), os.urandom(4)  # one for all tries: a server that first pings the address answers a second later, when the next one has been sent
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
         s.bind(("0.0.0.0", 68))
         s.settimeout(1)
         for _ in range(20):
-            xid = int.from_bytes(os.urandom(4), "big")
-            s.sendto(dhcp_message(1, [(60, vendor_class), (55, bytes([1, 3, 42, 43, 120]))], xid, mac), ("255.255.255.255", 67))
+            s.sendto(dhcp_message(1, [(60, vendor_class), (55, bytes([1, 3, 42, 43, 120]))], int.from_bytes(xid, "big"), mac), ("255.255.255.255", 67))
             try:
                 answer = s.recv(4096)
             except TimeoutError:
                 continue
-            if struct.unpack("!I", answer[4:8])[0] == xid:
+            if answer[4:8] == xid:
                 return {code: value.hex().upper() for code, value in options_of(answer).items()}
     return None
 

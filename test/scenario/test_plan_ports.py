@@ -99,7 +99,9 @@ class Plan:
 
     def __init__(self, files):
         self.flows = json.loads(witan(*files, "--format", "json").stdout)
-        self.units = {f["to"]: f["hosts"] for f in self.flows if "hosts" in f}
+        self.units = {}
+        for f in self.flows:
+            self.units.setdefault(f["to"], set()).update(f.get("hosts", ()))
         self.unit_of = {host: unit for unit, hosts in self.units.items() for host in hosts}
         self.host_of = {a: name for name, (inner, outer) in PLACES.items() for a in (*inner, *outer)}
 
@@ -128,7 +130,7 @@ class Plan:
             return True
         for f in self.flows:
             at = f["interface"]
-            here = f["to"] == self.unit_of[host] and (host != "edge01.corp.example" or INTERFACES[at] == to)
+            here = host in f.get("hosts", ()) and (host != "edge01.corp.example" or INTERFACES[at] == to)
             if here and self.has(f, transport, port) and self.is_source(f, source):
                 return True
         return False

@@ -3,6 +3,7 @@
 import datetime
 import json
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -220,6 +221,38 @@ def test_an_edge_knows_no_secrets(site):
     assert rows(s.hosts["edge"], "SELECT count(*) FROM object")[0][0] > 0
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_server_that_gets_another_role(site, restarted):
+    """What it may not know any more goes, from the disk too; what it may know now comes."""
+    s = site(second="role: director", third=MEDIATION)
+    s.prepare("second", "third")
+    s.start()
+    s.central.add_user("ann", "a password that nobody knows")
+    for name in ("second", "third"):
+        up_to_date(s, name)
+    assert users(s.hosts["second"]) == [f"sip:ann@{DOMAIN}"] and users(s.hosts["third"]) == []
+    s.pools["second"], s.pools["third"] = s.pools["third"], s.pools["second"]
+    path = s.central.dir / "topology.yaml"
+    path.with_suffix(".new").write_text(s.topology())
+    if restarted:
+        assert s.central.stop() == 0
+        os.replace(path.with_suffix(".new"), path)
+        s.central.start()
+    else:
+        os.replace(path.with_suffix(".new"), path)
+        s.central.process.send_signal(signal.SIGHUP)
+    for name in ("second", "third"):
+        s.hosts[name].wait_event("copy.file", wanted=lambda e: e["file"] == "topology.yaml")
+        up_to_date(s, name)
+    wait_for(lambda: users(s.hosts["third"]) == [f"sip:ann@{DOMAIN}"], 10)
+    assert users(s.hosts["second"]) == []
+    for host in s.hosts.values():
+        assert host.stop() == 0
+    (secret,), = rows(s.central, "SELECT ha1_sha256 FROM user")
+    for path in (s.hosts["second"].dir / "store").iterdir():
+        assert bytes(secret) not in path.read_bytes(), path
+
+
 # ---- who gets in ----
 
 def dial(host, address, port, files=None, name=None):
@@ -318,7 +351,7 @@ def options(to):
 
 
 def test_an_edge_has_two_sides(site, tmp_path):
-    s = site(edge=EDGE)
+    s = site(edge=EDGE + ", federation: true")
     s.prepare("edge")
     s.start()
     edge = s.hosts["edge"]
@@ -365,6 +398,8 @@ def test_an_edge_without_its_external_certificate_takes_nobody_outside(site):
     sock.settimeout(1)
     with pytest.raises((TimeoutError, socket.timeout)):
         ssl.create_default_context().wrap_socket(sock, server_hostname=f"sip.{DOMAIN}")
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((s.outside, 5061), 2)  # no partners are planned: nothing listens for them
 
 
 @pytest.mark.slow
@@ -411,3 +446,134 @@ def test_a_revocation_reaches_everybody(site):
     wait_for(lambda: (second.dir / "certs/witan.crl").read_bytes() != before, 5)
     print("a revocation is on the disk of the copy after", round(time.monotonic() - begin, 3), "s")
     wait_for(lambda: (second.dir / "certs/witan.crl").read_bytes() == (s.central.dir / "certs/witan.crl").read_bytes(), 5)
+
+
+# ---- what a certificate proved is taken back ----
+
+def standing_at(edge, address, files, version, name=f"edge-pool.{DOMAIN}"):
+    """A server's connection to the inner side of an Edge, over which it was answered."""
+    tls = ssl.create_default_context(cafile=str(edge.dir / "ca.pem"))
+    tls.minimum_version = tls.maximum_version = version
+    tls.load_cert_chain(*files)
+    sock = tls.wrap_socket(socket.create_connection((address, edge.port_tls), 5), server_hostname=name)
+    sock.settimeout(10)
+    sock.sendall(options(f"bob@{DOMAIN}"))
+    assert sock.recv(4096).startswith(b"SIP/2.0 503 ")
+    return tls, sock
+
+
+def wait_end(sock, start, limit=5):
+    """Until the other side has ended it; the seconds since start."""
+    try:
+        assert sock.recv(4096) == b""
+    except ConnectionResetError:
+        pass
+    took = time.monotonic() - start
+    assert took < limit
+    return took
+
+
+def is_taken(edge, address, tls, session=None, name=f"edge-pool.{DOMAIN}"):
+    """Does it get an answer over a new connection, or one that goes on with a session?"""
+    try:
+        sock = tls.wrap_socket(socket.create_connection((address, edge.port_tls), 5), server_hostname=name, session=session)
+        sock.settimeout(5)
+        sock.sendall(options(f"bob@{DOMAIN}"))
+        return sock.recv(4096) != b""
+    except (ssl.SSLError, ConnectionError):
+        return False
+
+
+VERSIONS = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
+
+
+def serial_of(chain, cwd):
+    return openssl("x509", "-in", chain, "-noout", "-serial", cwd=cwd).decode().strip().partition("=")[2]
+
+
+def test_a_server_that_is_revoked_is_cut_off_everywhere(site):
+    """Its connections to an Edge and the one by which it is a copy end within seconds; neither a new one nor an old session helps it."""
+    from test_join import bundle, join
+    s = site(second=SE, third=SE, edge=EDGE)
+    s.start("central")
+    for name in ("second", "third", "edge"):
+        join(s, name, *bundle(s, name))
+        s.hosts[name].start()
+    for name in ("second", "third", "edge"):
+        up_to_date(s, name)
+    edge, second = s.hosts["edge"], s.hosts["second"]
+    revoked, other = s.files_of(second), s.files_of(s.hosts["third"])
+    bad, good = ([standing_at(edge, s.inside, files, version) for version in VERSIONS] for files in (revoked, other))
+    sessions = [sock.session for _, sock in bad]
+    since, since_edge = len(s.central.events), len(edge.events)
+    start = time.monotonic()
+    s.central.cli("revoke-certificate", "--serial", serial_of(revoked[0], s.top))
+    took = [wait_end(sock, start) for _, sock in bad]
+    s.central.wait_event("copy.lost", 5, since=since, wanted=lambda e: e["server"] == second.fqdn)
+    print(f"cut off at the Edge after {took} s, as a copy after {time.monotonic() - start:.2f} s")
+    assert s.central.log("peer.revoked", since) and edge.log("peer.revoked", since_edge)
+    for (tls, _), session in zip(bad, sessions):
+        assert not is_taken(edge, s.inside, tls, session) and not is_taken(edge, s.inside, tls)
+    for tls, sock in good:  # nobody else is touched
+        sock.sendall(options(f"bob@{DOMAIN}"))
+        assert sock.recv(4096).startswith(b"SIP/2.0 503 ") and is_taken(edge, s.inside, tls)
+    # what is declared from now on does not get there, but to the others
+    s.central.add_user("ann")
+    up_to_date(s, "third")
+    time.sleep(6)  # longer than the longest wait between two tries
+    assert not s.central.log("copy.connected", since) and users(second) == [] and users(s.hosts["third"]) == [f"sip:ann@{DOMAIN}"]
+    assert s.central.status(second.fqdn)["UpToDate"] is False
+
+
+def test_a_copy_cuts_off_a_central_server_that_is_revoked(site):
+    """The list is put there as a file is copied: over that connection it might never come."""
+    from test_peer_roles import write_list
+    s = site(second=SE)
+    s.prepare("second")
+    s.start()
+    up_to_date(s, "second")
+    second = s.hosts["second"]
+    signer = s.top / "signer"
+    (signer / "certs").mkdir(parents=True)
+    (signer / "keys").mkdir()
+    shutil.copy(s.central.dir / "certs/issuing.pem", signer / "certs")
+    shutil.copy(s.authority_key(), signer / "keys")
+    since, start = len(second.events), time.monotonic()
+
+    class At:
+        dir, top = signer, s.top
+    write_list(At, "revoked.crl", [s.files_of(s.central)[0]])
+    os.replace(signer / "certs/revoked.crl", second.dir / "certs/revoked.crl")
+    second.wait_event("peer.revoked", 5, since=since)
+    second.wait_event("copy.lost", 5, since=since)
+    print(f"the central server is cut off after {time.monotonic() - start:.2f} s")
+    s.central.add_user("ann")
+    time.sleep(6)
+    assert not second.log("copy.connected", since) and users(second) == []
+
+
+def test_a_root_that_is_trusted_no_longer(site):
+    """Who was vouched for by it alone is cut off, when the file of roots has come to the Edge."""
+    from test_peer_roles import certificate
+    s = site(edge=EDGE)
+    s.prepare("edge")
+    edge, roots = s.hosts["edge"], s.central.dir / "ca.pem"
+    ours = roots.read_text()
+    both = certificate(s.central, s.central.fqdn, foreign=True)
+    stranger = str(both), str(both)
+    roots.write_text(ours + (both.parent / "ca.pem").read_text())
+    shutil.copy(roots, edge.dir / "ca.pem")
+    s.start()
+    up_to_date(s, "edge")
+    trusted = [standing_at(edge, s.inside, s.files_of(s.central), version, edge.fqdn)[1] for version in VERSIONS]
+    tls, sock = standing_at(edge, s.inside, stranger, ssl.TLSVersion.TLSv1_3, edge.fqdn)
+    start = time.monotonic()
+    roots.with_suffix(".new").write_text(ours)
+    os.replace(roots.with_suffix(".new"), roots)
+    s.central.process.send_signal(signal.SIGHUP)
+    print(f"cut off after {wait_end(sock, start):.2f} s")
+    assert (edge.dir / "ca.pem").read_text() == ours
+    assert not is_taken(edge, s.inside, tls, name=edge.fqdn)
+    for one in trusted:
+        one.sendall(options(f"bob@{DOMAIN}"))
+        assert one.recv(4096).startswith(b"SIP/2.0 503 ")

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long management takes: numbers are printed; the ceilings are generous, for busy machines."""
+import os
 import statistics
+import subprocess
 import time
 
 import pytest
@@ -90,3 +92,36 @@ def test_a_setting_reaches_every_process(server_factory, client):
         acknowledged, everywhere = (statistics.median(t) for t in zip(*took))
         print(f"a setting: acknowledged after {acknowledged:.1f} ms, obeyed in every answer of {len(devices)} users in 8 processes after {everywhere:.1f} ms")
         assert everywhere < 1000
+
+
+def cpu_seconds(server):
+    """{process: seconds of processor so far}."""
+    found = {}
+    for name, pid in server.processes().items():
+        words = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()
+        found[name] = (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+@pytest.mark.parametrize("key", ["ec-p256", "rsa-2048"])
+def test_ten_thousand_certificates_of_people(server_factory, key, record_property):
+    """Requests of RSA keys, as people's devices make them, each for another user; each is on the disk before it is answered."""
+    total = int(os.environ.get("WITAN_CERTIFICATES", "10000"))
+    server = server_factory(users=(), key=key)
+    subprocess.run(["openssl", "req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", server.top / "k", "-out", server.top / "r", "-subj", "/CN=x"], check=True, capture_output=True)
+    request = (server.top / "r").read_text()
+    with AdminClient(server) as admin:
+        before, start = cpu_seconds(server), time.monotonic()
+        admin_lines = [("New-CsClientCertificate", {"Identity": f"sip:u{i}@example.test", "Request": request}) for i in range(total)]
+        answers = admin.many(admin_lines, window=48)
+        wall = time.monotonic() - start
+        after = cpu_seconds(server)
+    assert all(a["ok"] for a in answers), next(a for a in answers if not a["ok"])
+    serials = {a["objects"][0]["SerialNumber"] for a in answers}
+    assert len(serials) == total and {line.split()[0] for line in (server.dir / "certs/issued").read_text().splitlines()} >= serials
+    used = {name: round((after[name] - before[name]) * 1000 / total, 2) for name in after if after[name] - before[name] > 0.01}
+    print(f"{total} certificates in {wall:.1f} s, {total / wall:.0f} a second; milliseconds of processor for each: {used}")
+    record_property("seconds", wall)
+    assert wall / total < 60 / 10000

@@ -85,7 +85,7 @@ def test_health_and_what_every_answer_carries(stage):
             assert answer.status == status, (method, path, answer.body)
             assert answer["Cache-Control"] == "no-store" and answer["X-Content-Type-Options"] == "nosniff"
             assert answer["Strict-Transport-Security"].startswith("max-age=") and answer["Referrer-Policy"] == "no-referrer"
-            assert answer["Content-Security-Policy"] == "default-src 'none'" and answer["Date"] and answer["Connection"] is None
+            assert answer["Content-Security-Policy"] == "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'" and answer["Date"] and answer["Connection"] is None
             assert (answer["Content-Type"] or "application/json") == "application/json"
             if status >= 400:
                 assert set(answer.json) == {"ok", "error", "what", "where", "remedy"} and answer.json["ok"] is False

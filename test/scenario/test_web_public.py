@@ -366,27 +366,19 @@ def test_no_port_no_process(server_factory):
     assert "http" not in ready and "external-http" not in ready
 
 
-def test_both_ports_and_none_for_https(server_factory):
-    """HTTPS of the web services is planned in the topology; nothing listens there, since nothing is served there yet."""
-    ports = {name: free_port() for name in ("sip-tls", "http", "https", "external-http", "external-https")}
-    server = Deployment(http=True, fqdn="localhost", tcp=False)
-    path = server.dir / "topology.yaml"
-    path.write_text(re.sub(r"ports: \{.*?\}", "ports: {web: 0, " + ", ".join(f"{n}: {p}" for n, p in ports.items()) + "}", path.read_text()))
-    try:
-        server.start()
-        for name in ("http", "external-http"):
-            with PublicClient(ports[name]) as c:
-                assert c.ask("GET", "/witan.crl").body == (server.dir / "certs/witan.crl").read_bytes()
-        for name in ("https", "external-https"):
-            with pytest.raises(ConnectionRefusedError):
-                PublicClient(ports[name])
-        shown = server.cli("Get-CsService", "-WebServer")
-        for row, name in (("PrimaryHttpPort", "http"), ("PrimaryHttpsPort", "https"), ("ExternalHttpPort", "external-http"), ("ExternalHttpsPort", "external-https")):
-            assert re.search(rf"^{row}\s*: {ports[name]}$", shown, re.M), shown
-        assert server.stop() == 0
-        server.verdict()
-    finally:
-        server.remove()
+def test_all_ports(server_factory):
+    server = server_factory(users=(), http=True, https=True, fqdn="localhost", tcp=False)
+    ports = {"http": server.port_http, "https": server.port_https, "external-http": server.port_external_http, "external-https": server.port_external_https}
+    for name in ("http", "external-http"):
+        with PublicClient(ports[name]) as c:
+            assert c.ask("GET", "/witan.crl").body == (server.dir / "certs/witan.crl").read_bytes()
+    ready, = server.log("server.ready")
+    assert {name: ready[name] for name in ports} == ports
+    shown, status = server.cli("Get-CsService", "-WebServer"), server.cli("status")
+    for row, name in (("PrimaryHttpPort", "http"), ("PrimaryHttpsPort", "https"), ("ExternalHttpPort", "external-http"), ("ExternalHttpsPort", "external-https")):
+        assert re.search(rf"^{row}\s*: {ports[name]}$", shown, re.M), shown
+    for row, name in (("HTTP", "http"), ("HTTPS", "https"), ("external HTTP", "external-http"), ("external HTTPS", "external-https")):
+        assert re.search(rf"Listener +{row} {ports[name]}/tcp +ok +open", status), status
 
 
 def test_check_names_a_port_that_is_taken(server_factory):

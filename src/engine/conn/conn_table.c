@@ -107,11 +107,9 @@ void conns_judge_again(struct conns *s)
 		if (c == NULL || c->tls == NULL || c->state == CONN_HANDSHAKE || !failed(tls_judge_again(c->tls)))
 			continue;
 		const struct tls_refusal *r = tls_peer_refusal(c->tls);
-		if (r == NULL || r->fault != TLS_FAULT_REVOKED)
-			continue;
 		meter_add(s->c.meter, METER_CONN_REVOKED, 1);
-		LOG(s->c.log, PEER_REVOKED, LOG_Z("peer", addr_print(&c->peer, text)), LOG_INT("port", c->peer.port), LOG_Z("why", r->why));
-		conn_close(c, "the peer's certificate was revoked");
+		LOG(s->c.log, PEER_REVOKED, LOG_Z("peer", addr_print(&c->peer, text)), LOG_INT("port", c->peer.port), LOG_Z("why", r != NULL ? r->why : ""));
+		conn_close(c, "what the peer's certificate proved was taken back");
 	}
 }
 

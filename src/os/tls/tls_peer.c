@@ -165,6 +165,27 @@ const struct tls_refusal *tls_peer_refusal(const struct tls *t)
 	return t->refusal;
 }
 
+static bool is_taken_back(const struct tls_refusal *r)
+{
+	return r != NULL && (r->fault == TLS_FAULT_REVOKED || r->fault == TLS_FAULT_UNTRUSTED);
+}
+
+/* A verdict that does not count here must leave no trace: else the next one, which may, would not be asked for. */
+static err judge_standing(struct tls *t, const STACK_OF(X509) *certs)
+{
+	char *proven = t->peer_name;
+	t->peer_name = NULL;
+	err e = tls_peer_judge(t, certs);
+	if (!failed(e) || is_taken_back(t->refusal)) {
+		free(proven);
+		return e;
+	}
+	free(t->refusal);
+	t->refusal = NULL;
+	t->peer_name = proven;
+	return OK;
+}
+
 err tls_judge_again(struct tls *t)
 {
 	X509 *leaf = peer_of(t);
@@ -176,7 +197,7 @@ err tls_judge_again(struct tls *t)
 	const STACK_OF(X509) *kept = SSL_get_peer_cert_chain(t->ssl);
 	for (int i = SSL_is_server(t->ssl) ? 0 : 1; ok && i < sk_X509_num(kept); i++)
 		ok = sk_X509_push(certs, sk_X509_value(kept, i)) > 0;
-	err e = ok ? tls_peer_judge(t, certs) : ERR(NO_MEMORY);
+	err e = ok ? judge_standing(t, certs) : OK;
 	sk_X509_free(certs);
 	ERR_clear_error();
 	return e;

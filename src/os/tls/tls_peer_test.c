@@ -189,8 +189,8 @@ static void a_judge_is_asked_about_who_connects(void **state)
 	static const struct {
 		enum tls_peers peers;
 		bool refuses, is_in;
-	} rows[] = { { TLS_PEERS_SERVERS, false, true }, { TLS_PEERS_SERVERS, true, true }, { TLS_PEERS_PEOPLE, false, true }, { TLS_PEERS_PEOPLE, true, false } };
-	for (size_t i = 0; i < 4; i++) {
+	} rows[] = { { TLS_PEERS_SERVERS, false, true }, { TLS_PEERS_SERVERS, false, true }, { TLS_PEERS_SERVERS, true, true }, { TLS_PEERS_PEOPLE, false, true }, { TLS_PEERS_PEOPLE, true, false } };
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		struct world w;
 		struct end e;
 		struct peer p;
@@ -220,8 +220,14 @@ static void a_judge_is_asked_about_who_connects(void **state)
 		if (!rows[i].is_in)
 			assert_string_equal(tls_error(e.t), "because of this");
 		assert_null(p.session); /* no ticket that would carry the certificate */
-		/* later it is refused: from then on it proves nothing */
+		/* what matters to a handshake alone changes nothing for who is connected */
 		court.refuses = true;
+		court.fault = TLS_FAULT_OTHER;
+		assert_false(failed(tls_judge_again(e.t)));
+		assert_int_equal(tls_peer_refusal(e.t) != NULL, rows[i].refuses);
+		assert_true(str_eq(tls_peer_name(e.t), str_of(rows[i].refuses ? "" : "proven.example")));
+		/* it is taken back: from then on it proves nothing */
+		court.fault = i % 2 == 0 ? TLS_FAULT_REVOKED : TLS_FAULT_UNTRUSTED;
 		court.n = 0;
 		assert_int_equal(failed(tls_judge_again(e.t)), !rows[i].refuses);
 		assert_int_equal(court.n, rows[i].refuses ? 0 : i2d_X509(leaf.cert, NULL) + i2d_X509(ca.cert, NULL));

@@ -76,17 +76,22 @@ static err check_key(X509 *leaf, struct diag *d)
 	return diag_fail(d, ERR(REFUSED), CHAIN, remedy, "its key is of another kind (%s, curve %s)", EVP_PKEY_get0_type_name(key), curve);
 }
 
-static err check_leaf(X509 *leaf, struct diag *d)
+static err check_purpose(X509 *leaf, struct diag *d)
 {
 	uint32_t usage = X509_get_extended_key_usage(leaf);
 	if (usage == UINT32_MAX || (usage & XKU_SSL_SERVER) == 0)
 		return diag_fail(d, ERR(REFUSED), CHAIN, "ask for a certificate with the extended key usage serverAuth",
 		                 "it is not meant for servers (no serverAuth)");
+	return check_key(leaf, d);
+}
+
+static err check_time(X509 *leaf, struct diag *d)
+{
 	if (X509_cmp_current_time(X509_get0_notAfter(leaf)) <= 0)
 		return diag_fail(d, ERR(REFUSED), CHAIN, "renew the certificate", "it has expired");
 	if (X509_cmp_current_time(X509_get0_notBefore(leaf)) > 0)
 		return diag_fail(d, ERR(REFUSED), CHAIN, "check the clock of this machine", "it is not valid yet");
-	return check_key(leaf, d);
+	return OK;
 }
 
 static err check_chain(STACK_OF(X509) *certs, struct diag *d)
@@ -98,7 +103,14 @@ static err check_chain(STACK_OF(X509) *certs, struct diag *d)
 		if (X509_check_issued(sk_X509_value(certs, i + 1), sk_X509_value(certs, i)) != X509_V_OK)
 			return diag_fail(d, ERR(MALFORMED), CHAIN, "order it: the leaf first, then each issuer after what it has issued",
 			                 "certificate %d is not issued by certificate %d", i + 1, i + 2);
-	return check_leaf(sk_X509_value(certs, 0), d);
+	return check_purpose(sk_X509_value(certs, 0), d);
+}
+
+err tls_chain_check(str chain_pem, struct diag *d)
+{
+	STACK_OF(X509) *certs DEFER(free_certs) = NULL;
+	TRY(read_certs(chain_pem, CHAIN, &certs, d));
+	return check_chain(certs, d);
 }
 
 static int64_t seconds_of(const ASN1_TIME *at)
@@ -228,6 +240,7 @@ static err build(struct tls_server *s, const struct tls_config *config, struct d
 	STACK_OF(X509) *cas DEFER(free_certs) = NULL;
 	TRY(read_certs(config->chain_pem, CHAIN, &certs, d));
 	TRY(check_chain(certs, d));
+	TRY(check_time(sk_X509_value(certs, 0), d));
 	if (config->ca_pem.n != 0)
 		TRY(read_certs(config->ca_pem, CAS, &cas, d));
 	s->n_identities = 1;

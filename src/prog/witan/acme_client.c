@@ -311,7 +311,17 @@ static void end(struct child *c, bool kill_it)
 		(void)close(c->err);
 }
 
-/* Control characters of who answered are not the terminal's. */
+/* Control characters of who answered are not the terminal's, whichever way they are written: C1 has two bytes in UTF-8. */
+static void tell_character(unsigned char c)
+{
+	if (c == '\n')
+		(void)fprintf(stderr, "\n  dehydrated: ");
+	else if (c >= 0x20 && c < 0x7f)
+		(void)fputc(c, stderr);
+	else
+		(void)fprintf(stderr, "\\x%02x", c);
+}
+
 static void tell_tail(const struct child *c)
 {
 	str s = str_trim((str){ c->tail, c->n_tail });
@@ -320,10 +330,7 @@ static void tell_tail(const struct child *c)
 		at--;
 	(void)fprintf(stderr, "  dehydrated: ");
 	for (; at < s.n; at++)
-		if (s.p[at] == '\n')
-			(void)fprintf(stderr, "\n  dehydrated: ");
-		else if ((unsigned char)s.p[at] >= 0x20 && (unsigned char)s.p[at] != 0x7f)
-			(void)fputc(s.p[at], stderr);
+		tell_character((unsigned char)s.p[at]);
 	(void)fputc('\n', stderr);
 }
 

@@ -4,6 +4,8 @@
 
 #include "service/plan_proxy.h"
 
+enum { DNS_PORT = 53 };
+
 struct naming {
 	struct checking *k;
 	struct plan_dns plan;
@@ -133,7 +135,7 @@ static bool is_edge_name(const struct topo *t, str name)
 	TOPO_EACH (site, t->sites)
 		TOPO_EACH (pool, site->pools) {
 			const struct topo_external *x = &pool->external;
-			if (pool->role == TOPO_EDGE && (str_eq(name, x->access) || str_eq(name, x->web_conferencing) || str_eq(name, x->av)))
+			if (pool->role == TOPO_EDGE && (str_eq(name, x->access) || str_eq(name, x->regional_access) || str_eq(name, x->web_conferencing) || str_eq(name, x->av)))
 				return true;
 		}
 	return false;
@@ -176,7 +178,7 @@ static err add_names_of(const struct checking *k, const struct plan_unit *u, str
 	own->p[own->n++] = str_of(k->ask->host);
 	own->p[own->n++] = u->name;
 	if (u->pool != NULL) {
-		const str names[] = { u->pool->web.internal, u->pool->web.external, u->pool->external.access, u->pool->external.web_conferencing, u->pool->external.av };
+		const str names[] = { u->pool->web.internal, u->pool->web.external, u->pool->external.access, u->pool->external.regional_access, u->pool->external.web_conferencing, u->pool->external.av };
 		for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 			if (names[i].n != 0)
 				own->p[own->n++] = names[i];
@@ -228,10 +230,19 @@ static err judge(struct naming *n)
 	return check_shared(n);
 }
 
+/* A reverse proxy has its destinations by address. */
+static bool may_ask(const struct checking *k)
+{
+	bool is_border = k->from.unit != NULL && plan_unit_is_border(k->from.unit);
+	return !is_border || k->ask->resolver != NULL || plan_origin_leaves(&k->from, &k->ports, DNS_PORT);
+}
+
 err check_dns(struct checking *k)
 {
 	static const struct plan_dns_options options = { .cname = false };
-	struct naming n = { .k = k, .side = k->ask->is_outside ? PLAN_OUTSIDE : PLAN_INSIDE };
+	struct naming n = { .k = k, .side = k->is_outside ? PLAN_OUTSIDE : PLAN_INSIDE };
+	if (!may_ask(k))
+		return check_fact_add(k, CHECK_FACT_NAME_BEYOND, k->here, "the plan lets this host ask no name server");
 	TRY(plan_dns(&k->topo, &k->known, &options, &k->arena, &n.plan, &k->diag));
 	TOPO_EACH (f, n.plan.findings)
 		TRY(check_fact_add(k, f->is_error ? CHECK_FACT_NAME_PLAN_ERROR : CHECK_FACT_NAME_PLAN, f->subject, "%s: %s; %s", f->rule, f->what, f->remedy));

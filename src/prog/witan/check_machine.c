@@ -173,9 +173,16 @@ static pid_t find_master(const char *dir)
 static bool is_planned(const struct machine *m, const struct socket *s)
 {
 	TOPO_EACH (f, m->k->ports.flows)
-		if (f->to == m->unit && f->first <= s->port && s->port <= f->last && (f->transport & (s->is_udp ? PLAN_UDP : PLAN_TCP)) != 0)
+		if (f->to == m->unit && plan_flow_is_at(f, m->k->here) && f->first <= s->port && s->port <= f->last && (f->transport & (s->is_udp ? PLAN_UDP : PLAN_TCP)) != 0)
 			return true;
 	return false;
+}
+
+/* Where a reverse proxy comes to is of the topology, also when it has no proxy yet that would. */
+static bool is_for_proxies(const struct machine *m, const struct socket *s)
+{
+	const struct topo_pool *pool = m->unit->pool;
+	return pool != NULL && topo_has_web(pool) && !s->is_udp && (s->port == pool->ports.external_http || s->port == pool->ports.external_https);
 }
 
 static err check_planned(struct machine *m, const struct plan_flow *f, bool is_udp)
@@ -197,7 +204,7 @@ static err check_planned(struct machine *m, const struct plan_flow *f, bool is_u
 static err check_flows(struct machine *m)
 {
 	TOPO_EACH (f, m->k->ports.flows) {
-		if (f->to != m->unit || f->standing != PLAN_STANDS || f->first != f->last || f->first >= PORTS_END)
+		if (f->to != m->unit || !plan_flow_is_at(f, m->k->here) || f->standing != PLAN_STANDS || f->first != f->last || f->first >= PORTS_END)
 			continue;
 		if ((f->transport & PLAN_TCP) != 0)
 			TRY(check_planned(m, f, false));
@@ -212,7 +219,7 @@ static err check_sockets(struct machine *m)
 	struct buf others DEFER(buf_fini) = { 0 };
 	buf_init(&others, 800);
 	TOPO_EACH (s, m->sockets) {
-		if (is_planned(m, s))
+		if (is_planned(m, s) || is_for_proxies(m, s))
 			continue;
 		const char *word = s->is_udp ? "udp" : "tcp";
 		if (s->is_ours)
@@ -237,10 +244,11 @@ err check_machine(struct checking *k)
 		ok = (read_table(&m, tables[i]) || tables[i][3] == '6') && ok; /* a kernel may have no IPv6 */
 	if (!ok)
 		return check_fact_add(k, CHECK_FACT_FILE_UNSEEN, k->here, "/proc/net cannot be read: what listens here is not known");
-	m.master = find_master(k->ask->dir);
-	if (m.master == 0)
+	bool is_ours = m.unit->kind < TOPO_ROLE_N;
+	m.master = is_ours ? find_master(k->ask->dir) : 0;
+	if (is_ours && m.master == 0)
 		TRY(check_fact_add(k, CHECK_FACT_SERVER_OFF, k->here, "no server runs in %s", k->ask->dir));
-	else
+	else if (is_ours)
 		each_process(&m, mark_process, NULL);
 	TRY(check_flows(&m));
 	return check_sockets(&m);

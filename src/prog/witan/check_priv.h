@@ -24,9 +24,8 @@ struct request {
 	/* of `witan plan check` */
 	err (*prepare)(struct checking *k);
 	err (*more)(struct checking *k); /* looks at the rest; NULL: certificates are all */
-	const char *resolver, *address_file, *side;
+	const char *resolver, *address_file, *side, *here;
 	struct witan_texts clients, admins;
-	bool is_outside;
 };
 
 struct checking {
@@ -41,6 +40,8 @@ struct checking {
 	struct plan_ports ports;   /* with `more` */
 	struct plan_addresses known;
 	str here; /* the host of the topology that this machine is; empty: none */
+	struct plan_origin from; /* from where everything is asked, with `more` */
+	bool is_outside;         /* names are asked as they are seen outside */
 	size_t facts_room;
 	struct diag diag;
 };
@@ -59,6 +60,10 @@ str check_dial(const struct topo *t, str host, enum plan_interface at);
 err check_fact_add(struct checking *k, enum check_fact_kind kind, str place, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* Whether this host is to be looked at. */
 bool check_is_asked(const struct checking *k, str host);
+/* check_place.c: finds k->here, k->from, k->is_outside. ABSENT, MALFORMED with k->diag. */
+err check_place(struct checking *k);
+/* check_list.c, a look.on_list: a list that k->from may not fetch is closed, or read from the copy that this machine was sent. */
+err check_list_read(struct look *l, struct check_list *list);
 
 /* Each looks at one thing and adds facts. */
 err check_ports(struct checking *k);    /* every planned listener, from outside it */

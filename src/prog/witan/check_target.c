@@ -108,16 +108,26 @@ static bool is_at(const struct plan_flow *f, str listener)
 	return is_plain ? rest.n == 0 || f->to->kind != TOPO_EDGE : rest.n != 0 && str_eq(side, str_of(plan_interface_word(f->at)));
 }
 
-/* With `more`, what this version has and, from outside, what the Internet may reach. */
+/* A balancer has the name of a pool: who reaches the servers, reaches it. */
+static bool is_reached(const struct checking *k, const struct plan_flow *f, str host)
+{
+	if (f->to == NULL || !str_eq(f->to->name, host) || plan_ports_find(&k->ports, host) != NULL)
+		return plan_origin_reaches(&k->from, f, host);
+	TOPO_EACH (server, f->to->hosts)
+		if (plan_origin_reaches(&k->from, f, *server))
+			return true;
+	return false;
+}
+
+/* With `more`, what this version has and the plan lets this machine reach. */
 static bool is_wanted(const struct checking *k, str host, str listener, uint32_t port)
 {
-	const struct plan_unit *unit = k->ask->more != NULL ? plan_ports_find(&k->ports, host) : NULL;
-	bool is_wanted = unit == NULL && !(k->ask->more != NULL && k->ask->is_outside);
-	if (unit != NULL)
-		TOPO_EACH (f, k->ports.flows)
-			is_wanted = is_wanted || (f->to == unit && f->first == port && f->standing != PLAN_NOT_YET && is_at(f, listener) &&
-							 (!k->ask->is_outside || (f->groups & 1u << PLAN_INTERNET) != 0));
-	return is_wanted;
+	if (k->ask->more == NULL)
+		return true;
+	TOPO_EACH (f, k->ports.flows)
+		if (f->first == port && f->standing != PLAN_NOT_YET && is_reached(k, f, host) && is_at(f, listener))
+			return true;
+	return false;
 }
 
 static void add_host(struct checking *k, const struct plan_certificate *p, str host, struct targets *out)

@@ -18,7 +18,7 @@
 struct order {
 	const char *command, *dir;
 	const char *user, *out, *password_file; /* of issuing */
-	const char *serial, *reason;            /* of revoking */
+	const char *host, *serial, *reason;            /* of revoking */
 	uint32_t days;
 	bool pem;
 	int dirfd;
@@ -194,7 +194,9 @@ static err take_back(struct order *o)
 	json_t *object = NULL, *one;
 	size_t i;
 	(void)snprintf(uri, sizeof uri, "sip:%s", o->address);
-	TRY(ask(o, "Revoke-CsClientCertificate", json_pack("{s:s,s:s*}", o->user != NULL ? "Identity" : "SerialNumber", o->user != NULL ? uri : o->serial, "Reason", o->reason), &object));
+	const char *name = o->user != NULL ? "Identity" : o->host != NULL ? "Computer" : "SerialNumber";
+	const char *value = o->user != NULL ? uri : o->host != NULL ? o->host : o->serial;
+	TRY(ask(o, "Revoke-CsClientCertificate", json_pack("{s:s,s:s*}", name, value, "Reason", o->reason), &object));
 	json_array_foreach(json_object_get(object, "Revoked"), i, one)
 		(void)printf("revoked %s of %s\n", json_string_value(json_object_get(one, "SerialNumber")), json_string_value(json_object_get(one, "User")));
 	(void)fprintf(stderr, "the server has written certs/witan.crl and obeys it\n");
@@ -244,14 +246,15 @@ int revoke_certificate_main(int argc, char **argv, const char *dir)
 	struct order o = { .command = argv[0], .dir = dir };
 	const struct witan_option options[] = {
 		{ "--user", WITAN_TEXT, &o.user, "ADDRESS", "all of somebody's, or", 0 },
+		{ "--host", WITAN_TEXT, &o.host, "NAME", "all that another server was given, or", 0 },
 		{ "--serial", WITAN_TEXT, &o.serial, "NUMBER", "one, by its serial number", 0 },
 		{ "--reason", WITAN_TEXT, &o.reason, "WORD", "keyCompromise, affiliationChanged, superseded, cessationOfOperation or unspecified (default)", 0 },
 		{ NULL, WITAN_FLAG, NULL, NULL, NULL, 0 },
 	};
 	int status;
-	if (!witan_options(argc, argv, "--user ADDRESS | --serial NUMBER [OPTION...]\n\nTakes back certificates that `witan issue-certificate` made.", options, &status))
+	if (!witan_options(argc, argv, "--user ADDRESS | --host NAME | --serial NUMBER [OPTION...]\n\nTakes back certificates that the built-in authority made for people or for servers that joined.", options, &status))
 		return status;
-	if ((o.user == NULL) == (o.serial == NULL))
-		return witan_usage(argv[0], "give either --user or --serial");
+	if ((o.user != NULL) + (o.host != NULL) + (o.serial != NULL) != 1)
+		return witan_usage(argv[0], "give one of --user, --host and --serial");
 	return run(&o, take_back);
 }

@@ -25,6 +25,8 @@ struct look {
 	size_t seen_room, lists_room;
 	struct topo_names addresses; /* "HOST=ADDRESS": where a host is dialled instead */
 	bool is_hinted;              /* names of files say who a certificate is for */
+	err (*on_list)(struct look *l, struct check_list *list); /* before a list is fetched: it may have it already, or close it; NULL: all are */
+	void *arg;                                               /* of on_list */
 };
 
 #define LOOK_FILES_MAX 4096 /* of one directory */

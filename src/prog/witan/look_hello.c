@@ -20,14 +20,14 @@ int64_t probe_clock(void)
 	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* What is over is over, though there be more to read: a server may talk for ever. */
 bool probe_wait(int fd, short events, int64_t until)
 {
 	struct pollfd p = { .fd = fd, .events = events };
 	int64_t left = until - probe_clock();
-	int n;
-	do
-		n = poll(&p, 1, left > 0 ? (int)left : 0);
-	while (n < 0 && errno == EINTR);
+	int n = 0;
+	while (left > 0 && (n = poll(&p, 1, (int)left)) < 0 && errno == EINTR)
+		left = until - probe_clock();
 	return n > 0;
 }
 

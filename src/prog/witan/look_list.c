@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Revocation lists over HTTP, each address once. */
-#include "prog/witan/look.h"
+#include "prog/witan/look_probe.h"
 
-#include <curl/curl.h>
 #include <stdlib.h>
 
 enum { ANSWER_MS = 5000, CONNECT_MS = 5000, REDIRECTS = 3, LISTS_MAX = 256 };
@@ -55,14 +54,14 @@ static struct curl_slist *make_pins(const struct look *l)
 	return pins;
 }
 
-static void set_up(CURL *curl, const char *url, struct buf *out, char *reason)
+static void set_up(CURL *curl, const char *url, struct buf *out, char *reason, int64_t *until)
 {
 	(void)curl_easy_setopt(curl, CURLOPT_URL, url);
 	(void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_bytes);
 	(void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, out);
 	(void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
 	(void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
-	(void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)ANSWER_MS);
+	probe_limit_curl(curl, ANSWER_MS, until);
 	(void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	(void)curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
 	(void)curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
@@ -71,18 +70,25 @@ static void set_up(CURL *curl, const char *url, struct buf *out, char *reason)
 	(void)curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
 }
 
+/* Nothing is left to be asked. */
+static bool is_settled(const struct check_list *list)
+{
+	return list->is_closed || list->der.n > 0 || list->reason.n > 0;
+}
+
 static void fetch_one(void *arg, size_t i)
 {
 	struct fetch *f = arg;
 	char url[2048];
+	int64_t until;
 	CURL *curl = curl_easy_init();
 	buf_init(&f->bytes[i], CERT_CRL_MAX);
-	if (curl == NULL || !str_to_z(f->look->evidence->lists.p[i].place, url, sizeof url)) {
+	if (is_settled(&f->look->evidence->lists.p[i]) || curl == NULL || !str_to_z(f->look->evidence->lists.p[i].place, url, sizeof url)) {
 		curl_easy_cleanup(curl);
 		return;
 	}
 	struct curl_slist *pins = make_pins(f->look);
-	set_up(curl, url, &f->bytes[i], f->reasons[i]);
+	set_up(curl, url, &f->bytes[i], f->reasons[i], &until);
 	(void)curl_easy_setopt(curl, CURLOPT_CONNECT_TO, pins);
 	CURLcode rc = curl_easy_perform(curl);
 	if (rc != CURLE_OK) {
@@ -98,6 +104,8 @@ static err keep(struct look *l, const struct fetch *f)
 {
 	for (size_t i = 0; i < l->evidence->lists.n; i++) {
 		struct check_list *list = &l->evidence->lists.p[i];
+		if (is_settled(list))
+			continue;
 		list->der = arena_copy(l->arena, buf_str(&f->bytes[i]));
 		list->reason = arena_copy(l->arena, str_of(f->reasons[i][0] != '\0' ? f->reasons[i] : "the answer is empty"));
 		ENSURE(list->der.p != NULL && list->reason.p != NULL, CEILING);
@@ -116,6 +124,8 @@ err look_lists(struct look *l)
 	size_t n = l->evidence->lists.n;
 	if (n == 0)
 		return OK;
+	for (size_t i = 0; l->on_list != NULL && i < n; i++)
+		TRY(l->on_list(l, &l->evidence->lists.p[i]));
 	struct fetch f = { l, arena_zalloc(l->arena, n * sizeof *f.bytes), arena_zalloc(l->arena, n * sizeof *f.reasons) };
 	ENSURE(f.bytes != NULL && f.reasons != NULL, CEILING);
 	err e = look_each(n, fetch_one, &f, "revocation lists");

@@ -5,6 +5,7 @@
 
 #include "prog/witan/look.h"
 
+#include <curl/curl.h>
 #include <openssl/ssl.h>
 
 #define PROBE_WAIT_MS   5000  /* for each answer */
@@ -14,6 +15,10 @@
 int64_t probe_clock(void);
 /* Until fd is ready for `events` (poll) or `until` has come; false: it has. */
 bool probe_wait(int fd, short events, int64_t until);
+/* From *until on, connections of ctx read nothing more. */
+void probe_limit(SSL_CTX *ctx, int64_t *until);
+/* The same for a transfer of at most ms milliseconds; *until is set, and lives as long as curl. */
+void probe_limit_curl(CURL *curl, long ms, int64_t *until);
 
 struct probe {
 	const struct look *look;

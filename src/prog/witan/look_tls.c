@@ -34,7 +34,7 @@ static int on_session(SSL *ssl, SSL_SESSION *session)
 	return 1;
 }
 
-static SSL_CTX *make_context(void)
+static SSL_CTX *make_context(int64_t *until)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 	if (ctx == NULL)
@@ -46,6 +46,7 @@ static SSL_CTX *make_context(void)
 	SSL_CTX_set_cert_verify_callback(ctx, on_verify, NULL);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(ctx, on_session);
+	probe_limit(ctx, until);
 	return ctx;
 }
 
@@ -81,7 +82,7 @@ static bool shake(struct talk *t, const struct look *look, const struct look_tar
 	t->until = probe_clock() + PROBE_WAIT_MS;
 	if (failed(look_dial(look, target, &t->line, &t->fd, d)))
 		return false;
-	t->ctx = make_context();
+	t->ctx = make_context(&t->until);
 	t->ssl = t->ctx != NULL ? SSL_new(t->ctx) : NULL;
 	if (t->ssl == NULL || SSL_set_fd(t->ssl, t->fd) != 1)
 		return false;

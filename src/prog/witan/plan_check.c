@@ -7,13 +7,16 @@
 #include <stdio.h>
 
 #define FACTS_MAX 65536
+#define CUT       " ..."
+#define WEB_PORT  80 /* where public authorities have their lists */
 
 err check_fact_add(struct checking *k, enum check_fact_kind kind, str place, const char *fmt, ...)
 {
 	char text[900];
 	va_list ap;
 	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof text, fmt, ap);
+	if (vsnprintf(text, sizeof text, fmt, ap) >= (int)sizeof text)
+		memcpy(text + sizeof text - sizeof CUT, CUT, sizeof CUT);
 	va_end(ap);
 	size_t n = k->evidence.facts.n;
 	if (n == k->facts_room) {
@@ -48,11 +51,8 @@ static err dial_known(struct checking *k)
 
 static err find_host(struct checking *k)
 {
-	struct topo_host host;
 	if (k->ask->host != NULL && plan_ports_find(&k->ports, str_of(k->ask->host)) == NULL)
 		return diag_fail(&k->diag, ERR(ABSENT), "--host", "witan plan ports names all hosts", "there is no host \"%.120s\"", k->ask->host);
-	if (k->ask->topology == NULL && !failed(topo_find_host(&k->topo, STR(""), &host, NULL)))
-		k->here = host.server->fqdn;
 	return OK;
 }
 
@@ -61,7 +61,12 @@ static err prepare(struct checking *k)
 	TRY(plan_ports(&k->topo, &k->arena, &k->ports, &k->diag));
 	TRY(plan_input_addresses(k->ask->address_file, &k->ask->addresses, &k->arena, &k->known, &k->diag));
 	TRY(dial_known(k));
-	return find_host(k);
+	TRY(find_host(k));
+	TRY(check_place(k));
+	k->look.on_list = check_list_read;
+	k->look.arg = k;
+	k->evidence.is_inside = !plan_origin_leaves(&k->from, &k->ports, WEB_PORT);
+	return OK;
 }
 
 /* ---- everything else ---- */
@@ -94,7 +99,9 @@ int plan_check_main(int argc, char **argv, const char *dir)
 		{ "--all", WITAN_FLAG, &all, NULL, "every host of the topology (the default)", 0 },
 		{ "--host", WITAN_TEXT, &ask.host, "NAME", "one host alone", 0 },
 		{ "--topology", WITAN_TEXT, &ask.topology, "FILE", "a topology document (default: the deployment's, whose files are looked at then)", 0 },
-		{ "--side", WITAN_TEXT, &ask.side, "inside|outside", "where this machine is: names and listeners as they are seen from there (default: inside)", 0 },
+		{ "--here", WITAN_TEXT, &ask.here, "NAME", "with --topology: which of its hosts this machine is (default: none)", 0 },
+		{ "--side", WITAN_TEXT, &ask.side, "inside|outside",
+			"where this machine is: names and listeners as they are seen from there (default: inside; on an Edge and a reverse proxy outside)", 0 },
 		{ "--resolver", WITAN_TEXT, &ask.resolver, "ADDRESS[:PORT]", "the name server that is asked (default: the system's)", 0 },
 		{ "--address", WITAN_TEXTS, &ask.addresses, "HOST=ADDRESS", "where a host is; may stand several times", 0 },
 		{ "--addresses", WITAN_TEXT, &ask.address_file, "FILE", "addresses of hosts: lines NAME ADDRESS, or as /etc/hosts", 0 },
@@ -118,7 +125,8 @@ int plan_check_main(int argc, char **argv, const char *dir)
 		return witan_usage("plan", "--all and --host cannot stand together");
 	if (ask.side != NULL && strcmp(ask.side, "inside") != 0 && strcmp(ask.side, "outside") != 0)
 		return witan_usage("plan", "--side cannot be \"%s\": inside or outside", ask.side);
-	ask.is_outside = ask.side != NULL && strcmp(ask.side, "outside") == 0;
+	if (ask.here != NULL && ask.topology == NULL)
+		return witan_usage("plan", "--here stands beside --topology: the deployment says itself which host it is");
 	ask.is_all = !ask.is_offline;
 	return check_start(&ask, "plan");
 }

@@ -71,6 +71,8 @@ static void print_unit(const struct plan_ports *ports, const struct plan_unit *u
 			continue;
 		print_port(f);
 		print_sources(f);
+		if (f->except.n != 0)
+			(void)printf(", not at %.*s", STR_FMT(f->except));
 		(void)printf("  [ports %s]\n", f->rule);
 	}
 	TOPO_EACH (f, ports->flows) {
@@ -102,11 +104,12 @@ static void show_table(const struct plan_ports *ports, const struct plan_unit *o
 
 /* ---- JSON ---- */
 
-static json_t *hosts_json(const struct plan_unit *u)
+static json_t *hosts_json(const struct plan_flow *f)
 {
 	json_t *hosts = json_array();
-	TOPO_EACH (host, u->hosts)
-		(void)json_array_append_new(hosts, plan_input_str(*host));
+	TOPO_EACH (host, f->to->hosts)
+		if (plan_flow_is_at(f, *host))
+			(void)json_array_append_new(hosts, plan_input_str(*host));
 	return hosts;
 }
 
@@ -127,7 +130,7 @@ static json_t *flow_json(const struct plan_flow *f)
 	if (f->to != NULL) {
 		(void)json_object_set_new(o, "to", plan_input_str(f->to->name));
 		(void)json_object_set_new(o, "role", json_string(plan_unit_word(f->to->kind)));
-		(void)json_object_set_new(o, "hosts", hosts_json(f->to));
+		(void)json_object_set_new(o, "hosts", hosts_json(f));
 	} else {
 		(void)json_object_set_new(o, "to", json_string(plan_group_word(PLAN_INTERNET)));
 	}

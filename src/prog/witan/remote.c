@@ -20,6 +20,7 @@ struct remote {
 	struct buf in;
 	char base[1024]; /* "https://uc.example.test:4443" */
 	char reason[CURL_ERROR_SIZE];
+	bool presents; /* a certificate */
 };
 
 /* ---- one request ---- */
@@ -76,6 +77,11 @@ static err explain(const struct remote *r, CURLcode rc, struct diag *d)
 		e = ERR(REFUSED);
 	} else if (rc == CURLE_SSL_CERTPROBLEM) {
 		remedy = "is it PEM with its key, or PKCS #12, and is the password of the file right?";
+		e = ERR(REFUSED);
+	} else if (r->presents && (rc == CURLE_SEND_ERROR || rc == CURLE_RECV_ERROR || rc == CURLE_SSL_CONNECT_ERROR || rc == CURLE_GOT_NOTHING)) {
+		/* By TLS 1.3 this side is done before the other one has looked at the certificate. Its alert may come after our request could not be
+		 * written any more, and is then not heard. */
+		remedy = "the server may have refused the certificate: its log says why (tls.failed)";
 		e = ERR(REFUSED);
 	} else if (rc == CURLE_OPERATION_TIMEDOUT) {
 		e = ERR(TIMEOUT);
@@ -191,6 +197,7 @@ static err present_remote(struct link *l, const struct link_certificate *c, stru
 		rc = curl_easy_setopt(r->curl, CURLOPT_KEYPASSWD, c->secret);
 	if (rc == CURLE_OK)
 		rc = curl_easy_setopt(r->curl, CURLOPT_FRESH_CONNECT, 1L);
+	r->presents = rc == CURLE_OK;
 	return rc == CURLE_OK ? OK : ERR(NO_MEMORY);
 }
 

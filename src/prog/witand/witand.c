@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* witand - the server. What a person starts is master; master starts this program again for every other process. */
 #include "role/edge.h"
+#include "role/fetch.h"
 #include "role/front.h"
 #include "role/keeper.h"
 #include "role/master.h"
@@ -17,7 +18,7 @@
 #include <unistd.h>
 
 /* In the order in which they are started. */
-static const struct role *const roles[] = { &role_keeper, &role_vault, &role_front, &role_web, &role_edge, &role_replicator, NULL };
+static const struct role *const roles[] = { &role_keeper, &role_vault, &role_front, &role_web, &role_edge, &role_replicator, &role_fetch, NULL };
 
 static const char help[] =
 	"witand - the Witan server\n"

@@ -26,6 +26,7 @@ static err edge_open(struct skel *s, struct diag *d)
 	TRY(peers_new(str_of(s->peers), &e->peers));
 	TRY(identity_new(s, &e->identity));
 	identity_set_peers(e->identity, may_connect, e);
+	identity_set_vault(e->identity, &e->vault);
 	return OK;
 }
 
@@ -49,6 +50,7 @@ static err on_certificate(struct edge *e, str body)
 	TRY(ipc_certificate_parse(&m, body));
 	for (unsigned i = 0; i < EDGE_SIDES; i++)
 		TRY(edge_side_present(&e->sides[i], m.usage, body));
+	conns_judge_again(e->sides[EDGE_INSIDE].conns); /* by the roots that came along */
 	if (e->sides[EDGE_INSIDE].tls != NULL)
 		skel_ready(e->skel);
 	return OK;

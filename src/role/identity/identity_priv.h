@@ -30,6 +30,9 @@ struct identity {
 	bool (*may)(void *arg, str name); /* NULL: no server may connect */
 	void *may_arg;
 	bool forgives_lists;
+	struct ipc *const *vault; /* NULL: it is not told of lists that are missing */
+	uint64_t second;          /* the one in which so many of them were told */
+	unsigned n_in_second;
 	struct buf roots;              /* ca.pem */
 	struct identity_lists *known;  /* what trust was made of */
 	struct identity_lists *coming; /* a new set of which the last message has not come; NULL: none */

@@ -22,6 +22,11 @@ void identity_forgive_lists(struct identity *i)
 	i->forgives_lists = true;
 }
 
+void identity_set_vault(struct identity *i, struct ipc *const *vault)
+{
+	i->vault = vault;
+}
+
 /* ---- what is trusted ---- */
 
 static void free_lists(struct identity_lists *l)
@@ -158,6 +163,26 @@ static struct trust_case case_of(const struct identity *i, const struct tls_show
 	return c;
 }
 
+static bool is_of_list(enum trust_reason reason)
+{
+	return reason == TRUST_CRL_MISSING || reason == TRUST_CRL_STALE;
+}
+
+/* Vault may have it fetched, so that the next handshake is judged by it. A few each second: whoever has not proven anything may be the cause. */
+static void tell_missing(struct identity *i, str chain)
+{
+	enum { IN_A_SECOND = 10 };
+	uint64_t second = loop_now(i->skel->loop) / 1000;
+	if (i->vault == NULL || *i->vault == NULL)
+		return;
+	if (second != i->second)
+		i->n_in_second = 0;
+	i->second = second;
+	/* a channel that does not take it is broken and closes by itself */
+	if (i->n_in_second++ < IN_A_SECOND)
+		(void)failed(ipc_send_list_missing(*i->vault, &(struct ipc_list_missing){ .chain = chain }, -1));
+}
+
 err identity_judge(void *arg, const struct tls_shown *shown, char name[TLS_NAME], struct tls_refusal *out)
 {
 	struct identity *i = arg;
@@ -167,6 +192,8 @@ err identity_judge(void *arg, const struct tls_shown *shown, char name[TLS_NAME]
 	ENSURE(i->trust != NULL, REFUSED);
 	err e = trust_judge(i->trust, &c, shown->chain, &v, &d);
 	meter_add(i->skel->meter, rows[v.reason].meter, 1);
+	if (c.role != TRUST_CLIENT && (is_of_list(v.reason) || (!failed(e) && is_of_list(v.doubt))))
+		tell_missing(i, shown->chain);
 	if (!failed(e) && v.doubt != TRUST_FINE && c.role != TRUST_CLIENT) {
 		meter_add(i->skel->meter, METER_CHAIN_DOUBTED, 1);
 		LOG(&i->skel->log, PEER_DOUBTED, LOG_Z("name", v.name), LOG_Z("reason", trust_word(v.doubt)));

@@ -152,6 +152,15 @@ static void copies_of_a_removed_key_go_too(void **state)
 	assert_true(err_is(keys_remove(&keys, dir, (str){ (const char *)id, 32 }, &diag), ERR_ABSENT));
 }
 
+/* Vault may be taken over, or wrong. */
+static void an_authoritys_key_stays(void **state)
+{
+	const struct key *key = make(KEYFILE_AUTHORITY, false);
+	assert_true(err_is(keys_remove(&keys, dir, id_of(key), &diag), ERR_REFUSED));
+	assert_int_equal(keys.n, 1);
+	assert_int_equal(count_files(), 1);
+}
+
 /* ---- signing ---- */
 
 struct made {
@@ -364,6 +373,7 @@ int main(void)
 		TEST(there_are_never_more_than_the_ceiling),
 		TEST(what_cannot_be_written_is_not_there),
 		TEST(copies_of_a_removed_key_go_too),
+		TEST(an_authoritys_key_stays),
 		TEST(a_servers_key_signs_its_own_request_alone),
 		TEST(an_authoritys_key_signs_what_authorities_sign),
 		TEST(only_exportable_keys_leave_and_only_sealed),

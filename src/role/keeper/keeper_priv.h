@@ -36,7 +36,7 @@ const struct key *keys_find(const struct keys *k, str id);
 /* Takes over file: writes it into the directory and adds it. *out is the one of this id from now on, also when it was there already. CEILING
  * (KEYS_MAX), REFUSED (it is there with another purpose), what keyfile_write answers; then nothing has changed. */
 err keys_add(struct keys *k, int dir, struct keyfile *file, const struct key **out, struct diag *d);
-/* Removes its file. ABSENT. */
+/* Removes its file. ABSENT; REFUSED: it is that of an authority. */
 err keys_remove(struct keys *k, int dir, str id, struct diag *d);
 
 /* ---- signing: sign.c, sign_tbs.c ---- */

@@ -95,6 +95,8 @@ err keys_remove(struct keys *k, int dir, str id, struct diag *d)
 	const struct key *key = keys_find(k, id);
 	if (key == NULL)
 		return diag_fail(d, ERR(ABSENT), "key", "", "there is no such key");
+	if (key->file.purpose == KEYFILE_AUTHORITY) /* nothing could be issued any more, nor revoked: that is for a person to do */
+		return diag_fail(d, ERR(REFUSED), "key", "take its file out of keys/ by hand, if it must go", "the key of an authority is not removed");
 	memcpy(copy, key->file.id, sizeof copy);
 	id = (str){ (const char *)copy, sizeof copy };
 	for (; key != NULL; key = keys_find(k, id)) {

@@ -88,9 +88,11 @@ static void send_channel(struct child *to, const struct child *other, int fd)
 		&(struct ipc_channel){ .role = str_of(other->role->name), .index = (uint16_t)other->index }, fd));
 }
 
-/* Keeper and vault know those who face outward, and each other; fronts know each other too. */
+/* Keeper and vault know those who face outward, and each other; fronts know each other too. Who fetches signs nothing: it knows vault alone. */
 static bool may_talk(const struct role *a, const struct role *b)
 {
+	if (is_fetch(a) || is_fetch(b))
+		return strcmp(a->name, "vault") == 0 || strcmp(b->name, "vault") == 0;
 	return is_outward(a) != is_outward(b) || !is_outward(a) || (is_front(a) && is_front(b));
 }
 
@@ -300,8 +302,8 @@ static void want(struct child *c, bool runs)
 
 void children_want(struct master *m, const struct ipc_process_want *w)
 {
-	for (struct child *c = m->children; m->phase == SERVING && c < m->children + m->n_children; c++)
-		if (is_outward(c->role) && str_eq(str_of(c->role->name), w->role) && c->index == w->index)
+	for (struct child *c = m->children; m->phase <= SERVING && c < m->children + m->n_children; c++)
+		if (is_outward(c->role) && (m->phase == SERVING || is_fetch(c->role)) && str_eq(str_of(c->role->name), w->role) && c->index == w->index)
 			want(c, w->runs != 0);
 }
 
@@ -345,7 +347,8 @@ void children_set_port(struct master *m, unsigned port, uint16_t number)
 static void add(struct master *m, const struct role *role, unsigned index)
 {
 	struct child *c = &m->children[m->n_children++];
-	*c = (struct child){ .master = m, .role = role, .index = index, .slot = m->n_children };
+	/* vault says when there is something to fetch */
+	*c = (struct child){ .master = m, .role = role, .index = index, .slot = m->n_children, .is_unwanted = is_fetch(role) };
 }
 
 unsigned children_of(const struct plan *p, const struct role *r)
@@ -353,7 +356,7 @@ unsigned children_of(const struct plan *p, const struct role *r)
 	if (!master_runs(r->name, p->role))
 		return 0;
 	if (strcmp(r->name, "web") == 0)
-		return (p->web | p->http | p->external_http) != 0 ? 1 : 0;
+		return (p->web | p->http | p->external_http | p->https | p->external_https) != 0 ? 1 : 0;
 	if (strcmp(r->name, "replicator") == 0)
 		return p->has_others ? 1 : 0;
 	return is_front(r) ? p->n_fronts : 1;
@@ -373,7 +376,8 @@ err children_init(struct master *m, const struct role *const *roles, struct diag
 void children_start(struct master *m)
 {
 	for (struct child *c = m->children; c < m->children + m->n_children; c++)
-		start(c);
+		if (!c->is_unwanted)
+			start(c);
 }
 
 void children_kill(struct master *m)
@@ -415,7 +419,7 @@ unsigned children_count(const struct master *m, bool outward)
 bool children_are_ready(const struct master *m)
 {
 	for (const struct child *c = m->children; c < m->children + m->n_children; c++)
-		if (!c->is_ready)
+		if (!c->is_ready && !is_fetch(c->role)) /* nobody needs it in order to serve */
 			return false;
 	return true;
 }

@@ -65,7 +65,7 @@ void master_on_refused(struct master *m, const struct child *c, const struct ipc
 	LOG(&m->log, SERVER_REFUSED, LOG_Z("role", c->role->name), LOG_STR("where", why->where),
 		LOG_STR("reason", why->what), LOG_STR("remedy", why->remedy));
 	/* once the server has served, what is wrong now may be right again when the process is started the next time */
-	if (m->phase == STARTING)
+	if (m->phase == STARTING && !is_fetch(c->role))
 		refuse(m);
 }
 
@@ -77,7 +77,7 @@ void master_on_ready(struct master *m)
 		return;
 	m->phase = SERVING;
 	timer_clear(loop_timers(m->loop), &m->deadline);
-	struct log_field fields[10] = {
+	struct log_field fields[12] = {
 		LOG_Z("dir", m->dir),
 		LOG_Z("fqdn", m->plan.fqdn),
 		LOG_Z("role", topo_role_word((enum topo_role)m->plan.role)),
@@ -94,6 +94,10 @@ void master_on_ready(struct master *m)
 		fields[n++] = LOG_INT("http", m->plan.http);
 	if (m->plan.external_http != 0)
 		fields[n++] = LOG_INT("external-http", m->plan.external_http);
+	if (m->plan.https != 0)
+		fields[n++] = LOG_INT("https", m->plan.https);
+	if (m->plan.external_https != 0)
+		fields[n++] = LOG_INT("external-https", m->plan.external_https);
 	log_write(&m->log, EV_SERVER_READY, fields);
 	notify_tell(&m->notify, "READY=1\nSTATUS=serving");
 }
@@ -122,7 +126,7 @@ static bool is_same(const struct plan *a, const struct plan *b)
 {
 	return strcmp(a->fqdn, b->fqdn) == 0 && strcmp(a->domains, b->domains) == 0 &&
 	       strcmp(a->peers, b->peers) == 0 && a->sip_tls == b->sip_tls && a->sip_tcp == b->sip_tcp && a->web == b->web &&
-	       a->http == b->http && a->external_http == b->external_http && a->n_fronts == b->n_fronts && a->role == b->role &&
+	       a->http == b->http && a->external_http == b->external_http && a->https == b->https && a->external_https == b->external_https && a->n_fronts == b->n_fronts && a->role == b->role &&
 	       a->internal == b->internal && a->external == b->external && a->client == b->client &&
 	       a->replica == b->replica && a->has_others == b->has_others && a->is_copy == b->is_copy &&
 	       memcmp(&a->inside, &b->inside, sizeof a->inside) == 0 && memcmp(&a->outside, &b->outside, sizeof a->outside) == 0;

@@ -28,7 +28,8 @@ struct plan {
 	char fqdn[256];
 	char domains[2048];        /* comma-separated, the default first */
 	char peers[8192];          /* other servers of the topology and their roles, as service/peer reads them */
-	uint16_t sip_tls, sip_tcp, web, http, external_http; /* 0: no such listener; without the last three no web process either */
+	uint16_t sip_tls, sip_tcp; /* 0: no such listener, as those that follow */
+	uint16_t web, http, https, external_http, external_https; /* without all of them no web process either; a site may share `web` (then 0) */
 	uint16_t replica;          /* 0: it has the central store, or is alone */
 	bool has_others, is_copy;  /* the topology has more servers; the central store is on another one */
 	uint16_t internal, external, client; /* of an Edge: SIP inside; outside for partners and for people */
@@ -49,7 +50,7 @@ pid_t lock_owner(void);
 
 /* ---- port.c: listening sockets, kept for the life of the server, so that no connection is lost with a process ---- */
 
-enum { PORT_TLS, PORT_TCP, PORT_WEB, PORT_HTTP, PORT_EXTERNAL_HTTP, PORT_INTERNAL, PORT_EXTERNAL, PORT_CLIENT, PORT_REPLICA, PORT_N };
+enum { PORT_TLS, PORT_TCP, PORT_WEB, PORT_HTTP, PORT_EXTERNAL_HTTP, PORT_HTTPS, PORT_EXTERNAL_HTTPS, PORT_INTERNAL, PORT_EXTERNAL, PORT_CLIENT, PORT_REPLICA, PORT_N };
 
 struct ports {
 	int fds[PORT_N][FRONTS_MAX]; /* -1: none */
@@ -100,7 +101,7 @@ struct child {
 	pid_t pid;            /* 0: it does not run */
 	struct ipc *channel;  /* NULL: none */
 	bool is_ready, is_refused;
-	bool is_unwanted; /* an administrator has stopped it: it is not started again by itself */
+	bool is_unwanted; /* an administrator has stopped it, or there is nothing for it to do: it is not started by itself */
 	uint64_t since; /* when it was started */
 	unsigned wait;  /* of backoff_next */
 	struct timer again;
@@ -134,10 +135,15 @@ static inline bool is_front(const struct role *r)
 	return strcmp(r->name, "front") == 0;
 }
 
+static inline bool is_fetch(const struct role *r)
+{
+	return strcmp(r->name, "fetch") == 0;
+}
+
 /* Speaks with the world: it needs the others, and none of them needs it. */
 static inline bool is_outward(const struct role *r)
 {
-	return is_front(r) || strcmp(r->name, "web") == 0 || strcmp(r->name, "edge") == 0 || strcmp(r->name, "replicator") == 0;
+	return is_front(r) || strcmp(r->name, "web") == 0 || strcmp(r->name, "edge") == 0 || strcmp(r->name, "replicator") == 0 || is_fetch(r);
 }
 
 /* How many of this role the plan asks for. */

@@ -104,6 +104,8 @@ static void plans(void **state)
 	assert_int_equal(port_number(&p, PORT_TCP), 15060);
 	assert_int_equal(port_number(&p, PORT_WEB), 4443);
 	assert_int_equal(children_of(&p, &(struct role){ .name = "web" }), 1);
+	assert_int_equal(children_of(&p, &(struct role){ .name = "fetch" }), 1);
+	assert_true(is_outward(&(struct role){ .name = "fetch" }) && is_fetch(&(struct role){ .name = "fetch" }) && !is_fetch(&(struct role){ .name = "front" }));
 	assert_int_equal(p.n_fronts, 4);
 	put("topology.yaml", TOPOLOGY(", ports: {web: 0}"));
 	assert_false(failed(plan_read(&p, &d)));
@@ -117,7 +119,16 @@ static void plans(void **state)
 	assert_int_equal(children_of(&p, &(struct role){ .name = "web" }), 1);
 	put("topology.yaml", TOPOLOGY(", ports: {web: 0, http: 0, external-http: 0}"));
 	assert_false(failed(plan_read(&p, &d)));
-	/* HTTPS of the web services is planned, and nothing is opened for it */
+	assert_int_equal(port_number(&p, PORT_HTTPS), 443);
+	assert_int_equal(port_number(&p, PORT_EXTERNAL_HTTPS), 4443);
+	assert_int_equal(children_of(&p, &(struct role){ .name = "web" }), 1);
+	/* one listener for management and a web site */
+	put("topology.yaml", TOPOLOGY(", ports: {web: 443, http: 0, external-http: 0}"));
+	assert_false(failed(plan_read(&p, &d)));
+	assert_int_equal(port_number(&p, PORT_WEB), 443);
+	assert_int_equal(port_number(&p, PORT_HTTPS), 0);
+	put("topology.yaml", TOPOLOGY(", ports: {web: 0, http: 0, external-http: 0, https: 0, external-https: 0}"));
+	assert_false(failed(plan_read(&p, &d)));
 	assert_int_equal(children_of(&p, &(struct role){ .name = "web" }), 0);
 	put("topology.yaml", "organization: [\n");
 	assert_true(failed(plan_read(&p, &d)));
@@ -130,9 +141,12 @@ static void plans(void **state)
 	"organization: Example\nsip-domains: [example.test]\ninternal-domain: example.test\n"             \
 	"sites: [{name: Main, pools: [" pools "]}]\n"
 #define FRONTS(name, role, servers) "{pool: " name ", role: " role ", servers: [" servers "]}"
-#define EDGES(addresses)                                                                                                    \
-	"{pool: edges.example.test, role: edge, next-hop: fe.example.test, external: {access: sip.example.test, "           \
+#define EDGES(addresses) EDGES_WITH("", addresses)
+#define EDGES_WITH(keys, addresses)                                                                                         \
+	"{pool: edges.example.test, role: edge, " keys "next-hop: fe.example.test, external: {access: sip.example.test, "           \
 	"web-conferencing: wc.example.test, av: av.example.test}, servers: [{fqdn: edge1.example.test" addresses "}]}"
+
+#define ADDRESSES ", internal-address: 127.0.0.11, external-address: {access: 127.0.0.12}"
 
 static void which_server_of_several(void **state)
 {
@@ -187,13 +201,12 @@ static void an_edge_has_two_sides(void **state)
 	char text[ADDR_TEXT];
 	assert_int_equal(chdir(top), 0);
 	put("host", "edge1.example.test\n");
-	put("topology.yaml", SITE(FRONTS("fe.example.test", "front-end", "fe1.example.test") ", " EDGES(", internal-address: 127.0.0.11, external-address: {access: 127.0.0.12}")));
+	put("topology.yaml", SITE(FRONTS("fe.example.test", "front-end", "fe1.example.test") ", " EDGES(ADDRESSES)));
 	assert_false(failed(plan_read(&p, &d)));
 	struct addr inside = port_addr(&p, PORT_INTERNAL), outside = port_addr(&p, PORT_EXTERNAL), client = port_addr(&p, PORT_CLIENT);
 	assert_string_equal(addr_print(&inside, text), "127.0.0.11");
 	assert_int_equal(inside.port, 5061);
-	assert_string_equal(addr_print(&outside, text), "127.0.0.12");
-	assert_int_equal(outside.port, 5061);
+	assert_int_equal(outside.port, 0); /* nobody comes there without partners */
 	assert_string_equal(addr_print(&client, text), "127.0.0.12");
 	assert_int_equal(client.port, 443);
 	assert_int_equal(port_number(&p, PORT_TLS), 0);
@@ -202,6 +215,22 @@ static void an_edge_has_two_sides(void **state)
 	assert_int_equal(replica.port, 4443);
 	assert_int_equal(children_of(&p, &(struct role){ .name = "edge" }), 1);
 	assert_int_equal(children_of(&p, &(struct role){ .name = "front" }), 0);
+	static const struct {
+		const char *document;
+		uint16_t external, client;
+	} sides[] = {
+		{ SITE(FRONTS("fe.example.test", "front-end", "fe1.example.test") ", " EDGES_WITH("federation: true, ", ADDRESSES)), 5061, 443 },
+		{ SITE(FRONTS("fe.example.test", "front-end", "fe1.example.test") ", " EDGES_WITH("public-im: true, ", ADDRESSES)), 5061, 443 },
+		{ SITE(FRONTS("fe.example.test", "front-end", "fe1.example.test") ", " EDGES_WITH("single-address: true, ", ADDRESSES)), 5061, 0 },
+	};
+	for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
+		put("topology.yaml", sides[i].document);
+		assert_false(failed(plan_read(&p, &d)));
+		outside = port_addr(&p, PORT_EXTERNAL);
+		assert_string_equal(addr_print(&outside, text), "127.0.0.12");
+		assert_int_equal(outside.port, sides[i].external);
+		assert_int_equal(port_number(&p, PORT_CLIENT), sides[i].client);
+	}
 	static const char *const bad[] = {
 		SITE(FRONTS("fe.example.test", "front-end", "fe1.example.test") ", " EDGES("")),
 		SITE(FRONTS("fe.example.test", "front-end", "fe1.example.test") ", " EDGES(", internal-address: 127.0.0.11")),

@@ -17,6 +17,7 @@ static const struct {
 	{ "web", SIGN_IN | ROLE(DIRECTOR) },
 	{ "edge", ROLE(EDGE) },
 	{ "replicator", EVERY },
+	{ "fetch", EVERY },
 };
 
 bool master_runs(const char *process, uint32_t role)

@@ -49,8 +49,9 @@ static err fill_edge(struct plan *p, const struct topo_host *host, struct diag *
 		return diag_fail(d, ERR(REFUSED), "topology.yaml: external-address", "give each side an address of its own",
 			"both sides of the Edge have the same address");
 	p->internal = (uint16_t)host->pool->ports.sip_tls;
-	p->external = 5061;
-	p->client = host->pool->single_address ? 0 : 443; /* with a single address people come to 5061, too */
+	const struct topo_pool *pool = host->pool;
+	p->external = pool->federation || pool->public_im || pool->single_address ? 5061 : 0; /* as plan_ports.def has it */
+	p->client = pool->single_address ? 0 : 443; /* with a single address people come to 5061, too */
 	return OK;
 }
 
@@ -67,6 +68,8 @@ static void fill_ports(struct plan *p, const struct topo_host *host)
 	if (topo_has_web(host->pool)) {
 		p->http = (uint16_t)ports->http;
 		p->external_http = (uint16_t)ports->external_http;
+		p->https = (uint16_t)(ports->https != p->web ? ports->https : 0);
+		p->external_https = (uint16_t)(ports->external_https != p->web ? ports->external_https : 0);
 	}
 }
 

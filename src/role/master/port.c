@@ -26,12 +26,15 @@ const struct port_row port_rows[PORT_N] = {
 	[PORT_REPLICA] = { "replica", "replicator" },
 	[PORT_HTTP] = { "http", "web" },
 	[PORT_EXTERNAL_HTTP] = { "external-http", "web" },
+	[PORT_HTTPS] = { "https-internal", "web" },
+	[PORT_EXTERNAL_HTTPS] = { "https-external", "web" },
 };
 
 uint16_t port_number(const struct plan *p, unsigned port)
 {
 	const uint16_t numbers[PORT_N] = { [PORT_TLS] = p->sip_tls, [PORT_TCP] = p->sip_tcp, [PORT_WEB] = p->web,
 		[PORT_HTTP] = p->http, [PORT_EXTERNAL_HTTP] = p->external_http,
+		[PORT_HTTPS] = p->https, [PORT_EXTERNAL_HTTPS] = p->external_https,
 		[PORT_INTERNAL] = p->internal, [PORT_EXTERNAL] = p->external, [PORT_CLIENT] = p->client,
 		[PORT_REPLICA] = p->replica };
 	return numbers[port];

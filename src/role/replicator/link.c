@@ -55,10 +55,20 @@ static void on_again(void *arg)
 	link_start(arg);
 }
 
+/* Who may be joining is asked by the next connection, without delay: this one was only to see who is there. */
+static unsigned next_wait(struct link *l)
+{
+	const unsigned most = l->is_awaited ? RETRY_AWAITED_MS : RETRY_MOST_MS;
+	unsigned ms = l->wait != 0 ? l->wait : RETRY_FIRST_MS;
+	if (l->tries_enrol)
+		return 0;
+	l->wait = ms * 2 < most ? ms * 2 : most;
+	return ms < most ? ms : most;
+}
+
 static void dial_later(struct link *l)
 {
-	unsigned ms = l->wait != 0 ? l->wait : RETRY_FIRST_MS;
-	l->wait = ms * 2 < RETRY_MOST_MS ? ms * 2 : RETRY_MOST_MS;
+	unsigned ms = next_wait(l);
 	if (failed(timer_set(loop_timers(l->r->skel->loop), &l->again, ms, on_again, l)))
 		skel_exit(l->r->skel, 1); /* master starts another one */
 }
@@ -112,6 +122,7 @@ err link_want(struct replicator *r, const struct ipc_replica_host *m)
 		r->n_links++;
 	}
 	l->is_wanted = true;
+	l->is_awaited = m->is_awaited != 0;
 	return OK;
 }
 

@@ -66,9 +66,15 @@ static void work(void *arg)
 		read_on(p);
 }
 
+/* Who is enrolling is nobody yet: whatever of the store was meant for the server that had this name before, vault has not heard that it is gone. */
+static bool may_hear(const struct pipe *p, enum replica_frame type)
+{
+	return !p->is_enrolling || type == REPLICA_ENROLLED || type == REPLICA_REFUSED || type == REPLICA_PING;
+}
+
 void pipe_send(struct pipe *p, enum replica_frame type, str body)
 {
-	if (p->state != PIPE_UP)
+	if (p->state != PIPE_UP || !may_hear(p, type))
 		return;
 	replica_frame_print(&p->out, type, body);
 	if (p->out.failed)
@@ -214,6 +220,17 @@ static void on_ready(void *arg, unsigned events)
 		flush(p);
 	if ((events & WATCH_READ) != 0 && p->state == PIPE_UP)
 		read_on(p);
+}
+
+void pipe_judge_again(struct pipe *p)
+{
+	char text[ADDR_TEXT];
+	if (p->state != PIPE_UP || p->is_enrolling || !failed(tls_judge_again(p->tls)))
+		return;
+	const struct tls_refusal *why = tls_peer_refusal(p->tls);
+	meter_add(p->r->skel->meter, METER_CONN_REVOKED, 1);
+	LOG(&p->r->skel->log, PEER_REVOKED, LOG_Z("peer", addr_print(&p->peer, text)), LOG_INT("port", p->peer.port), LOG_Z("why", why != NULL ? why->why : ""));
+	pipe_close(p, "what the other server's certificate proved was taken back");
 }
 
 static err begin(struct pipe *p)

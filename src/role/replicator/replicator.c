@@ -164,11 +164,30 @@ static err on_enrol(struct pipe *p, str body)
 	return ipc_send_enrol(p->r->vault, &(struct ipc_enrol){ .fqdn = str_of(p->link->fqdn), .binding = { (const char *)binding, sizeof binding }, .bytes = body }, -1);
 }
 
-static err on_frame_of_copy(struct pipe *p, enum replica_frame type, str body)
+/* Nothing comes from a copy faster than it was asked for: one that was taken over must not fill the channel by which all are told. */
+static err on_answer(struct pipe *p, enum replica_frame type, str body)
 {
-	struct replicator *r = p->r;
+	struct ipc *vault = p->r->vault;
 	str fqdn = str_of(p->link->fqdn);
 	uint64_t version;
+	ENSURE(p->owed != 0, MALFORMED);
+	p->owed--;
+	if (type == REPLICA_TAKEN)
+		return ipc_send_replica_taken(vault, &(struct ipc_replica_taken){ .fqdn = fqdn }, -1);
+	TRY(replica_applied_parse(&version, body));
+	return ipc_send_replica_applied(vault, &(struct ipc_replica_applied){ .fqdn = fqdn, .version = version }, -1);
+}
+
+static err on_renewal(struct pipe *p, str body)
+{
+	struct ipc *vault = p->r->vault;
+	if (ipc_queued(vault) > ENROL_QUEUE_MAX)
+		return OK;
+	return ipc_send_enrol(vault, &(struct ipc_enrol){ .fqdn = str_of(p->link->fqdn), .binding = STR(""), .bytes = body }, -1);
+}
+
+static err on_frame_of_copy(struct pipe *p, enum replica_frame type, str body)
+{
 	if (p->is_enrolling && (type == REPLICA_ENROL || type == REPLICA_REFUSED) && !p->is_proven)
 		return type == REPLICA_ENROL ? on_enrol(p, body) : on_refused(p, body);
 	if (type == REPLICA_HELLO && !p->is_enrolling)
@@ -177,12 +196,10 @@ static err on_frame_of_copy(struct pipe *p, enum replica_frame type, str body)
 	ENSURE(!p->is_enrolling, MALFORMED);
 	switch (type) {
 	case REPLICA_TAKEN:
-		return ipc_send_replica_taken(r->vault, &(struct ipc_replica_taken){ .fqdn = fqdn }, -1);
 	case REPLICA_APPLIED:
-		TRY(replica_applied_parse(&version, body));
-		return ipc_send_replica_applied(r->vault, &(struct ipc_replica_applied){ .fqdn = fqdn, .version = version }, -1);
+		return on_answer(p, type, body);
 	case REPLICA_ENROL:
-		return ipc_send_enrol(r->vault, &(struct ipc_enrol){ .fqdn = fqdn, .binding = STR(""), .bytes = body }, -1);
+		return on_renewal(p, body);
 	case REPLICA_REFUSED:
 		return on_refused(p, body);
 	case REPLICA_PING:
@@ -259,6 +276,7 @@ static err on_data(struct replicator *r, str body)
 	if (l == NULL || l->pipe == NULL || !l->pipe->is_proven)
 		return OK; /* it has gone meanwhile; vault is told so, or has been */
 	meter_add(r->skel->meter, METER_COPY_PIECES, 1);
+	l->pipe->owed++;
 	pipe_send(l->pipe, REPLICA_PIECE, m.bytes);
 	return OK;
 }
@@ -311,8 +329,21 @@ static err on_enrolled(struct replicator *r, str body)
 	struct link *l = link_find(r, m.fqdn);
 	if (l == NULL || l->pipe == NULL || !l->pipe->is_proven)
 		return OK;
+	if (m.why.n == 0)
+		l->wait = 0; /* it closes when it has taken them, and is dialled at once as a server of ours */
 	pipe_send(l->pipe, m.why.n != 0 ? REPLICA_REFUSED : REPLICA_ENROLLED, m.why.n != 0 ? str_cut(m.why, 0, 512) : m.bytes);
 	return OK;
+}
+
+static void judge_all_again(struct replicator *r)
+{
+	LIST_EACH (n, &r->links)
+		if (LIST_OF(n, struct link, node)->pipe != NULL)
+			pipe_judge_again(LIST_OF(n, struct link, node)->pipe);
+	LIST_EACH (n, &r->accepted)
+		pipe_judge_again(LIST_OF(n, struct pipe, node));
+	if (r->source != NULL)
+		pipe_judge_again(r->source);
 }
 
 static err on_certificate(struct replicator *r, str body)
@@ -327,32 +358,18 @@ static err on_certificate(struct replicator *r, str body)
 		return OK;
 	tls_server_unref(r->tls);
 	r->tls = tls;
+	judge_all_again(r); /* by the roots that came along */
 	listen_set(r);
 	dial_all(r);
 	return OK;
-}
-
-/* Who is connected by a certificate that was revoked is cut off. */
-static void judge_again(struct pipe *p)
-{
-	const struct tls_refusal *why;
-	if (p == NULL || p->tls == NULL || !failed(tls_judge_again(p->tls)) || (why = tls_peer_refusal(p->tls)) == NULL || why->fault != TLS_FAULT_REVOKED)
-		return;
-	meter_add(p->r->skel->meter, METER_CONN_REVOKED, 1);
-	pipe_close(p, "the other server's certificate was revoked");
 }
 
 static err on_revocation(struct replicator *r, str body)
 {
 	bool changed;
 	TRY(identity_read_revocation(r->identity, body, &changed));
-	if (!changed)
-		return OK;
-	LIST_EACH (n, &r->links)
-		judge_again(LIST_OF(n, struct link, node)->pipe);
-	LIST_EACH (n, &r->accepted)
-		judge_again(LIST_OF(n, struct pipe, node));
-	judge_again(r->source);
+	if (changed)
+		judge_all_again(r);
 	return OK;
 }
 
@@ -425,6 +442,7 @@ static err replicator_open(struct skel *s, struct diag *d)
 	TRY(identity_new(s, &r->identity));
 	identity_forgive_lists(r->identity); /* lists come this way */
 	identity_set_peers(r->identity, may_connect, r);
+	identity_set_vault(r->identity, &r->vault);
 	return OK;
 }
 

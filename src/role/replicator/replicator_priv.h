@@ -16,8 +16,10 @@ enum {
 	SHAKE_MS = 10000,      /* for TCP, TLS and HELLO together */
 	PING_MS = 10000,
 	SILENCE_MS = 30000,
+	ENROL_QUEUE_MAX = 1 << 20, /* bytes that may wait for vault when a question for certificates comes; over it, it is dropped and asked again later */
 	RETRY_FIRST_MS = 200,  /* between two tries to dial; doubled up to */
 	RETRY_MOST_MS = 5000,
+	RETRY_AWAITED_MS = 1000, /* the most where somebody has made a bundle, and waits that it joins */
 };
 
 struct replicator;
@@ -40,6 +42,7 @@ struct pipe {
 	struct loop_task work; /* writes, or reads on, at the end of the turn */
 	struct timer timer;
 	uint64_t heard;
+	unsigned owed; /* pieces that were sent and not answered yet */
 	bool is_accepted;
 	bool is_refused;   /* dialled: its certificate is none of ours */
 	bool is_enrolling; /* dialled, and nothing is known of it but that it answers */
@@ -51,6 +54,9 @@ struct pipe {
 err pipe_open(struct replicator *r, int fd, const struct addr *peer, struct link *link, struct pipe **out);
 /* Its owner is told (replicator_on_down) unless he is the one who closes. */
 void pipe_close(struct pipe *p, const char *why);
+/* Ends a connection whose other side's certificate was revoked, or that no root stands for any more. */
+void pipe_judge_again(struct pipe *p);
+/* To one that is enrolling goes what concerns that alone. */
 void pipe_send(struct pipe *p, enum replica_frame type, str body);
 
 /* ---- link.c: another server to be dialled ---- */
@@ -61,6 +67,7 @@ struct link {
 	char fqdn[256], pool[256], address[64];
 	uint16_t port;
 	bool tries_enrol; /* the next time: it has shown a certificate that is none of ours, so it may be one that wants to join */
+	bool is_awaited; /* it may join at any moment */
 	bool is_wanted; /* named by the list that is coming */
 	struct pipe *pipe;
 	struct dns_query query;

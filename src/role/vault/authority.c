@@ -150,7 +150,7 @@ static err on_signed(struct work *w, str signature)
 	return OK;
 }
 
-/* The number only grows, also where a clock was set back. */
+/* The number only grows, also where a clock was set back, and where the list before is being signed still. */
 static err print_list(struct vault *v, struct work *w)
 {
 	struct cert_revoked *revoked = NULL;
@@ -161,6 +161,9 @@ static err print_list(struct vault *v, struct work *w)
 	list.number = (uint64_t)list.now;
 	if (v->crl != NULL && cert_crl_number(v->crl) >= list.number)
 		list.number = cert_crl_number(v->crl) + 1;
+	if (v->crl_number >= list.number)
+		list.number = v->crl_number + 1;
+	v->crl_number = list.number;
 	err e = cert_tbs_crl(&list, vault_authority_der(v), &w->tbs, &w->alg, &w->diag);
 	free(revoked);
 	return e;

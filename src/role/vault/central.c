@@ -19,6 +19,16 @@ bool vault_role_has_people(uint32_t role)
 	return (1u << role & (ROLE(STANDARD_EDITION) | ROLE(FRONT_END) | ROLE(DIRECTOR) | ROLE(SURVIVABLE_BRANCH))) != 0;
 }
 
+/* A moment as it is told: with people in it, it is another one than without. So a server that has got another role is told everything again, and what
+ * it may not have any more goes, whoever was restarted in between. */
+static struct store_moment moment_for(uint32_t role, struct store_moment m)
+{
+	static const uint64_t without = 0x77697468206e6f6e; /* marks are random */
+	if (!vault_role_has_people(role))
+		m.mark ^= without;
+	return m;
+}
+
 /* A channel that does not take a message is broken and closes by itself (on_close). */
 static void sent(err e)
 {
@@ -27,7 +37,7 @@ static void sent(err e)
 
 /* ---- who has copies ---- */
 
-static struct vault_copy *find(struct vault *v, str fqdn)
+struct vault_copy *vault_copy_find(struct vault *v, str fqdn)
 {
 	LIST_EACH (n, &v->copies) {
 		struct vault_copy *c = LIST_OF(n, struct vault_copy, node);
@@ -56,7 +66,7 @@ static void drop_gone(struct vault *v)
 
 static void know(struct vault *v, const struct topo_pool *pool, const struct topo_server *server)
 {
-	struct vault_copy *c = find(v, server->fqdn);
+	struct vault_copy *c = vault_copy_find(v, server->fqdn);
 	if (c == NULL)
 		c = calloc(1, sizeof *c);
 	if (c == NULL)
@@ -66,6 +76,8 @@ static void know(struct vault *v, const struct topo_pool *pool, const struct top
 		list_add(&v->copies, &c->node);
 		(void)snprintf(c->why, sizeof c->why, "not connected yet");
 	}
+	else if (vault_role_has_people(c->role) != vault_role_has_people(pool->role))
+		c->wants_whole = true;
 	(void)str_to_z(server->fqdn, c->fqdn, sizeof c->fqdn);
 	c->role = pool->role;
 }
@@ -87,7 +99,7 @@ static void tell_hosts(struct vault *v)
 			TOPO_EACH (server, pool->servers)
 				if (!v->is_copy && is_other(v, server))
 					sent(ipc_send_replica_host(v->replicator, &(struct ipc_replica_host){ .fqdn = server->fqdn, .pool = pool->pool, .address = server->internal_address,
-						.port = topo_replica_port(pool) }, -1));
+						.port = topo_replica_port(pool), .is_awaited = vault_enrol_is_awaited(v, server->fqdn) }, -1));
 	if (v->is_copy)
 		(void)failed(store_copy_get(v->store, &m));
 	sent(ipc_send_replica_self(v->replicator, &(struct ipc_replica_self){ .is_central = v->is_copy ? 0 : 1, .joins = v->joins ? 1 : 0, .central = str_of(v->central), .version = m.version,
@@ -196,6 +208,9 @@ static bool fill_row(void *arg, const struct replica_row *r)
 	struct filling *f = arg;
 	struct replica_row row = *r;
 	struct buf body DEFER(buf_fini) = { 0 };
+	bool is_person = row.type == REPLICA_USER || row.type == REPLICA_CREDENTIAL || row.type == REPLICA_USER_GONE;
+	if (is_person && !vault_role_has_people(f->copy->role))
+		return true; /* its role has changed since the walk began */
 	if (row.type == REPLICA_OBJECT) {
 		if (str_eq(row.field[0], STR("Enrollment")))
 			return true; /* the central server's own */
@@ -216,7 +231,8 @@ static err fill(struct vault_copy *c, struct buf *piece, bool *end)
 	struct store_moment now;
 	str empty = STR("");
 	TRY(store_moment_get(c->vault->store, &now));
-	replica_piece_print(piece, &(struct replica_piece){ .flags = c->flags, .version = now.version, .mark = now.mark, .rows = empty });
+	const struct store_moment told = moment_for(c->role, now);
+	replica_piece_print(piece, &(struct replica_piece){ .flags = c->flags, .version = told.version, .mark = told.mark, .rows = empty });
 	TRY(store_walk_next(c->vault->store, &c->walk, fill_row, &f, end));
 	ENSURE(!piece->failed, NO_MEMORY);
 	if (*end)
@@ -293,6 +309,11 @@ static void tell_due(struct vault *v, err e)
 void vault_tell_copies(struct vault *v, err e)
 {
 	tell_due(v, e);
+	if (v->awaits_changed) {
+		v->awaits_changed = false;
+		if (!v->is_copy && v->central[0] != '\0' && v->replicator != NULL)
+			tell_hosts(v);
+	}
 	if (v->files_changed) {
 		v->files_changed = false;
 		vault_note_files(v);
@@ -325,12 +346,12 @@ static err on_up(struct vault *v, str body)
 		vault_live(v);
 		return OK;
 	}
-	struct vault_copy *c = find(v, m.fqdn);
+	struct vault_copy *c = vault_copy_find(v, m.fqdn);
 	if (c == NULL)
 		return OK;
 	c->is_up = true;
 	c->is_walking = c->is_waiting = false;
-	c->have = (struct store_moment){ m.version, m.mark };
+	c->have = moment_for(c->role, (struct store_moment){ m.version, m.mark });
 	c->report_ms = vault_unix_ms();
 	c->why[0] = '\0';
 	vault_enrol_done(v, m.fqdn);
@@ -347,7 +368,7 @@ static err on_down(struct vault *v, str body)
 		v->central_is_there = false;
 		return OK;
 	}
-	struct vault_copy *c = find(v, m.fqdn);
+	struct vault_copy *c = vault_copy_find(v, m.fqdn);
 	if (c == NULL)
 		return OK;
 	c->is_up = c->is_walking = c->is_waiting = false;
@@ -359,7 +380,7 @@ static err on_taken(struct vault *v, str body)
 {
 	struct ipc_replica_taken m;
 	TRY(ipc_replica_taken_parse(&m, body));
-	struct vault_copy *c = find(v, m.fqdn);
+	struct vault_copy *c = vault_copy_find(v, m.fqdn);
 	if (c == NULL || !c->is_waiting || !c->is_walking)
 		return OK;
 	c->is_waiting = false;
@@ -371,7 +392,7 @@ static err on_applied(struct vault *v, str body)
 {
 	struct ipc_replica_applied m;
 	TRY(ipc_replica_applied_parse(&m, body));
-	struct vault_copy *c = find(v, m.fqdn);
+	struct vault_copy *c = vault_copy_find(v, m.fqdn);
 	if (c == NULL || !c->is_waiting || c->is_walking || m.version != c->sending.version)
 		return OK;
 	c->is_waiting = false;
@@ -398,6 +419,7 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 		[IPC_REPLICA_TAKEN] = on_taken,
 		[IPC_REPLICA_APPLIED] = on_applied,
 		[IPC_REPLICA_DATA] = on_data,
+		[IPC_LIST_MISSING] = vault_on_list_missing,
 		[IPC_ENROL] = vault_on_enrol,
 		[IPC_ENROL_ASK] = vault_on_enrol_ask,
 		[IPC_ENROLLED] = vault_on_enrolled,

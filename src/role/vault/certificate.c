@@ -69,13 +69,26 @@ err vault_read_certificates(struct vault *v, struct diag *d)
 static const enum plan_usage presented[VAULT_LISTENER_N][2] = {
 	[VAULT_SIP] = { PLAN_DEFAULT, PLAN_INTERNAL },
 	[VAULT_WEB] = { PLAN_DEFAULT, PLAN_WEB_SERVICES_INTERNAL }, /* management, which is of the server itself */
+	[VAULT_WEB_INSIDE] = { PLAN_WEB_SERVICES_INTERNAL, PLAN_DEFAULT },
+	[VAULT_WEB_OUTSIDE] = { PLAN_WEB_SERVICES_EXTERNAL, PLAN_DEFAULT },
 	[VAULT_REPLICA] = { PLAN_INTERNAL, PLAN_DEFAULT },
 	[VAULT_EDGE_INSIDE] = { PLAN_INTERNAL, PLAN_DEFAULT },
 	[VAULT_EDGE_OUTSIDE] = { PLAN_ACCESS_EDGE_EXTERNAL, PLAN_ACCESS_EDGE_EXTERNAL },
 };
 
+/* A web site may have the port of management: then one listener is both, and presents what clients of the site expect. */
+static enum vault_listener at_one_port(const struct vault *v, enum vault_listener of)
+{
+	struct topo_host host;
+	if (of != VAULT_WEB || failed(topo_find_host(&v->topo, str_of(v->skel->fqdn), &host, NULL)) || !topo_has_web(host.pool))
+		return of;
+	const struct topo_ports *p = &host.pool->ports;
+	return p->web == p->https ? VAULT_WEB_INSIDE : p->web == p->external_https ? VAULT_WEB_OUTSIDE : of;
+}
+
 const struct certstore_cert *vault_presented(const struct vault *v, enum vault_listener of)
 {
+	of = at_one_port(v, of);
 	const struct certstore_cert *c = certstore_assigned(v->certstore, presented[of][0]);
 	return c != NULL ? c : certstore_assigned(v->certstore, presented[of][1]);
 }

@@ -2,6 +2,7 @@
 /* Certificates of this server: requested, brought in, assigned, given out, removed. */
 #include "base/enc.h"
 #include "model/sealed.h"
+#include "os/tls.h"
 #include "role/vault/vault_cert.h"
 
 #include <stdio.h>
@@ -73,6 +74,19 @@ static err take_key(struct work *w, const struct call *call)
 	return diag_fail(&w->diag, ERR(USAGE), "KeySize", "2048, 3072 or 4096 with RSA; none with ECDH_...", "there is no such key");
 }
 
+/* What no listener could present must not become what all of them need at the next start. Tokens are no listener's. */
+static bool is_presented(uint32_t usages)
+{
+	return (usages & ~(1u << PLAN_OAUTH_TOKEN_ISSUER)) != 0;
+}
+
+static err check_key_type(struct work *w)
+{
+	if (strcmp(w->type, "ec-p521") != 0 || !is_presented(w->usages))
+		return OK;
+	return diag_fail(&w->diag, ERR(USAGE), "KeyAlg", "ECDH_P256, ECDH_P384 or RSA", "no listener presents a key on P-521");
+}
+
 static err take_authority(struct work *w, const struct call *call)
 {
 	str ca, output;
@@ -97,6 +111,7 @@ static err take_request(struct work *w, struct call *call)
 	TRY(take_subject(w, call));
 	TRY(take_names(w, call));
 	TRY(take_key(w, call));
+	TRY(check_key_type(w));
 	TRY(take_authority(w, call));
 	if (command_bool(call, "ClientEku", &w->order.client_auth) && w->order.client_auth)
 		command_tell(call, "adds clientAuth");
@@ -245,7 +260,7 @@ err command_certificate_import(struct call *call)
 
 /* ---- Set- ---- */
 
-static err check_use(struct call *call, const struct certstore_cert *c, int64_t from)
+static err check_use(struct call *call, const struct certstore_cert *c, uint32_t usages, int64_t from)
 {
 	const struct vault *v = call->vault;
 	if (!vault_keeper_is_there(v))
@@ -256,7 +271,7 @@ static err check_use(struct call *call, const struct certstore_cert *c, int64_t 
 		return diag_fail(&call->diag, ERR(REFUSED), "Thumbprint", "request a new one", "the certificate %s", from > (int64_t)(vault_unix_ms() / 1000) ? "will have expired by then" : "has expired");
 	if (c->from > from)
 		return diag_fail(&call->diag, ERR(REFUSED), "Thumbprint", "assign it later: -Roll -EffectiveDate", "the certificate is not valid yet");
-	return OK;
+	return is_presented(usages) ? tls_chain_check(buf_str(&c->chain), &call->diag) : OK;
 }
 
 static err take_date(struct call *call, int64_t *out)
@@ -283,7 +298,7 @@ err command_certificate_set(struct call *call)
 	TRY(certificate_find(call, &c));
 	if (roll)
 		TRY(take_date(call, &from));
-	TRY(check_use(call, c, from > now ? from : now));
+	TRY(check_use(call, c, usages, from > now ? from : now));
 	certstore_usages_print(usages, text);
 	if (call->what_if) {
 		command_warn(call, "What if: assigns %s to %s", c->thumbprint, text);

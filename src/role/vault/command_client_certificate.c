@@ -80,20 +80,21 @@ err command_client_certificate_new(struct call *call)
 
 /* ---- Revoke- ---- */
 
-static bool is_meant(const struct issued *i, str serial, str aor, int64_t now)
+/* serial empty: all of whom, "sip:ann@example.test" or "host:edge01.example.test". */
+static bool is_meant(const struct issued *i, str serial, str whom, int64_t now)
 {
 	if (i->is_revoked || i->expires <= now)
 		return false;
-	return serial.n != 0 ? str_eq_case(serial, str_of(i->revoked.serial)) : str_eq_case(aor, str_cut(str_of(i->user), 4, ISSUED_NAME)) && str_begins(str_of(i->user), STR("sip:"));
+	return serial.n != 0 ? str_eq_case(serial, str_of(i->revoked.serial)) : str_eq_case(whom, str_of(i->user));
 }
 
-static json_t *mark(struct vault *v, str serial, str aor, enum cert_reason reason)
+static json_t *mark(struct vault *v, str serial, str whom, enum cert_reason reason)
 {
 	int64_t now = (int64_t)(vault_unix_ms() / 1000);
 	json_t *list = json_array();
 	for (size_t i = 0; i < v->issued.n; i++) {
 		struct issued *one = &v->issued.all[i];
-		if (!is_meant(one, serial, aor, now))
+		if (!is_meant(one, serial, whom, now))
 			continue;
 		one->is_revoked = true;
 		one->revoked.when = now;
@@ -101,6 +102,17 @@ static json_t *mark(struct vault *v, str serial, str aor, enum cert_reason reaso
 		(void)json_array_append_new(list, json_pack("{s:s,s:s}", "SerialNumber", one->revoked.serial, "User", one->user));
 	}
 	return list;
+}
+
+/* What could not be written is not so: it can be said again. */
+static void unmark(struct vault *v, const json_t *list)
+{
+	size_t k;
+	json_t *one;
+	json_array_foreach(list, k, one)
+		for (size_t i = 0; i < v->issued.n; i++)
+			if (strcmp(v->issued.all[i].revoked.serial, json_string_value(json_object_get(one, "SerialNumber"))) == 0)
+				v->issued.all[i].is_revoked = false;
 }
 
 static err take_reason(struct call *call, enum cert_reason *out)
@@ -113,21 +125,23 @@ static err take_reason(struct call *call, enum cert_reason *out)
 		STR_FMT(str_cut(word, 0, 40)));
 }
 
-/* The list of what was issued first: what stands there comes into every revocation list from now on, also after a kill. */
-static err take_back(struct call *call, str serial, str aor, enum cert_reason reason)
+/* The list of what was issued first: what stands there comes into every revocation list from now on, and into the next one within a minute, also
+ * after a kill (live.c). */
+static err take_back(struct call *call, str serial, str whom, enum cert_reason reason)
 {
 	struct vault *v = call->vault;
-	json_t *list = mark(v, serial, aor, reason);
+	json_t *list = mark(v, serial, whom, reason);
 	if (json_array_size(list) == 0) {
 		json_decref(list);
 		return diag_fail(&call->diag, ERR(ABSENT), serial.n != 0 ? "SerialNumber" : "Identity", "", "there is no such certificate that is valid");
 	}
-	vault_ocsp_changed(v);
 	err e = issued_write(&v->issued, (int64_t)(vault_unix_ms() / 1000), &call->diag);
 	if (failed(e)) {
+		unmark(v, list);
 		json_decref(list);
 		return e;
 	}
+	vault_ocsp_changed(v);
 	struct held *held = command_hold(call);
 	e = vault_issue_crl(v, held, json_pack("{s:O}", "Revoked", list), &call->diag);
 	json_decref(list);
@@ -136,18 +150,42 @@ static err take_back(struct call *call, str serial, str aor, enum cert_reason re
 	return OK;
 }
 
-err command_client_certificate_revoke(struct call *call)
+/* A server that was taken over may have had more than one certificate, and each of them opens the same doors. */
+static err name_host(struct call *call, str fqdn, char out[ISSUED_NAME], str *whom)
+{
+	if (str_eq_case(fqdn, str_of(call->vault->skel->fqdn)))
+		return diag_fail(&call->diag, ERR(REFUSED), "Computer", "Request-CsCertificate -New, then take the old one back by its -SerialNumber",
+			"this is the server itself: nobody could connect to it any more");
+	ENSURE(fqdn.n < ISSUED_NAME - 6, USAGE);
+	int n = snprintf(out, ISSUED_NAME, "host:%.*s", STR_FMT(fqdn));
+	*whom = (str){ out, (size_t)n };
+	return OK;
+}
+
+static err name_user(struct call *call, char out[ISSUED_NAME], str *whom)
 {
 	char room[VAULT_AOR];
-	str aor = STR(""), serial = STR("");
+	str aor;
+	TRY(take_address(call, room, &aor));
+	int n = snprintf(out, ISSUED_NAME, "sip:%.*s", STR_FMT(aor));
+	*whom = (str){ out, (size_t)n };
+	return OK;
+}
+
+err command_client_certificate_revoke(struct call *call)
+{
+	char room[ISSUED_NAME];
+	str whom = STR(""), serial = STR(""), fqdn = STR("");
 	enum cert_reason reason;
 	TRY(command_reach(call, &(struct rbac_thing){ .writes = true, .name = "certificates of users" }));
-	bool has_serial = command_text(call, "SerialNumber", &serial), has_user = command_value(call, "Identity") != NULL;
-	if (has_serial == has_user)
-		return diag_fail(&call->diag, ERR(USAGE), call->cmd->name, "", "give either -Identity or -SerialNumber");
+	bool has_serial = command_text(call, "SerialNumber", &serial), has_user = command_value(call, "Identity") != NULL, has_host = command_text(call, "Computer", &fqdn);
+	if (has_serial + has_user + has_host != 1)
+		return diag_fail(&call->diag, ERR(USAGE), call->cmd->name, "", "give one of -Identity, -Computer and -SerialNumber");
 	if (has_user)
-		TRY(take_address(call, room, &aor));
+		TRY(name_user(call, room, &whom));
+	if (has_host)
+		TRY(name_host(call, fqdn, room, &whom));
 	TRY(take_reason(call, &reason));
 	TRY(vault_authority_check(call->vault, &call->diag));
-	return call->what_if ? OK : take_back(call, serial, aor, reason);
+	return call->what_if ? OK : take_back(call, serial, whom, reason);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whether all is well with this server: its processes, listeners, certificates, revocation lists. */
 #include "os/file.h"
-#include "role/vault/vault_cert.h"
+#include "role/vault/vault_fetch.h"
 
 #include <stdio.h>
 
@@ -27,7 +27,8 @@ static err add_process(struct call *call, const char *name, bool there, bool sto
 
 static bool has_web(const struct topo_pool *pool)
 {
-	return pool->ports.web != 0 || (topo_has_web(pool) && (pool->ports.http != 0 || pool->ports.external_http != 0));
+	return pool->ports.web != 0 ||
+	       (topo_has_web(pool) && (pool->ports.http | pool->ports.external_http | pool->ports.https | pool->ports.external_https) != 0);
 }
 
 static err add_processes(struct call *call, const struct topo_pool *pool)
@@ -40,6 +41,8 @@ static err add_processes(struct call *call, const struct topo_pool *pool)
 		(void)snprintf(name, sizeof name, "front.%u", i);
 		TRY(add_process(call, name, vault_front_is_there(v, i), v->stopped[i] != 0));
 	}
+	if (v->fetches->n != 0)
+		TRY(add_process(call, "fetch", vault_fetch_is_there(v), false));
 	return has_web(pool) ? add_process(call, "web", vault_web_is_there(v), v->stopped[VAULT_FRONTS_MAX] != 0) : OK;
 }
 
@@ -62,8 +65,12 @@ static err add_listeners(struct call *call, const struct topo_pool *pool)
 	TRY(add_listener(call, "SIP over TLS", pool->ports.sip_tls, front));
 	TRY(add_listener(call, "SIP", pool->ports.sip_tcp, front));
 	TRY(add_listener(call, "management", pool->ports.web, web));
-	TRY(add_listener(call, "HTTP", topo_has_web(pool) ? pool->ports.http : 0, web));
-	return add_listener(call, "external HTTP", topo_has_web(pool) ? pool->ports.external_http : 0, web);
+	if (!topo_has_web(pool))
+		return OK;
+	TRY(add_listener(call, "HTTP", pool->ports.http, web));
+	TRY(add_listener(call, "HTTPS", pool->ports.https, web));
+	TRY(add_listener(call, "external HTTP", pool->ports.external_http, web));
+	return add_listener(call, "external HTTPS", pool->ports.external_https, web);
 }
 
 /* ---- certificates ---- */
@@ -133,6 +140,27 @@ static err add_root_list(struct call *call)
 	return e;
 }
 
+struct lists {
+	struct call *call;
+	err e;
+};
+
+/* A list that is good counts, though the last try to get a newer one may have failed. */
+static void add_fetched(void *arg, const struct fetch_list *l)
+{
+	struct lists *all = arg;
+	char state[400];
+	int64_t now = vault_fetch_now();
+	bool fresh = l->ends > now;
+	if (failed(all->e))
+		return;
+	int n = l->ends == 0 ? snprintf(state, sizeof state, "not fetched yet")
+	      : snprintf(state, sizeof state, "%s, %lld hours old, %zu entries", fresh ? "valid" : "stale", (long long)((now - l->begins) / 3600), l->entries);
+	if (l->failures != 0)
+		(void)snprintf(state + n, sizeof state - (size_t)n, "; failed since: %u, the last time because: %s", l->failures, l->why);
+	all->e = add(all->call, "RevocationList", l->url, fresh, state, l->ends);
+}
+
 err command_status_get(struct call *call)
 {
 	const struct topo_pool *pool = topo_find_pool(&call->vault->topo, place_pool(call->vault));
@@ -142,5 +170,8 @@ err command_status_get(struct call *call)
 	TRY(add_certificates(call));
 	TRY(add_missing(call));
 	TRY(add_list(call, "witan.crl", call->vault->crl));
-	return add_root_list(call);
+	TRY(add_root_list(call));
+	struct lists all = { .call = call };
+	vault_fetch_each(call->vault, add_fetched, &all);
+	return all.e;
 }

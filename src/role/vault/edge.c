@@ -44,7 +44,7 @@ void vault_edge_certificate(struct vault *v)
 
 static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body, int fd)
 {
-	return ERR(MALFORMED); /* it has nothing to say */
+	return type == IPC_LIST_MISSING ? vault_on_list_missing(((struct vault_edge *)arg)->vault, body) : ERR(MALFORMED);
 }
 
 static void on_close(void *arg, struct ipc *from)

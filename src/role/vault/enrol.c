@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DAYS = 7, ROOM = 16 << 20, ORDERS_MOST = 8 };
+enum { DAYS = 7, ROOM = 16 << 20, ORDERS_MOST = 8, RENEWALS_MOST = 32, DAY_MS = 86400 * 1000 };
 
 static const char kind[] = "Enrollment"; /* of the objects in the store; no row declares it, and no copy is told of it */
 
@@ -36,18 +36,17 @@ static err keep(struct vault *v, str fqdn, const json_t *body)
 	ENSURE(text != NULL, NO_MEMORY);
 	err e = store_object_set(v->store, str_of(kind), fqdn, str_of(text));
 	free(text);
+	v->awaits_changed = true;
 	return e;
 }
 
-/* Outside of a command. */
-static void keep_now(struct vault *v, str fqdn, const json_t *body)
+/* Outside of a command; on the disk after this turn. */
+static err keep_now(struct vault *v, str fqdn, const json_t *body)
 {
-	if (failed(store_begin(v->store)))
-		return;
-	err e = keep(v, fqdn, body);
-	e = store_end(v->store, !failed(e));
-	if (!failed(e))
-		vault_turn(v);
+	TRY(store_begin(v->store));
+	err e = keep(v, fqdn, body), end = store_end(v->store, !failed(e));
+	vault_turn(v);
+	return failed(e) ? e : end;
 }
 
 static int64_t now_of(void)
@@ -69,13 +68,22 @@ static const char *state_of(const json_t *body)
 	return ends && strcmp(s, "used") != 0 ? "expired" : s;
 }
 
+bool vault_enrol_is_awaited(struct vault *v, str fqdn)
+{
+	json_t *body = load(v, fqdn);
+	const char *state = body != NULL ? state_of(body) : "";
+	bool is = strcmp(state, "open") == 0 || strcmp(state, "answered") == 0;
+	json_decref(body);
+	return is;
+}
+
 void vault_enrol_done(struct vault *v, str fqdn)
 {
 	json_t *body = load(v, fqdn);
 	if (body != NULL && strcmp(text_of(body, "state"), "answered") == 0) {
 		(void)json_object_set_new(body, "state", json_string("used"));
 		(void)json_object_del(body, "answer");
-		keep_now(v, fqdn, body);
+		(void)failed(keep_now(v, fqdn, body)); /* said again when it connects the next time */
 	}
 	json_decref(body);
 }
@@ -202,6 +210,7 @@ err command_enrolment_remove(struct call *call)
 	(void)command_text(call, "ReplicaFqdn", &given);
 	TRY(command_reach(call, &(struct rbac_thing){ .writes = true, .name = "the whole deployment" }));
 	err e = store_object_remove(call->vault->store, str_of(kind), given);
+	call->vault->awaits_changed = true;
 	if (err_is(e, ERR_ABSENT))
 		return diag_fail(&call->diag, e, "ReplicaFqdn", "Get-CsEnrollment lists them", "there is no enrolment of %.*s", STR_FMT(str_cut(given, 0, 120)));
 	TRY(e);
@@ -210,15 +219,28 @@ err command_enrolment_remove(struct call *call)
 
 /* ---- what a joining server asks for ---- */
 
-/* One conversation: its orders are filled one after the other. */
+/* One conversation, of which each server has one at a time: its orders are filled one after the other. */
 struct enrolling {
+	struct list node;
 	struct vault *vault;
 	char fqdn[256];
+	char hash[65]; /* of the secret that was proven */
 	uint8_t orders_hash[32];
 	json_t *orders, *answers;
 	size_t at;
 	bool renews; /* a server of ours asks: there is no bundle */
+	bool is_over; /* answered when the turn is on the disk */
 };
+
+static struct enrolling *find_under_way(struct vault *v, const char *fqdn)
+{
+	LIST_EACH (n, &v->enrolments) {
+		struct enrolling *x = LIST_OF(n, struct enrolling, node);
+		if (str_eq_case(str_of(x->fqdn), str_of(fqdn)))
+			return x;
+	}
+	return NULL;
+}
 
 static void refuse(struct vault *v, const char *fqdn, const char *why)
 {
@@ -236,32 +258,77 @@ static void give(struct vault *v, const char *fqdn, const json_t *answers)
 	free(text);
 }
 
-static void end(struct enrolling *x, const char *why)
+static void drop(struct enrolling *x)
+{
+	list_remove(&x->node);
+	json_decref(x->orders);
+	json_decref(x->answers);
+	free(x);
+}
+
+/* Another bundle may have been made meanwhile, and it is not this one that is used up. NULL: done. */
+static const char *use_up(struct enrolling *x)
 {
 	struct vault *v = x->vault;
-	json_t *body = x->renews ? NULL : load(v, str_of(x->fqdn));
+	json_t *body = load(v, str_of(x->fqdn));
 	char hash[65] = "";
-	if (why == NULL && body == NULL && !x->renews)
+	const char *why = NULL;
+	if (body == NULL || strcmp(text_of(body, "state"), "open") != 0 || strcmp(text_of(body, "hash"), x->hash) != 0) {
 		why = "the bundle was taken back meanwhile";
-	if (why != NULL) {
-		refuse(v, x->fqdn, why);
-	} else if (x->renews) {
-		LOG(&v->skel->log, ENROL_DONE, LOG_Z("server", x->fqdn), LOG_Z("what", "renewal"), LOG_INT("certificates", json_array_size(x->answers)));
-		give(v, x->fqdn, x->answers);
 	} else {
 		enc_hex(x->orders_hash, 32, hash);
 		(void)json_object_set_new(body, "state", json_string("answered"));
 		(void)json_object_set_new(body, "orders", json_string(hash));
 		(void)json_object_set(body, "answer", x->answers);
-		keep_now(v, str_of(x->fqdn), body);
-		meter_add(v->skel->meter, METER_ENROLMENTS, 1);
-		LOG(&v->skel->log, ENROL_DONE, LOG_Z("server", x->fqdn), LOG_INT("certificates", json_array_size(x->answers)));
-		give(v, x->fqdn, x->answers);
+		why = failed(keep_now(v, str_of(x->fqdn), body)) ? "the store of the central server takes nothing at the moment" : NULL;
 	}
 	json_decref(body);
-	json_decref(x->orders);
-	json_decref(x->answers);
-	free(x);
+	return why;
+}
+
+static void end(struct enrolling *x, const char *why)
+{
+	if (why == NULL && !x->renews)
+		why = use_up(x);
+	if (why != NULL) {
+		refuse(x->vault, x->fqdn, why);
+		drop(x);
+		return;
+	}
+	x->is_over = true;
+	vault_turn(x->vault);
+}
+
+static void count_renewal(struct enrolling *x)
+{
+	struct vault_copy *c = vault_copy_find(x->vault, str_of(x->fqdn));
+	if (c != NULL)
+		c->n_renewed += (unsigned)json_array_size(x->answers);
+}
+
+static void settle(struct enrolling *x, err e)
+{
+	struct vault *v = x->vault;
+	if (failed(e)) {
+		refuse(v, x->fqdn, e.def->text);
+	} else {
+		if (x->renews)
+			count_renewal(x);
+		meter_add(v->skel->meter, METER_ENROLMENTS, x->renews ? 0 : 1);
+		LOG(&v->skel->log, ENROL_DONE, LOG_Z("server", x->fqdn), LOG_Z("what", x->renews ? "renewal" : "joining"), LOG_INT("certificates", json_array_size(x->answers)));
+		give(v, x->fqdn, x->answers);
+	}
+	drop(x);
+}
+
+/* What was given out must not be forgotten, nor given twice: it leaves when it is on the disk that the bundle is used, and what was issued. */
+void vault_enrol_settle(struct vault *v, err e)
+{
+	LIST_EACH (n, &v->enrolments) {
+		struct enrolling *x = LIST_OF(n, struct enrolling, node);
+		if (x->is_over)
+			settle(x, e);
+	}
 }
 
 static bool is_of_type(str spki, uint32_t type)
@@ -301,6 +368,12 @@ static const char *compare(const struct cert_request_view *r, const struct cert_
 	return is_of_type(r->spki, p->key) ? NULL : "a request has a key of another kind than the plan";
 }
 
+/* What a server may ask for itself. The key of OAuth is one for the whole deployment: it is brought, not made anew. */
+static bool is_for(const struct plan_certificate *p, const char *fqdn)
+{
+	return plan_certificate_is_on(p, str_of(fqdn)) && !p->public_ca && (p->usages & 1u << PLAN_OAUTH_TOKEN_ISSUER) == 0;
+}
+
 /* The plan of the host for a set of usages; NULL: there is none, or it is not for this authority. */
 static const struct plan_certificate *find_plan(struct work *w, const struct enrolling *x, const char *usages)
 {
@@ -310,7 +383,7 @@ static const struct plan_certificate *find_plan(struct work *w, const struct enr
 	for (size_t i = 0; i < plans.n; i++) {
 		char text[CERTSTORE_USAGES];
 		certstore_usages_print(plans.p[i].usages, text);
-		if (plan_certificate_is_on(&plans.p[i], str_of(x->fqdn)) && !plans.p[i].public_ca && strcmp(text, usages) == 0) {
+		if (is_for(&plans.p[i], x->fqdn) && strcmp(text, usages) == 0) {
 			w->usages = plans.p[i].usages;
 			return &plans.p[i];
 		}
@@ -426,43 +499,68 @@ static bool was_answered(struct vault *v, const char *fqdn, const json_t *body, 
 	return true;
 }
 
-static void begin(struct vault *v, const char *fqdn, str orders, const uint8_t hash[32], bool renews)
+/* proven: the hash of the secret; empty: a server of ours, that renews. */
+static void begin(struct vault *v, const char *fqdn, str orders, const uint8_t hash[32], const char *proven)
 {
 	struct enrolling *x = calloc(1, sizeof *x);
 	if (x == NULL)
 		return;
-	*x = (struct enrolling){ .vault = v, .renews = renews, .answers = json_array(), .orders = json_loadb(orders.p, orders.n, JSON_REJECT_DUPLICATES, NULL) };
+	*x = (struct enrolling){ .vault = v, .renews = proven[0] == '\0', .answers = json_array(), .orders = json_loadb(orders.p, orders.n, JSON_REJECT_DUPLICATES, NULL) };
 	(void)snprintf(x->fqdn, sizeof x->fqdn, "%s", fqdn);
+	(void)snprintf(x->hash, sizeof x->hash, "%s", proven);
 	memcpy(x->orders_hash, hash, 32);
+	list_add(&v->enrolments, &x->node);
 	if (!json_is_array(x->orders) || json_array_size(x->orders) == 0 || json_array_size(x->orders) > ORDERS_MOST)
 		end(x, "what it asks for cannot be read");
 	else
 		next_order(x);
 }
 
-err vault_on_enrol(struct vault *v, str body)
+/* Its certificate has proven who it is. One that was taken over must not fill the list of what was issued, nor have keeper do nothing else. */
+static void renew(struct vault *v, const char *fqdn, str orders)
 {
-	struct ipc_enrol m;
-	uint8_t hash[32];
-	char fqdn[256];
-	TRY(ipc_enrol_parse(&m, body));
-	ENSURE((m.binding.n == 96 || m.binding.n == 0) && m.bytes.n >= 32 && str_to_z(m.fqdn, fqdn, sizeof fqdn), MALFORMED);
-	if (v->store == NULL || v->is_copy)
-		return OK;
-	str orders = str_cut(m.bytes, 32, m.bytes.n);
-	if (m.binding.n == 0) { /* its certificate has proven who it is */
-		begin(v, fqdn, orders, (const uint8_t[32]){ 0 }, true);
-		return OK;
+	struct vault_copy *c = vault_copy_find(v, str_of(fqdn));
+	uint64_t now = vault_unix_ms();
+	if (c == NULL || !c->is_up)
+		return;
+	if (c->renewals_ms + DAY_MS <= now || c->renewals_ms > now) {
+		c->renewals_ms = now;
+		c->n_renewed = 0;
 	}
-	json_t *kept = load(v, m.fqdn);
-	const char *why = check(v, &m, kept, orders);
+	if (c->n_renewed >= RENEWALS_MOST)
+		refuse(v, fqdn, "it has had more certificates within a day than it can need");
+	else
+		begin(v, fqdn, orders, (const uint8_t[32]){ 0 }, "");
+}
+
+static void join(struct vault *v, const struct ipc_enrol *m, const char *fqdn, str orders)
+{
+	uint8_t hash[32];
+	json_t *kept = load(v, m->fqdn);
+	const char *why = check(v, m, kept, orders);
 	crypt_hash(v->crypt, CRYPT_SHA256, &orders, 1, hash);
 	if (why == NULL && strcmp(text_of(kept, "state"), "answered") == 0 && !was_answered(v, fqdn, kept, hash))
 		why = "the bundle was used before, for other keys; make a new one by `witan bundle`";
 	else if (why == NULL && strcmp(text_of(kept, "state"), "open") == 0)
-		begin(v, fqdn, orders, hash, false);
+		begin(v, fqdn, orders, hash, text_of(kept, "hash"));
 	if (why != NULL)
 		refuse(v, fqdn, why);
 	json_decref(kept);
+}
+
+/* While one is under way there is no second one: it is told what comes of the first, and may ask again. */
+err vault_on_enrol(struct vault *v, str body)
+{
+	struct ipc_enrol m;
+	char fqdn[256];
+	TRY(ipc_enrol_parse(&m, body));
+	ENSURE((m.binding.n == 96 || m.binding.n == 0) && m.bytes.n >= 32 && str_to_z(m.fqdn, fqdn, sizeof fqdn), MALFORMED);
+	if (v->store == NULL || v->is_copy || find_under_way(v, fqdn) != NULL)
+		return OK;
+	str orders = str_cut(m.bytes, 32, m.bytes.n);
+	if (m.binding.n == 0)
+		renew(v, fqdn, orders);
+	else
+		join(v, &m, fqdn, orders);
 	return OK;
 }

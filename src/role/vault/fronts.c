@@ -28,7 +28,9 @@ err vault_send_certificate(struct vault *v, struct ipc *to, enum vault_listener 
 {
 	char keys[VAULT_TICKET_KEYS];
 	const struct certstore_cert *c = vault_presented(v, of);
-	const char *usage = of == VAULT_EDGE_OUTSIDE ? "AccessEdgeExternal" : of == VAULT_EDGE_INSIDE ? "Internal" : "Default";
+	static const char *const words[VAULT_LISTENER_N] = { [VAULT_EDGE_OUTSIDE] = "AccessEdgeExternal", [VAULT_EDGE_INSIDE] = "Internal",
+		[VAULT_WEB_INSIDE] = "WebServicesInternal", [VAULT_WEB_OUTSIDE] = "WebServicesExternal" };
+	const char *usage = words[of] != NULL ? words[of] : "Default";
 	ENSURE(c != NULL, ABSENT);
 	vault_ticket_keys(v, vault_unix_ms() / 1000 / VAULT_TICKET_SECONDS, keys);
 	err e = ipc_send_certificate(to, &(struct ipc_certificate){ .usage = str_of(usage), .chain_pem = buf_str(&c->chain),
@@ -431,8 +433,12 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 		return vault_kept_ask(f, body);
 	case IPC_KEPT_SET:
 		return vault_kept_set(f, body);
+	case IPC_DIRECTORY_ASK:
+		return vault_directory_ask(f, body);
 	case IPC_PROOF_ASK:
 		return vault_judge_proof(f->vault, from, body);
+	case IPC_LIST_MISSING:
+		return vault_on_list_missing(f->vault, body);
 	default:
 		return ERR(MALFORMED);
 	}
@@ -443,6 +449,7 @@ static void on_close(void *arg, struct ipc *from)
 	struct vault_front *f = arg;
 	vault_kept_forget(f);
 	vault_tickets_forget(f->vault, f->channel);
+	vault_directory_forget(f);
 	f->vault->fronts[f->index] = NULL;
 	free(f);
 }
@@ -459,6 +466,10 @@ void vault_on_channel(struct skel *s, str role, unsigned index, int fd)
 	}
 	if (str_eq(role, STR("replicator"))) {
 		vault_replicator_open(v, fd);
+		return;
+	}
+	if (str_eq(role, STR("fetch"))) {
+		vault_fetch_open(v, fd);
 		return;
 	}
 	if (str_eq(role, STR("edge"))) {

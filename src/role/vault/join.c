@@ -6,34 +6,17 @@
 #include "os/file.h"
 #include "role/vault/vault_cert.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { FILE_MOST = 4096, CLOCK_SLACK = 300 };
+enum { FILE_MOST = 4096, CLOCK_SLACK = 300, STALE = 86400 };
 
 static void path_of(const struct vault *v, char out[4200])
 {
 	(void)snprintf(out, 4200, "%s/enrolment", v->skel->room);
-}
-
-/* The secret, in text; empty: this server has joined, or was made otherwise. */
-void vault_read_enrolment(struct vault *v)
-{
-	char path[4200];
-	struct buf text;
-	path_of(v, path);
-	err e = file_read(AT_FDCWD, path, FILE_MOST, &text, NULL);
-	json_t *o = failed(e) ? NULL : json_loadb(text.p, text.n, 0, NULL);
-	const char *secret = json_string_value(json_object_get(o, "secret"));
-	v->joins = secret != NULL && str_to_z(str_of(secret), v->join_secret, sizeof v->join_secret);
-	if (v->joins)
-		LOG(&v->skel->log, JOIN_WAITS, LOG_Z("central", v->central), LOG_Z("what", "this server waits for the central one to connect"));
-	json_decref(o);
-	if (text.p != NULL)
-		crypt_wipe(text.p, text.size);
-	buf_fini(&text);
 }
 
 /* ---- the proof ---- */
@@ -94,11 +77,26 @@ bool vault_renews(const struct vault *v, uint32_t usages)
 	return false;
 }
 
+/* The plan may be another one since, and what was asked for then is refused for ever: the next try is made by the plan of its day. */
+static void drop_stale(struct vault *v)
+{
+	struct diag d;
+	for (size_t i = 0; i < certstore_request_count(v->certstore);) {
+		const struct certstore_request *r = certstore_request_at(v->certstore, i);
+		bool is_stale = is_renewal(r) && r->made + STALE <= (int64_t)(vault_unix_ms() / 1000);
+		if (!is_stale || failed(certstore_request_remove(v->certstore, r, &d)))
+			i++;
+	}
+}
+
 void vault_ask_renewals(struct vault *v)
 {
 	struct buf b DEFER(buf_fini) = { 0 };
 	const uint8_t none[32] = { 0 };
-	if (!v->is_copy || v->joins || !v->central_is_there || v->replicator == NULL)
+	if (!v->is_copy || v->joins)
+		return;
+	drop_stale(v);
+	if (!v->central_is_there || v->replicator == NULL)
 		return;
 	json_t *orders = orders_of(v);
 	char *text = json_array_size(orders) != 0 ? json_dumps(orders, JSON_COMPACT) : NULL;
@@ -132,6 +130,7 @@ static err check_clock(const struct certstore_cert *c, struct diag *d)
 	return OK;
 }
 
+/* Kept, and not presented yet: until all of it is there, what this server asks for stays the same. */
 static err take_one(struct vault *v, const json_t *one, struct diag *d)
 {
 	const struct certstore_cert *c = NULL;
@@ -140,10 +139,44 @@ static err take_one(struct vault *v, const json_t *one, struct diag *d)
 	err e = certstore_add(v->certstore, str_of(chain), STR("Witan"), false, &c, d);
 	if (failed(e) && !err_is(e, ERR_EXISTS))
 		return e;
-	const struct certstore_request *r = certstore_request_find(v->certstore, c->key);
-	if (r == NULL)
+	if (certstore_request_find(v->certstore, c->key) == NULL)
 		return diag_fail(d, ERR(REFUSED), "answer", "", "a certificate came for a key that nothing was requested for");
-	TRY(check_clock(c, d));
+	return check_clock(c, d);
+}
+
+static err take_all(struct vault *v, const json_t *answers, struct diag *d)
+{
+	if (!json_is_array(answers))
+		return diag_fail(d, ERR(MALFORMED), "central", "", "the answer cannot be read");
+	for (size_t i = 0; i < json_array_size(answers); i++)
+		TRY(take_one(v, json_array_get(answers, i), d));
+	return OK;
+}
+
+/* ---- each step can be done again: a kill between two of them is followed by the rest, at the next start ---- */
+
+/* What has come for a request; the certificate signed by itself has the key of one, too. */
+static const struct certstore_cert *answer_to(const struct vault *v, const struct certstore_request *r)
+{
+	const struct certstore_cert *found = NULL;
+	for (size_t i = 0; i < certstore_count(v->certstore); i++) {
+		const struct certstore_cert *c = certstore_at(v->certstore, i);
+		if (memcmp(c->key, r->key, sizeof c->key) == 0 && strcmp(c->friendly, VAULT_JOIN_NAME) != 0 && (found == NULL || c->until > found->until))
+			found = c;
+	}
+	return found;
+}
+
+static bool has_every_answer(const struct vault *v)
+{
+	for (size_t i = 0; i < certstore_request_count(v->certstore); i++)
+		if (answer_to(v, certstore_request_at(v->certstore, i)) == NULL)
+			return false;
+	return true;
+}
+
+static err present(struct vault *v, const struct certstore_request *r, const struct certstore_cert *c, struct diag *d)
+{
 	uint32_t usages = 0;
 	for (str rest = str_of(r->usages); rest.n != 0;) {
 		enum plan_usage usage;
@@ -152,7 +185,30 @@ static err take_one(struct vault *v, const json_t *one, struct diag *d)
 	}
 	TRY(certstore_assign(v->certstore, usages, c, d));
 	LOG(&v->skel->log, CERTIFICATE_ASSIGNED, LOG_Z("usages", r->usages), LOG_Z("thumbprint", c->thumbprint));
-	return certstore_request_remove(v->certstore, r, d);
+	return OK;
+}
+
+static err present_all(struct vault *v, struct diag *d)
+{
+	for (size_t i = 0; i < certstore_request_count(v->certstore); i++) {
+		const struct certstore_request *r = certstore_request_at(v->certstore, i);
+		const struct certstore_cert *c = answer_to(v, r);
+		if (c != NULL)
+			TRY(present(v, r, c, d));
+	}
+	return OK;
+}
+
+static err drop_answered(struct vault *v, struct diag *d)
+{
+	for (size_t i = 0; i < certstore_request_count(v->certstore);) {
+		const struct certstore_request *r = certstore_request_at(v->certstore, i);
+		if (answer_to(v, r) == NULL)
+			i++;
+		else
+			TRY(certstore_request_remove(v->certstore, r, d));
+	}
+	return OK;
 }
 
 /* What this server presented until now was signed by itself. */
@@ -166,27 +222,38 @@ static void drop_own(struct vault *v)
 	}
 }
 
-static err finish(struct vault *v, struct diag *d)
+/* Once all is there. The requests go after the secret: with both of them the next start comes here again. */
+static err end_joining(struct vault *v, struct diag *d)
 {
 	char path[4200];
-	if (!v->joins) {
-		LOG(&v->skel->log, CERTIFICATE_RENEWAL, LOG_Z("central", v->central));
-		meter_add(v->skel->meter, METER_CERTIFICATES_RENEWED, 1);
-		vault_certificates_changed(v);
-		return OK;
-	}
 	path_of(v, path);
-	if (certstore_request_count(v->certstore) != 0)
+	if (!has_every_answer(v))
 		return diag_fail(d, ERR(REFUSED), "answer", "", "not every certificate that was asked for has come");
-	if (unlink(path) != 0)
+	TRY(present_all(v, d));
+	if (unlink(path) != 0 && errno != ENOENT)
 		return diag_fail(d, ERR(SYSTEM), "store/enrolment", "remove it", "the secret of the bundle cannot be removed");
 	crypt_wipe(v->join_secret, sizeof v->join_secret);
 	v->joins = false;
+	TRY(drop_answered(v, d));
 	drop_own(v);
 	meter_add(v->skel->meter, METER_ENROLMENTS, 1);
 	LOG(&v->skel->log, JOIN_DONE, LOG_Z("central", v->central));
 	vault_certificates_changed(v);
-	vault_know_copies(v);
+	return OK;
+}
+
+static err finish(struct vault *v, struct diag *d)
+{
+	if (v->joins) {
+		TRY(end_joining(v, d));
+		vault_know_copies(v);
+		return OK;
+	}
+	TRY(present_all(v, d));
+	TRY(drop_answered(v, d));
+	LOG(&v->skel->log, CERTIFICATE_RENEWAL, LOG_Z("central", v->central));
+	meter_add(v->skel->meter, METER_CERTIFICATES_RENEWED, 1);
+	vault_certificates_changed(v);
 	return OK;
 }
 
@@ -200,13 +267,42 @@ err vault_on_enrolled(struct vault *v, str body)
 		return OK;
 	}
 	json_t *answers = json_loadb(m.bytes.p, m.bytes.n, JSON_REJECT_DUPLICATES, NULL);
-	err e = json_is_array(answers) ? OK : diag_fail(&d, ERR(MALFORMED), "central", "", "the answer cannot be read");
-	for (size_t i = 0; i < json_array_size(answers) && !failed(e); i++)
-		e = take_one(v, json_array_get(answers, i), &d);
+	err e = take_all(v, answers, &d);
 	json_decref(answers);
 	if (!failed(e))
 		e = finish(v, &d);
 	if (failed(e))
 		(void)refuse(v, &d, e);
 	return OK;
+}
+
+/* ---- at the start ---- */
+
+/* In text; without it this server has joined, or was made otherwise. */
+static void read_secret(struct vault *v)
+{
+	char path[4200];
+	struct buf text;
+	path_of(v, path);
+	err e = file_read(AT_FDCWD, path, FILE_MOST, &text, NULL);
+	json_t *o = failed(e) ? NULL : json_loadb(text.p, text.n, 0, NULL);
+	const char *secret = json_string_value(json_object_get(o, "secret"));
+	v->joins = secret != NULL && str_to_z(str_of(secret), v->join_secret, sizeof v->join_secret);
+	json_decref(o);
+	if (text.p != NULL)
+		crypt_wipe(text.p, text.size);
+	buf_fini(&text);
+}
+
+/* With its certificates this server is one of ours to the central one, which would not listen to a proof any more: what is left is done here. A
+ * request that has its answer is left by a kill between two steps. */
+void vault_read_enrolment(struct vault *v)
+{
+	struct diag d = { 0 };
+	read_secret(v);
+	err e = !v->joins ? drop_answered(v, &d) : has_every_answer(v) ? end_joining(v, &d) : OK;
+	if (failed(e))
+		(void)refuse(v, &d, e);
+	if (v->joins)
+		LOG(&v->skel->log, JOIN_WAITS, LOG_Z("central", v->central), LOG_Z("what", "this server waits for the central one to connect"));
 }

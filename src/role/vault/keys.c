@@ -182,11 +182,12 @@ static err on_entry(struct vault_keys *k, str body)
 
 static void take_list(struct vault_keys *k)
 {
-	bool was_known = k->is_known;
+	bool was_known = k->is_known, is_shorter = k->n_fresh < k->n;
 	memcpy(k->all, k->fresh, sizeof k->all);
 	k->n = k->n_fresh;
+	k->n_fresh = 0; /* another list may follow that was asked for before this one came */
 	k->is_known = true;
-	if (!was_known)
+	if (!was_known || is_shorter) /* what a kill had left is cleared away: what waited for that goes on */
 		vault_live(k->vault);
 }
 

@@ -86,8 +86,9 @@ static void on_requested(struct work *w, err e)
 static bool may_renew(struct vault *v, const struct certstore_cert *c)
 {
 	struct diag d;
-	if (v->is_copy)
-		return !v->joins && !vault_renews(v, certstore_usages(v->certstore, c, false));
+	uint32_t usages = certstore_usages(v->certstore, c, false);
+	if (v->is_copy) /* the key of OAuth is one for the whole deployment: it is brought here */
+		return !v->joins && (usages & 1u << PLAN_OAUTH_TOKEN_ISSUER) == 0 && !vault_renews(v, usages);
 	return !failed(vault_authority_check(v, &d));
 }
 
@@ -173,11 +174,23 @@ static void drop_keys(struct vault *v)
 
 /* ---- revocation list ---- */
 
+/* A kill may come between what was issued, where somebody is marked, and the list: nobody asks for it again. */
+static bool lists_all(const struct vault *v, int64_t now)
+{
+	for (size_t i = 0; i < v->issued.n; i++) {
+		const struct issued *one = &v->issued.all[i];
+		bool is_due = one->is_revoked && one->expires + (int64_t)CERT_CRL_GRACE_DAYS * DAY > now;
+		if (is_due && !cert_crl_has(v->crl, one->revoked.serial))
+			return false;
+	}
+	return true;
+}
+
 static void renew_list(struct vault *v)
 {
 	struct diag d;
 	int64_t now = now_of();
-	if (v->crl != NULL && cert_crl_is_fresh(v->crl, now) && cert_crl_begins(v->crl) + 3600 + DAY > now && cert_crl_ends(v->crl) > now + (VAULT_CRL_DAYS - 2) * DAY)
+	if (v->crl != NULL && lists_all(v, now) && cert_crl_is_fresh(v->crl, now) && cert_crl_begins(v->crl) + 3600 + DAY > now && cert_crl_ends(v->crl) > now + (VAULT_CRL_DAYS - 2) * DAY)
 		return;
 	if (failed(vault_authority_check(v, &d)))
 		return;
@@ -228,6 +241,7 @@ static void on_tick(void *arg)
 	roll(v);
 	warn(v);
 	vault_challenges_tick(v);
+	vault_fetch_look(v, false);
 	if (vault_keeper_is_there(v) && !vault_is_working(v)) {
 		drop_certificates(v);
 		if (!vault_is_working(v))

@@ -120,14 +120,19 @@ static void read_all(struct vault *v, struct list_file *found, size_t n)
 
 /* ---- telling ---- */
 
+unsigned vault_own_roots(const struct vault *v)
+{
+	bool is_ours = v->topo.certificates.internal_ca == TOPO_CA_BUILT_IN;
+	/* what the processes judge by begins with the issuing authority, where there is one below the root */
+	unsigned n = v->authority != NULL && vault_authority_chain(v).n != 0 ? 2 : 1;
+	return is_ours ? n : 0;
+}
+
 static struct ipc_revocation message(const struct vault *v)
 {
 	uint32_t policy = v->topo.certificates.revocation;
-	bool is_ours = v->topo.certificates.internal_ca == TOPO_CA_BUILT_IN;
-	/* what the processes judge by begins with the issuing authority, where there is one below the root */
-	uint8_t n_own = v->authority != NULL && vault_authority_chain(v).n != 0 ? 2 : 1;
 	return (struct ipc_revocation){ .own = policy == TOPO_REVOCATION_SOFT ? TRUST_SOFT : TRUST_HARD,
-		.others = policy == TOPO_REVOCATION_HARD ? TRUST_HARD : TRUST_SOFT, .n_own = is_ours ? n_own : 0 };
+		.others = policy == TOPO_REVOCATION_HARD ? TRUST_HARD : TRUST_SOFT, .n_own = (uint8_t)vault_own_roots(v) };
 }
 
 err vault_send_revocations(struct vault *v, struct ipc *to)

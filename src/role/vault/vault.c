@@ -60,7 +60,9 @@ static err vault_open(struct skel *s, struct diag *d)
 	list_init(&v->changes);
 	list_init(&v->answers);
 	list_init(&v->kept);
+	list_init(&v->searches);
 	list_init(&v->copies);
+	list_init(&v->enrolments);
 	buf_init(&v->topology_text, TOPO_SIZE_MAX + 1);
 	buf_init(&v->incoming, TOPO_SIZE_MAX + 1);
 	list_init(&v->held);
@@ -80,6 +82,7 @@ static err vault_open(struct skel *s, struct diag *d)
 	json_set_alloc_funcs(malloc, wipe_and_free);
 	(void)umask(077);
 	(void)signal(SIGXFSZ, SIG_IGN); /* a file at its limit is an error to answer, not an end */
+	TRY(vault_fetch_init(v));
 	TRY(look_at_dir(v, d));
 	vault_read_revocations(v);
 	return vault_read_certificates(v, d);
@@ -205,6 +208,7 @@ static void on_turn(void *arg)
 	}
 	vault_answer(v, given);
 	vault_kept_answer(v, e);
+	vault_enrol_settle(v, given);
 	vault_tell_copies(v, e);
 	if (v->store != NULL && !store_is_failed(v->store))
 		vault_tell_all(v);
@@ -261,6 +265,7 @@ static err vault_start(struct skel *s, struct diag *d)
 	rotate_later(v);
 	vault_live(v);
 	TRY(vault_watch_revocations(v));
+	vault_fetch_look(v, true);
 	vault_tell_revocations(v); /* to processes that were there before this one */
 	err e = open_store(v, d);
 	if (!failed(e))
@@ -289,10 +294,12 @@ static void vault_on_reload(struct skel *s)
 	}
 	vault_tell_certificate(v);
 	e = vault_read_topology(v, &d);
+	vault_web_sites(v);
 	if (failed(e))
 		LOG(&s->log, SERVER_REFUSED, LOG_ERR(e), LOG_Z("where", d.where), LOG_Z("reason", d.what), LOG_Z("remedy", d.remedy));
 	vault_tell_revocations(v); /* the topology says how strict to be */
 	vault_know_copies(v);
+	vault_fetch_look(v, true);
 }
 
 static void vault_drain(struct skel *s, uint32_t ms)
@@ -302,6 +309,7 @@ static void vault_drain(struct skel *s, uint32_t ms)
 	vault_close_admins(v);
 	vault_web_close(v);
 	vault_edge_close(v);
+	vault_fetch_close(v);
 	vault_replicator_close(v);
 	sessions_fini(v);
 	timer_clear(loop_timers(s->loop), &v->live);

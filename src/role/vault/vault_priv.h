@@ -96,6 +96,9 @@ struct vault {
 	struct list changes; /* to be told once they are committed */
 	struct list answers; /* to be given then */
 	struct list kept;    /* to be acknowledged then: what people keep (kept.c) */
+	struct list searches; /* for people, under way: struct vault_search */
+	unsigned n_searches;
+	struct loop_task search_task;
 	struct list held;    /* answers of commands that are not done yet */
 	struct list works;   /* what is under way with keeper: struct work */
 	struct list tickets; /* that keeper judges (kerberos.c) */
@@ -113,10 +116,12 @@ struct vault {
 	struct ipc *replicator; /* the same */
 	char central[256];   /* the server of the central store; empty: this server is alone */
 	bool is_copy;        /* that is another one: what is declared comes from there */
+	struct list enrolments; /* of other servers, under way */
 	struct list copies;  /* struct vault_copy: where it is this one, the others */
 	struct vault_due due;
 	bool joins;          /* its certificates are still to come from there */
 	char join_secret[80];
+	bool awaits_changed; /* a bundle was made, used or taken back: who dials is told */
 	bool files_changed;  /* that go along with the store */
 	bool has_stage, stage_is_whole; /* a copy is laid aside by this process; what it does not name goes */
 	bool central_is_there; /* it is connected with this copy */
@@ -126,6 +131,7 @@ struct vault {
 	int certificates; /* certs/, opened before the jail */
 	struct certstore *certstore;
 	struct cert_crl *crl; /* certs/witan.crl; NULL: none that can be used, so nobody signs in by a certificate */
+	uint64_t crl_number; /* the highest that a list was begun with */
 	struct buf ca;    /* ca.pem: the roots that are trusted; read once, before the jail */
 	struct buf trust; /* the issuing authority, then ca.pem: what the processes judge certificates by */
 	struct authority *authority; /* the built-in one; NULL: there is none */
@@ -134,6 +140,7 @@ struct vault {
 	struct timer live;
 	unsigned warned; /* of the marks before the end of a certificate that were told */
 	struct vault_challenge *challenges; /* VAULT_CHALLENGES_MAX places; NULL: there were none yet */
+	struct vault_fetches *fetches; /* lists of other authorities */
 	struct vault_revocations *revocations; /* what fronts and web are told of them; NULL: not looked yet */
 	uid_t owner;      /* of the deployment directory */
 	int listener;
@@ -180,6 +187,9 @@ err vault_kept_set(struct vault_front *f, str body);
 /* The turn is on the disk, or (e) not: whoever waits for that is told. */
 void vault_kept_answer(struct vault *v, err e);
 void vault_kept_forget(struct vault_front *f);
+/* Searches for people (directory.c). */
+err vault_directory_ask(struct vault_front *f, str body);
+void vault_directory_forget(struct vault_front *f);
 /* A proof of the Lync dialect that a process cannot judge itself (proof.c); the answer goes to `to`. */
 err vault_judge_proof(struct vault *v, struct ipc *to, str body);
 /* The same for a ticket of Kerberos, by keeper (kerberos.c). */
@@ -242,6 +252,22 @@ void vault_look_at_revocations(struct vault *v);
 err vault_send_revocations(struct vault *v, struct ipc *to);
 /* To all of them. fronts.c */
 void vault_tell_revocations(struct vault *v);
+
+/* How many of the first certificates of v->trust are the deployment's own authorities. */
+unsigned vault_own_roots(const struct vault *v);
+
+/* ---- lists of other authorities, which the process `fetch` gets: fetch.c ---- */
+
+err vault_fetch_init(struct vault *v);
+/* Which lists are there to be fetched may have changed. tells: what is skipped is told, and what has failed is tried at once. */
+void vault_fetch_look(struct vault *v, bool tells);
+void vault_fetch_open(struct vault *v, int fd);
+void vault_fetch_close(struct vault *v);
+/* A LIST_MISSING message: what the chain of a peer names is fetched too, if an authority that is known here has issued it. fetch_peer.c */
+err vault_on_list_missing(struct vault *v, str body);
+bool vault_fetch_is_there(const struct vault *v);
+struct fetch_list;
+void vault_fetch_each(const struct vault *v, void (*fn)(void *arg, const struct fetch_list *l), void *arg);
 
 /* ---- administrators: control.c ---- */
 
@@ -447,6 +473,8 @@ bool vault_web_is_there(const struct vault *v);
 struct ipc *vault_web_channel(const struct vault *v); /* NULL: it is not there */
 void vault_web_revocations(struct vault *v);
 void vault_web_certificate(struct vault *v);
+/* The topology is another: which names the web sites answer for, and what they tell. */
+void vault_web_sites(struct vault *v);
 /* ---- questions of strangers about certificates: ocsp.c ---- */
 
 /* Answers a request that came through web, now or in a later turn: a response in any case, if only that it is to be asked again. */
@@ -457,7 +485,7 @@ void vault_ocsp_forget(struct vault *v);
 void vault_ocsp_changed(struct vault *v);
 
 /* Listeners that present certificates of their own. */
-enum vault_listener { VAULT_SIP, VAULT_WEB, VAULT_REPLICA, VAULT_EDGE_INSIDE, VAULT_EDGE_OUTSIDE, VAULT_LISTENER_N };
+enum vault_listener { VAULT_SIP, VAULT_WEB, VAULT_WEB_INSIDE, VAULT_WEB_OUTSIDE, VAULT_REPLICA, VAULT_EDGE_INSIDE, VAULT_EDGE_OUTSIDE, VAULT_LISTENER_N };
 /* To the process that has it: what it presents. ABSENT: nothing is assigned. */
 err vault_send_certificate(struct vault *v, struct ipc *to, enum vault_listener of);
 
@@ -484,8 +512,12 @@ struct vault_copy {
 	struct store_moment sending; /* what the last piece makes hold */
 	uint64_t report_ms;  /* its last word, and when the version that it has last was made */
 	uint64_t update_ms;
+	uint64_t renewals_ms; /* when the day began of which n_renewed counts its new certificates */
+	unsigned n_renewed;
 };
 
+/* Where the central store is: another server, by its name. NULL: it has no copy. */
+struct vault_copy *vault_copy_find(struct vault *v, str fqdn);
 /* Finds out by the topology whether this is the central store, and who has copies; tells the replicator. */
 void vault_know_copies(struct vault *v);
 void vault_replicator_open(struct vault *v, int fd);
@@ -505,13 +537,18 @@ bool vault_role_has_people(uint32_t role);
 
 /* It is here, as a server of ours: its bundle is used up. */
 void vault_enrol_done(struct vault *v, str fqdn);
+/* There is a bundle by which it may join at any moment. */
+bool vault_enrol_is_awaited(struct vault *v, str fqdn);
 err vault_on_enrol(struct vault *v, str body);
+/* At the end of a turn: gives what became of those that are over; e: whether it is on the disk. */
+void vault_enrol_settle(struct vault *v, err e);
 /* The key of the proof, of a secret in text; and the proof. */
 void vault_enrol_key(struct vault *v, str secret, uint8_t out[32]);
 err vault_enrol_proof(const uint8_t key[32], str fqdn, str binding, str orders, uint8_t out[32]);
 
 /* ---- join.c: this server joins ---- */
 
+/* Whether it still has to; where only the end of it is missing, it is done now. */
 void vault_read_enrolment(struct vault *v);
 err vault_on_enrol_ask(struct vault *v, str body);
 err vault_on_enrolled(struct vault *v, str body);

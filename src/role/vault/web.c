@@ -2,11 +2,12 @@
 /* The web process: it carries lines of administrators who are elsewhere, and has no rights of its own. Long answers go in pieces, no faster than
  * they are taken. */
 #include "role/vault/vault_priv.h"
+#include "service/plan_web.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { PIECE = 256 * 1024, QUEUE_HIGH = 4 * 1024 * 1024, PUMP_MS = 5, WAITING_MOST = 512 };
+enum { PIECE = 256 * 1024, QUEUE_HIGH = 4 * 1024 * 1024, PUMP_MS = 5, WAITING_MOST = 512, HOSTS_MAX = 128 * 1024, PLAN_ROOM = 1 << 20 };
 
 struct reply {
 	struct list node;
@@ -148,10 +149,70 @@ static const struct ipc_door door = { .on_message = on_message, .on_close = on_c
 
 /* ---- coming and going ---- */
 
+/* Whether this server listens there. */
+static bool has_listener(const struct vault *v, enum vault_listener of)
+{
+	struct topo_host host;
+	if (of == VAULT_WEB)
+		return true;
+	if (failed(topo_find_host(&v->topo, str_of(v->skel->fqdn), &host, NULL)) || !topo_has_web(host.pool))
+		return false;
+	return (of == VAULT_WEB_INSIDE ? host.pool->ports.https : host.pool->ports.external_https) != 0;
+}
+
 void vault_web_certificate(struct vault *v)
 {
-	if (v->web != NULL)
-		(void)failed(vault_send_certificate(v, v->web->channel, VAULT_WEB));
+	static const enum vault_listener all[] = { VAULT_WEB, VAULT_WEB_INSIDE, VAULT_WEB_OUTSIDE };
+	for (size_t i = 0; v->web != NULL && i < sizeof all / sizeof *all; i++)
+		if (has_listener(v, all[i]))
+			(void)failed(vault_send_certificate(v, v->web->channel, all[i]));
+}
+
+static err send_site(struct vault_web *w, const struct plan_web_site *site, bool outside)
+{
+	struct buf hosts DEFER(buf_fini) = { 0 };
+	buf_init(&hosts, HOSTS_MAX);
+	for (size_t i = 0; i < site->names.n; i++)
+		buf_printf(&hosts, "%u %.*s\n", (unsigned)site->names.p[i].use, STR_FMT(site->names.p[i].name));
+	ENSURE(!hosts.failed, CEILING);
+	return ipc_send_web_site(w->channel,
+		&(struct ipc_web_site){ .outside = outside ? 1 : 0, .port = (uint16_t)site->port, .url = site->url, .hosts = buf_str(&hosts) }, -1);
+}
+
+static err send_access(struct vault_web *w, const struct plan_web_access sip[PLAN_SIDE_N])
+{
+	const struct plan_web_access *in = &sip[PLAN_INSIDE], *out = &sip[PLAN_OUTSIDE];
+	const struct topo_names *domains = &w->vault->topo.sip_domains;
+	struct buf text DEFER(buf_fini) = { 0 };
+	buf_init(&text, HOSTS_MAX);
+	for (size_t i = 0; i < domains->n; i++)
+		buf_printf(&text, "%s%.*s", i != 0 ? "," : "", STR_FMT(domains->p[i]));
+	ENSURE(!text.failed, CEILING);
+	return ipc_send_web_access(w->channel,
+		&(struct ipc_web_access){ .domains = buf_str(&text), .inside = in->fqdn, .inside_port = (uint16_t)in->client, .outside = out->fqdn,
+			.outside_server = (uint16_t)out->server, .outside_client = (uint16_t)out->client }, -1);
+}
+
+static err send_sites(struct vault_web *w, struct diag *d)
+{
+	struct vault *v = w->vault;
+	struct arena a DEFER(arena_fini) = { 0 };
+	struct topo_host host;
+	struct plan_web plan;
+	arena_init(&a, PLAN_ROOM);
+	TRY(topo_find_host(&v->topo, str_of(v->skel->fqdn), &host, d));
+	TRY(plan_web(&v->topo, &host, &a, &plan, d));
+	TRY(send_access(w, plan.sip));
+	TRY(send_site(w, &plan.sites[PLAN_INSIDE], false));
+	return send_site(w, &plan.sites[PLAN_OUTSIDE], true);
+}
+
+void vault_web_sites(struct vault *v)
+{
+	struct diag d = { 0 };
+	err e = v->web != NULL ? send_sites(v->web, &d) : OK;
+	if (failed(e) && !err_is(e, ERR_CLOSED))
+		LOG(&v->skel->log, PUBLISH_FAILED, LOG_ERR(e), LOG_Z("where", "web sites"), LOG_Z("why", d.what), LOG_Z("remedy", d.remedy));
 }
 
 void vault_web_revocations(struct vault *v)
@@ -176,6 +237,7 @@ void vault_web_open(struct vault *v, int fd)
 	vault_web_close(v);
 	v->web = w;
 	vault_web_revocations(v);
+	vault_web_sites(v);
 	vault_web_certificate(v);
 	vault_publish(v);
 	vault_challenges_tell(v);

@@ -41,7 +41,9 @@ static err web_open(struct skel *s, struct diag *d)
 	s->state = w;
 	w->skel = s;
 	slots_init(&w->slots);
-	list_init(&w->handshaking);
+	list_init(&w->handshaking[0]);
+	list_init(&w->handshaking[1]);
+	web_sites_init(&w->sites);
 	list_init(&w->dirty);
 	list_init(&w->dead);
 	list_init(&w->public_conns);
@@ -71,7 +73,10 @@ static void web_on_channel(struct skel *s, str role, unsigned index, int fd)
 
 static void web_on_listener(struct skel *s, str transport, unsigned port, int fd)
 {
-	err e = web_listen(s->state, fd, !str_eq(transport, STR("https")));
+	enum web_at at = WEB_AT_MANAGEMENT;
+	while (at < WEB_AT_N && !str_eq(transport, str_of(web_entrances[at].transport)))
+		at++;
+	err e = at < WEB_AT_N ? web_listen(s->state, fd, at, (uint16_t)port) : ERR(MALFORMED);
 	if (!failed(e)) {
 		LOG(&s->log, LISTENER_OPENED, LOG_STR("transport", transport), LOG_INT("port", port));
 		return;
@@ -119,7 +124,7 @@ static const struct jail jail = {
 	.user = "witan-web",
 	.room = "run/empty",
 	.may = JAIL_ACCEPT,
-	.n_files = 1024,
+	.n_files = 2048,
 };
 
 const struct role role_web = {

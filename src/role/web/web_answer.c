@@ -12,10 +12,10 @@ static const struct {
 	str name, value;
 } fixed[] = {
 #define FIELD(name, value) { { name, sizeof name - 1 }, { value, sizeof value - 1 } }
+	FIELD("Strict-Transport-Security", "max-age=31536000"), /* the first; over plain HTTP it may not be said (RFC 6797 7.2) */
 	FIELD("Cache-Control", "no-store"),
-	FIELD("Strict-Transport-Security", "max-age=31536000"),
 	FIELD("X-Content-Type-Options", "nosniff"),
-	FIELD("Content-Security-Policy", "default-src 'none'"),
+	FIELD("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
 	FIELD("Referrer-Policy", "no-referrer"),
 #undef FIELD
 };
@@ -24,7 +24,7 @@ static void print_head(struct web_conn *c, const struct web_head *h)
 {
 	struct buf *b = &c->out;
 	http_status_print(b, h->status, (int64_t)time(NULL));
-	for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
+	for (size_t i = c->is_public ? 1 : 0; i < sizeof fixed / sizeof fixed[0]; i++)
 		http_field_print(b, fixed[i].name, fixed[i].value);
 	if (h->type != NULL)
 		http_field_print(b, STR("Content-Type"), str_of(h->type));
@@ -32,6 +32,8 @@ static void print_head(struct web_conn *c, const struct web_head *h)
 		http_field_print(b, STR("WWW-Authenticate"), STR("Bearer"));
 	if (h->status == 405 && h->allow != NULL)
 		http_field_print(b, STR("Allow"), str_of(h->allow));
+	if (h->location != NULL)
+		http_field_print(b, STR("Location"), str_of(h->location));
 	if (h->cookie != NULL)
 		http_field_print(b, STR("Set-Cookie"), str_of(h->cookie));
 	if (h->retry_after != 0)
@@ -83,6 +85,31 @@ void web_answer_static(struct web_conn *c, const struct web_head *h, str body)
 	}
 	if (count(c, before))
 		web_conn_done(c);
+}
+
+/* Of a web site: a line for people, since no program looks into it. */
+static void answer_site_error(struct web_conn *c, err e, const struct diag *d, const char *allow)
+{
+	struct buf body DEFER(buf_fini) = { 0 };
+	struct web_head h = { .status = e.def->http, .type = "text/plain; charset=utf-8", .allow = allow, .retry_after = e.def->http == 503 ? 1 : 0 };
+	buf_init(&body, 1024);
+	buf_printf(&body, "%s\n", d != NULL && d->what[0] != '\0' ? d->what : e.def->text);
+	web_answer_whole(c, &h, buf_str(&body));
+}
+
+void web_answer_visit(struct web_conn *c, const struct web_visit *v)
+{
+	struct buf body DEFER(buf_fini) = { 0 }, location DEFER(buf_fini) = { 0 };
+	struct web_head h = { .status = 200 };
+	buf_init(&body, WEB_DOC_MAX);
+	buf_init(&location, WEB_DOC_MAX);
+	web_visit_print(&c->web->sites, v, &h, &location, &body);
+	buf_add_char(&location, '\0');
+	h.location = location.n > 1 ? location.p : NULL;
+	if (body.failed || location.failed)
+		web_answer_error(c, ERR(INTERNAL), NULL, NULL);
+	else
+		web_answer_whole(c, &h, buf_str(&body));
 }
 
 /* Over plain HTTP: a line for people, since no program looks into it. */
@@ -138,6 +165,10 @@ void web_answer_error(struct web_conn *c, err e, const struct diag *d, const cha
 {
 	if (c->is_public) {
 		answer_public_error(c, e, d, allow);
+		return;
+	}
+	if (c->x.is_site) {
+		answer_site_error(c, e, d, allow);
 		return;
 	}
 	struct buf b DEFER(buf_fini) = { 0 };

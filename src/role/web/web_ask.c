@@ -113,6 +113,10 @@ void web_begin(struct web_conn *c, const struct http_request *q, const struct we
 		web_ocsp_begin(c, q);
 		return;
 	}
+	if (r->task == WEB_VISIT) {
+		web_answer_visit(c, &r->visit);
+		return;
+	}
 	c->x.task = r->task;
 	c->x.by_cookie = r->by_cookie;
 	c->x.wants_cookie = r->wants_cookie;
@@ -283,7 +287,7 @@ static err on_snapshot_end(struct web *w, str body)
 	return OK;
 }
 
-/* Who is connected by a certificate that was revoked is cut off. */
+/* Who is connected by a certificate that was revoked, or that no root stands for any more, is cut off. */
 static err on_revocation(struct web *w, str body)
 {
 	bool changed;
@@ -291,12 +295,39 @@ static err on_revocation(struct web *w, str body)
 	for (uint32_t i = 0; changed && i < w->slots.n; i++) {
 		struct web_conn *c = slots_find(&w->slots, i);
 		char text[ADDR_TEXT];
-		if (c == NULL || c->tls == NULL || c->state == WEB_HANDSHAKE || !failed(tls_judge_again(c->tls)) || tls_peer_refusal(c->tls) == NULL ||
-			tls_peer_refusal(c->tls)->fault != TLS_FAULT_REVOKED)
+		if (c == NULL || c->tls == NULL || c->state == WEB_HANDSHAKE || !failed(tls_judge_again(c->tls)) || tls_peer_refusal(c->tls) == NULL)
 			continue;
 		meter_add(w->skel->meter, METER_CONN_REVOKED, 1);
 		LOG(&w->skel->log, PEER_REVOKED, LOG_Z("peer", addr_print(&c->peer, text)), LOG_INT("port", c->peer.port), LOG_Z("why", tls_peer_refusal(c->tls)->why));
-		web_conn_close(c, "the client's certificate was revoked");
+		web_conn_close(c, tls_peer_refusal(c->tls)->why);
+	}
+	return OK;
+}
+
+static err on_site(struct web *w, enum ipc_type type, str body)
+{
+	struct ipc_web_site site;
+	struct ipc_web_access access;
+	if (type == IPC_WEB_ACCESS) {
+		TRY(ipc_web_access_parse(&access, body));
+		return web_sites_set_access(&w->sites, &access);
+	}
+	TRY(ipc_web_site_parse(&site, body));
+	return web_sites_set(&w->sites, &site);
+}
+
+/* The web sites ask nobody for a certificate: a browser would ask its user. */
+static err on_certificate(struct web *w, str body)
+{
+	struct ipc_certificate m;
+	struct tls_server *tls;
+	TRY(ipc_certificate_parse(&m, body));
+	for (enum web_at at = WEB_AT_MANAGEMENT; at < WEB_AT_N; at++) {
+		if (web_entrances[at].usage == NULL || !str_eq(m.usage, str_of(web_entrances[at].usage)))
+			continue;
+		TRY(identity_read(w->identity, body, at == WEB_AT_MANAGEMENT ? IDENTITY_ASKS_PEOPLE : IDENTITY_ASKS_NOBODY, &tls));
+		if (tls != NULL)
+			web_set_tls(w, at, tls);
 	}
 	return OK;
 }
@@ -304,7 +335,6 @@ static err on_revocation(struct web *w, str body)
 static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body, int fd)
 {
 	struct web *w = arg;
-	struct tls_server *tls;
 	(void)from;
 	(void)fd;
 	if (type == IPC_ADMIN_TELL)
@@ -321,11 +351,10 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 		return on_snapshot_end(w, body);
 	if (type == IPC_REVOCATION)
 		return on_revocation(w, body);
+	if (type == IPC_WEB_SITE || type == IPC_WEB_ACCESS)
+		return on_site(w, type, body);
 	ENSURE(type == IPC_CERTIFICATE, MALFORMED);
-	TRY(identity_read(w->identity, body, IDENTITY_ASKS_PEOPLE, &tls));
-	if (tls != NULL)
-		web_set_tls(w, tls);
-	return OK;
+	return on_certificate(w, body);
 }
 
 /* Nobody knows whether what was asked has been done: who asked is told so. */

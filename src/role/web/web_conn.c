@@ -62,6 +62,7 @@ void web_conn_deadline(struct web_conn *c, enum web_late late, uint32_t ms)
 static void enter(struct web *w, struct web_conn *c)
 {
 	w->n++;
+	w->n_at[c->at]++;
 	meter_add(w->skel->meter, METER_CONN_OPEN, 1);
 	list_init(&c->node);
 	list_init(&c->row);
@@ -70,17 +71,26 @@ static void enter(struct web *w, struct web_conn *c)
 		list_add(&w->public_conns, &c->row);
 		return;
 	}
-	w->n_handshaking++;
-	list_add(&w->handshaking, &c->node);
+	w->n_handshaking[c->at != WEB_AT_MANAGEMENT]++;
+	list_add(&w->handshaking[c->at != WEB_AT_MANAGEMENT], &c->node);
 	meter_add(w->skel->meter, METER_TLS_PENDING, 1);
 }
 
-err web_conn_open(struct web *w, int fd, const struct addr *peer, bool is_public, struct web_conn **out)
+void web_conn_shaken(struct web_conn *c)
 {
+	c->web->n_handshaking[c->at != WEB_AT_MANAGEMENT]--;
+	list_remove(&c->node);
+	meter_add(c->web->skel->meter, METER_TLS_PENDING, -1);
+}
+
+err web_conn_open(const struct web_listener *l, int fd, const struct addr *peer, struct web_conn **out)
+{
+	struct web *w = l->web;
+	bool is_public = web_entrances[l->at].usage == NULL;
 	struct web_conn *c = calloc(1, sizeof *c);
 	ENSURE(c != NULL, NO_MEMORY);
 	*c = (struct web_conn){ .web = w, .fd = fd, .peer = *peer, .state = is_public ? WEB_UP : WEB_HANDSHAKE, .is_fresh = true,
-		.is_public = is_public };
+		.is_public = is_public, .at = (uint8_t)l->at, .port = l->port };
 	buf_init(&c->in, HTTP_HEADER_MAX + WEB_BODY_MAX + WEB_AHEAD_MAX + sizeof w->read_buffer);
 	buf_init(&c->out, WEB_QUEUE_MAX);
 	buf_init(&c->x.collected, WEB_COLLECT_MAX);
@@ -136,10 +146,8 @@ void web_conn_close(struct web_conn *c, const char *why)
 	char text[ADDR_TEXT];
 	if (c->state == WEB_DEAD)
 		return;
-	if (c->state == WEB_HANDSHAKE) {
-		w->n_handshaking--;
-		meter_add(w->skel->meter, METER_TLS_PENDING, -1);
-	}
+	if (c->state == WEB_HANDSHAKE)
+		web_conn_shaken(c);
 	c->state = WEB_DEAD;
 	web_forget(c);
 	w->n_large -= c->is_large ? 1 : 0;
@@ -147,6 +155,7 @@ void web_conn_close(struct web_conn *c, const char *why)
 	watch_set(&c->watch, 0);
 	slots_remove(&w->slots, c->slot);
 	w->n--;
+	w->n_at[c->at]--;
 	w->n_public -= c->is_public ? 1 : 0;
 	list_remove(&c->row);
 	meter_add(w->skel->meter, METER_CONN_OPEN, -1);
@@ -162,10 +171,11 @@ static void note_request(struct web_conn *c, const struct http_request *q)
 {
 	struct web_exchange *x = &c->x;
 	*x = (struct web_exchange){ .since = loop_now(c->web->skel->loop), .collected = x->collected, .minor = (uint8_t)q->minor,
-		.is_head = q->method == HTTP_HEAD, .keep_alive = q->keep_alive && !c->web->is_draining };
+		.is_site = c->at == WEB_AT_HTTPS || c->at == WEB_AT_EXTERNAL_HTTPS, .is_head = q->method == HTTP_HEAD, .keep_alive = q->keep_alive && !c->web->is_draining };
 	buf_reset(&x->collected);
 	(void)str_to_z(str_cut(q->method_name, 0, sizeof x->method - 1), x->method, sizeof x->method);
 	(void)str_to_z(str_cut(q->path, 0, sizeof x->path - 1), x->path, sizeof x->path);
+	(void)str_to_z(str_cut(q->host, 0, sizeof x->host - 1), x->host, sizeof x->host);
 }
 
 /* What cannot be read, or may not come: the body that follows is not waited for, so nothing can follow it. */
@@ -194,11 +204,44 @@ static err take_large(struct web_conn *c, struct diag *d)
 	return OK;
 }
 
+/* What everybody may have stands at any name; where there is no such thing, the site of that side answers. */
+static err find_public(struct web_conn *c, const struct http_request *q, struct web_route *r, struct diag *d)
+{
+	struct diag why = { 0 };
+	err e = web_public_find(&c->web->public, q, c->reader.content, r, d);
+	if (!err_is(e, ERR_ABSENT))
+		return e;
+	err visited = web_site_find(&c->web->sites, web_entrances[c->at].outside, true, q, c->reader.content, r, &why);
+	if (err_is(visited, ERR_HTTP_HOST))
+		return e;
+	*d = why;
+	return visited;
+}
+
+/* Which site shares the port of management; *outside says. */
+static bool is_shared(const struct web_conn *c, bool *outside)
+{
+	const struct web_sites *s = &c->web->sites;
+	*outside = s->inside.port != c->port;
+	return s->inside.port == c->port || s->outside.port == c->port;
+}
+
+static err find_route(struct web_conn *c, const struct http_request *q, struct web_route *r, struct diag *d)
+{
+	bool outside = web_entrances[c->at].outside;
+	if (c->is_public)
+		return find_public(c, q, r, d);
+	if (c->at == WEB_AT_MANAGEMENT && (web_route_is(q->path) || !is_shared(c, &outside)))
+		return web_route_find(q, c->web->mac, r, d);
+	c->x.is_site = true;
+	return web_site_find(&c->web->sites, outside, false, q, c->reader.content, r, d);
+}
+
 /* Once the header is there: may the body come? */
 static err check_header(struct web_conn *c, const struct http_request *q, struct web_route *r, struct diag *d)
 {
 	note_request(c, q);
-	TRY(c->is_public ? web_public_find(&c->web->public, q, c->reader.content, r, d) : web_route_find(q, c->web->mac, r, d));
+	TRY(find_route(c, q, r, d));
 	TRY(take_large(c, d));
 	if (!c->is_checked && q->expects_continue && q->body.n < c->reader.content) {
 		buf_add(&c->out, STR("HTTP/1.1 100 Continue\r\n\r\n"));
@@ -296,6 +339,16 @@ static void log_public(struct web_conn *c)
 		LOG_INT("bytes", c->x.sent), LOG_Z("peer", addr_print(&c->peer, text)));
 }
 
+static void log_site(struct web_conn *c)
+{
+	struct web *w = c->web;
+	char text[ADDR_TEXT];
+	meter_add(w->skel->meter, METER_WEB_SITE, 1);
+	meter_add(w->skel->meter, METER_WEB_SITE_REFUSED, c->x.status >= 400 ? 1 : 0);
+	LOG(&w->skel->log, WEB_SITE, LOG_Z("site", web_entrances[c->at].site), LOG_Z("method", c->x.method), LOG_Z("host", c->x.host), LOG_Z("path", c->x.path),
+		LOG_INT("status", c->x.status), LOG_INT("bytes", c->x.sent), LOG_Z("peer", addr_print(&c->peer, text)));
+}
+
 static void log_request(struct web_conn *c)
 {
 	struct web *w = c->web;
@@ -313,6 +366,8 @@ void web_conn_done(struct web_conn *c)
 {
 	if (c->is_public)
 		log_public(c);
+	else if (c->x.is_site)
+		log_site(c);
 	else
 		log_request(c);
 	bool stays = c->x.keep_alive;

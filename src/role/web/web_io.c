@@ -22,9 +22,7 @@ static void tls_up(struct web_conn *c)
 {
 	struct web *w = c->web;
 	c->state = WEB_UP;
-	w->n_handshaking--;
-	list_remove(&c->node);
-	meter_add(w->skel->meter, METER_TLS_PENDING, -1);
+	web_conn_shaken(c);
 	meter_add(w->skel->meter, METER_TLS_DONE, 1);
 	meter_add(w->skel->meter, METER_TLS_RESUMED, tls_resumed(c->tls) ? 1 : 0);
 	web_up(c);
@@ -33,12 +31,9 @@ static void tls_up(struct web_conn *c)
 /* The client's certificate was refused. By TLS 1.3 it may have sent its request already, and must see the alert all the same. */
 static void let_go(struct web_conn *c)
 {
-	struct web *w = c->web;
 	c->state = WEB_LINGER;
-	w->n_handshaking--;
-	list_remove(&c->node);
-	meter_add(w->skel->meter, METER_TLS_PENDING, -1);
-	meter_add(w->skel->meter, METER_TLS_CLIENT_REFUSED, 1);
+	web_conn_shaken(c);
+	meter_add(c->web->skel->meter, METER_TLS_CLIENT_REFUSED, 1);
 	linger(c);
 	web_watch(c);
 }

@@ -11,16 +11,15 @@
 #include "role/identity.h"
 #include "role/web.h"
 #include "service/cert.h"
+#include "service/plan_web.h"
 #include "wire/http.h"
 
 #include <jansson.h>
 
 enum {
-	WEB_LISTENERS_MAX = 3,
-	WEB_CONNS_MAX = 512,
+	WEB_LISTENERS_MAX = 5,
 	WEB_PUBLIC_MAX = 256, /* connections over plain HTTP, not counted above; the oldest gives way */
-	WEB_ADDRESS_MAX = 32, /* connections of one address (IPv6: of one /64), over TLS and over plain HTTP each */
-	WEB_HANDSHAKES_MAX = 64, /* under way; the oldest gives way */
+	WEB_HANDSHAKES_MAX = 64, /* under way, with management and with the web sites each; the oldest gives way */
 	WEB_HANDSHAKE_MS = 10000,
 	WEB_HEADER_MS = 10000, /* from the first byte of a request to the end of its header; a new connection must begin by then */
 	WEB_BODY_MS = 60000,
@@ -53,17 +52,49 @@ enum {
 	WEB_OCSP_PACES = 4096,
 	WEB_OCSP_KEPT_MAX = 4096, /* answers that are given again; the one that was asked for the longest ago gives way */
 	WEB_CERTIFICATE_MAX = 8192, /* bytes of a client's */
+	WEB_HOSTS_MAX = 128 << 10, /* bytes of the names of a site */
+	WEB_URL_MAX = 300,
+	WEB_SIPURI_MAX = 320, /* characters of the address that a client asks for */
+	WEB_DOC_MAX = 16 << 10,
 };
 
 #define WEB_COOKIE "__Host-witan"
 
 struct web;
 
+/* ---- where connections come in ---- */
+
+enum web_at { WEB_AT_MANAGEMENT, WEB_AT_HTTP, WEB_AT_EXTERNAL_HTTP, WEB_AT_HTTPS, WEB_AT_EXTERNAL_HTTPS, WEB_AT_N };
+
+struct web_entrance {
+	const char *transport; /* as master calls the listener */
+	const char *usage;     /* of the certificate that it presents; NULL: plain HTTP */
+	const char *site;      /* for logs */
+	bool outside;          /* what comes there comes through a reverse proxy */
+	uint16_t most;         /* connections */
+	uint16_t address_most; /* of one address (IPv6: of one /64) */
+};
+
+extern const struct web_entrance web_entrances[WEB_AT_N];
+
 /* ---- what a request asks for: web_route.c; knows no connection ---- */
 
-enum web_task { WEB_HEALTH, WEB_OPENAPI, WEB_SIGN_IN, WEB_SIGN_OUT, WEB_SESSION, WEB_CMDLETS, WEB_CMDLET, WEB_PUBLISHED, WEB_OCSP };
+enum web_task { WEB_HEALTH, WEB_OPENAPI, WEB_SIGN_IN, WEB_SIGN_OUT, WEB_SESSION, WEB_CMDLETS, WEB_CMDLET, WEB_PUBLISHED, WEB_OCSP, WEB_VISIT };
 
 struct web_item;
+
+/* What a web site has: documents of autodiscover, pages for people. */
+enum web_doc { WEB_DOC_ROOT, WEB_DOC_DOMAIN, WEB_DOC_USER, WEB_DOC_FRONT, WEB_DOC_MEETINGS, WEB_DOC_ADMIN, WEB_DOC_ELSEWHERE, WEB_DOC_N };
+
+/* One of them, as it was asked for. */
+struct web_visit {
+	bool outside, is_plain; /* which site; over plain HTTP */
+	bool is_json;
+	enum web_doc doc;
+	str host;               /* of the topology, which was asked for; borrowed */
+	str path;               /* of the request */
+	char sipuri[WEB_SIPURI_MAX + 1]; /* USER@DOMAIN, or empty */
+};
 
 struct web_route {
 	enum web_task task;
@@ -72,6 +103,7 @@ struct web_route {
 	str session;      /* empty: none is needed */
 	bool by_cookie;   /* the session came as one */
 	bool wants_cookie;
+	struct web_visit visit; /* of WEB_VISIT */
 	char allow[64];   /* the methods there are, with HTTP_METHOD */
 };
 
@@ -80,6 +112,8 @@ struct web_route {
  * the reason in d. mac is keyed for web_csrf.
  */
 err web_route_find(const struct http_request *q, struct crypt *mac, struct web_route *out, struct diag *d);
+/* Whether the management interface has the path, or could have. */
+bool web_route_is(str path);
 /* The token that goes with a session's cookie. */
 void web_csrf(struct crypt *mac, str session, char out[WEB_CSRF]);
 
@@ -133,6 +167,35 @@ void web_ocsp_forget(struct web_ocsp *o);
 /* Counts one question to vault of an address; false: it has asked too much. */
 bool web_ocsp_may_ask(struct web_ocsp *o, str address, uint64_t now_ms);
 
+/* ---- the web sites: web_site.c; knows no connection ---- */
+
+struct web_site {
+	uint16_t port; /* 0: there is none */
+	char url[WEB_URL_MAX]; /* of the pool's web services; empty: they have no name on this side */
+	struct buf hosts; /* lines "USE NAME", enum plan_web_use */
+};
+
+struct web_sites {
+	struct web_site inside, outside;
+	struct buf domains; /* SIP domains, comma-separated */
+	char sip_inside[256], sip_outside[256]; /* empty: nowhere */
+	uint16_t sip_inside_port, sip_outside_server, sip_outside_client;
+};
+
+void web_sites_init(struct web_sites *s);
+void web_sites_fini(struct web_sites *s);
+/* Take over what vault says. MALFORMED; CEILING. */
+err web_sites_set(struct web_sites *s, const struct ipc_web_site *m);
+err web_sites_set_access(struct web_sites *s, const struct ipc_web_access *m);
+/* What a header asks for at a site; content: bytes of the body that it announces. HTTP_HOST, HTTP_METHOD, ABSENT, CEILING (any body), MALFORMED
+ * (an address that is none), HTTP_ACCEPT, HTTP_LATER, with the reason in d. */
+err web_site_find(const struct web_sites *s, bool outside, bool is_plain, const struct http_request *q, size_t content, struct web_route *out, struct diag *d);
+
+/* web_visit.c */
+struct web_head;
+/* The document, and what the header says of it. */
+void web_visit_print(const struct web_sites *s, const struct web_visit *v, struct web_head *h, struct buf *location, struct buf *body);
+
 /* ---- the line for vault: web_line.c ---- */
 
 /* The body's object as a line. has_certificate: a sign-in needs neither user nor password. USAGE: no such object; CEILING: too long for
@@ -149,7 +212,7 @@ enum web_late { WEB_LATE_HANDSHAKE, WEB_LATE_HEADER, WEB_LATE_BODY, WEB_LATE_IDL
 
 struct web_address {
 	struct map_node node;
-	uint8_t key[17]; /* the address, and whether it is over plain HTTP */
+	uint8_t key[17]; /* the address, and where it comes in */
 	uint32_t n, n_asks; /* connections; questions about certificates under way */
 };
 
@@ -162,7 +225,8 @@ struct web_exchange {
 	uint16_t status; /* 0: the answer has not begun */
 	uint8_t minor;
 	bool is_head, keep_alive, by_cookie, wants_cookie, in_chunks;
-	char method[16], path[160], user[160];
+	bool is_site; /* it is for a web site, not for management */
+	char method[16], path[160], host[128], user[160];
 	char session[WEB_SESSION_MAX + 1];
 	struct buf collected;
 };
@@ -175,6 +239,8 @@ struct web_conn {
 	int fd;
 	uint32_t slot;
 	uint8_t state, late; /* enum web_state, enum web_late */
+	uint8_t at;          /* enum web_at */
+	uint16_t port;       /* of the listener */
 	bool is_checked;     /* the header of the request that is coming in was looked at */
 	bool is_large;       /* counted in web->n_large */
 	bool is_fresh;       /* no byte of the next request was looked at yet */
@@ -199,7 +265,9 @@ struct web_conn {
 struct web_listener {
 	struct web *web;
 	int fd; /* -1: none */
-	bool is_listening, is_public;
+	bool is_listening;
+	enum web_at at;
+	uint16_t port;
 	struct watch watch;
 };
 
@@ -208,7 +276,8 @@ struct web {
 	struct identity *identity;
 	struct crypt *mac;
 	struct ipc *vault;      /* NULL: it is not there now */
-	struct tls_server *tls; /* NULL: nothing to present yet */
+	struct tls_server *tls[WEB_AT_N]; /* NULL: nothing to present yet */
+	struct web_sites sites;
 	struct buf openapi, cmdlets; /* printed at the start */
 	struct web_public public;
 	struct web_ocsp ocsp;
@@ -220,10 +289,12 @@ struct web {
 	struct timer alone;     /* since vault has gone */
 	uint64_t drain_until;
 	struct slots slots;     /* struct web_conn */
-	size_t n, n_public, n_handshaking, n_large, n_asks; /* n_public is part of n */
+	size_t n, n_public, n_large, n_asks; /* n_public is part of n */
+	size_t n_at[WEB_AT_N];
+	size_t n_handshaking[2]; /* with management, with the web sites */
 	size_t queued;          /* bytes in all `out` */
 	uint64_t last_ask;
-	struct list handshaking, dirty, dead;
+	struct list handshaking[2], dirty, dead;
 	struct list public_conns; /* oldest first */
 	struct loop_task flush_task, bury_task;
 	struct map addresses;
@@ -231,15 +302,17 @@ struct web {
 };
 
 /* web_accept.c */
-err web_listen(struct web *w, int fd, bool is_public);
+err web_listen(struct web *w, int fd, enum web_at at, uint16_t port);
 void web_stop_listening(struct web *w);
-void web_set_tls(struct web *w, struct tls_server *tls);
+void web_set_tls(struct web *w, enum web_at at, struct tls_server *tls);
 /* Vault has said what is published. */
 void web_set_public(struct web *w);
 void web_address_leave(struct web *w, struct web_address *a);
 
 /* web_conn.c */
-err web_conn_open(struct web *w, int fd, const struct addr *peer, bool is_public, struct web_conn **out);
+err web_conn_open(const struct web_listener *l, int fd, const struct addr *peer, struct web_conn **out);
+/* It is no longer among the handshakes under way. */
+void web_conn_shaken(struct web_conn *c);
 void web_conn_close(struct web_conn *c, const char *why);
 void web_conn_deadline(struct web_conn *c, enum web_late late, uint32_t ms);
 /* Looks at what has been read, as far as it may: one request after another. */
@@ -263,12 +336,15 @@ struct web_head {
 	const char *type;   /* NULL: no body */
 	const char *cookie; /* NULL: none is set */
 	const char *allow;
+	const char *location; /* NULL: none */
 	unsigned retry_after; /* seconds; 0: not said */
 };
 void web_answer_whole(struct web_conn *c, const struct web_head *h, str body);
 /* The same with bytes that live as long as the process. */
 void web_answer_static(struct web_conn *c, const struct web_head *h, str body);
 void web_answer_error(struct web_conn *c, err e, const struct diag *d, const char *allow);
+/* What a web site has. */
+void web_answer_visit(struct web_conn *c, const struct web_visit *v);
 /* q NULL: whatever the client has already. */
 void web_answer_item(struct web_conn *c, const struct http_request *q, struct web_item *i);
 /* In pieces: begin, any number of pieces, and the last (which is_last says). */

@@ -47,6 +47,11 @@ static bool is_path(const struct row *row, str path)
 	return str_begins(path, want) && is_cmdlet(str_cut(path, want.n, path.n));
 }
 
+bool web_route_is(str path)
+{
+	return str_eq(path, STR("/healthz")) || str_eq(path, STR("/api")) || str_begins(path, STR("/api/"));
+}
+
 static void add_allow(char allow[64], const struct row *row)
 {
 	static const char *const names[] = { [HTTP_GET] = "GET, HEAD", [HTTP_POST] = "POST", [HTTP_DELETE] = "DELETE" };

@@ -267,6 +267,53 @@ static void password_that_costs_too_much(void **state)
 	X509_free(leaf);
 }
 
+#define SEAL NID_pbe_WithSHA1And3_Key_TripleDES_CBC
+
+/* A key that says it was sealed by so many rounds. */
+static PKCS12_SAFEBAG *slow_bag(const char *password, int64_t rounds)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(key);
+	PKCS12_SAFEBAG *bag = PKCS12_SAFEBAG_create_pkcs8_encrypt(SEAL, password, -1, NULL, 0, 1, info);
+	const X509_ALGOR *how = NULL;
+	const void *value = NULL;
+	int type = 0;
+	X509_SIG_get0(PKCS12_SAFEBAG_get0_pkcs8(bag), &how, NULL);
+	X509_ALGOR_get0(NULL, &type, &value, how);
+	PBEPARAM *pbe = ASN1_item_unpack(value, ASN1_ITEM_rptr(PBEPARAM));
+	assert_int_equal(ASN1_INTEGER_set_int64(pbe->iter, rounds), 1);
+	ASN1_STRING *packed = ASN1_item_pack(pbe, ASN1_ITEM_rptr(PBEPARAM), NULL);
+	assert_int_equal(X509_ALGOR_set0((X509_ALGOR *)(uintptr_t)how, OBJ_nid2obj(SEAL), V_ASN1_SEQUENCE, packed), 1);
+	PBEPARAM_free(pbe);
+	PKCS8_PRIV_KEY_INFO_free(info);
+	EVP_PKEY_free(key);
+	return bag;
+}
+
+/* What is in a sealed safe shows late, and may ask for more. */
+static void password_that_costs_too_much_within(void **state)
+{
+	static const char *const passwords[] = { "secret", "" };
+	for (size_t i = 0; i < 2; i++) {
+		STACK_OF(PKCS12_SAFEBAG) *bags = sk_PKCS12_SAFEBAG_new_null();
+		STACK_OF(PKCS7) *safes = sk_PKCS7_new_null();
+		unsigned char *der = NULL;
+		assert_true(sk_PKCS12_SAFEBAG_push(bags, slow_bag(passwords[i], 2000001)) > 0);
+		assert_true(sk_PKCS7_push(safes, PKCS12_pack_p7encdata(NID_aes_256_cbc, passwords[i], -1, NULL, 0, 1, bags)) > 0);
+		PKCS12 *p12 = PKCS12_add_safes(safes, 0);
+		assert_int_equal(PKCS12_set_mac(p12, passwords[i], -1, NULL, 0, 1, NULL), 1);
+		int n = i2d_PKCS12(p12, &der);
+		buf_reset(&bytes);
+		buf_add(&bytes, (str){ (const char *)der, (size_t)n });
+		expect(passwords[i], ERR_REFUSED, "stretched too often");
+		OPENSSL_free(der);
+		PKCS12_free(p12);
+		sk_PKCS7_pop_free(safes, PKCS7_free);
+		sk_PKCS12_SAFEBAG_pop_free(bags, PKCS12_SAFEBAG_free);
+	}
+	expect(NULL, ERR_REFUSED, "stretched too often"); /* the last one has an empty password */
+}
+
 static void pkcs12_of_what_does_not_fit(void **state)
 {
 	str chain[] = { buf_str(&w.authority.der) };
@@ -332,6 +379,7 @@ int main(void)
 		TEST(what_is_no_answer),
 		TEST(too_many_certificates),
 		TEST(password_that_costs_too_much),
+		TEST(password_that_costs_too_much_within),
 		TEST(pkcs12_of_what_does_not_fit),
 		TEST(cut_at_every_length),
 		TEST(without_memory),

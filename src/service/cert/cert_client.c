@@ -144,7 +144,7 @@ static STACK_OF(X509) *read_issuers(str pem)
 	BIO *bio = cert_bio(pem);
 	STACK_OF(X509) *out = sk_X509_new_null();
 	X509 *x;
-	while (out != NULL && bio != NULL && sk_X509_num(out) < CERT_ANSWER_CERTS && (x = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL)
+	while (out != NULL && bio != NULL && sk_X509_num(out) < CERT_ANSWER_CERTS && (x = PEM_read_bio_X509(bio, NULL, cert_no_passphrase, NULL)) != NULL)
 		if (sk_X509_push(out, x) <= 0)
 			X509_free(x);
 	(void)BIO_free(bio);

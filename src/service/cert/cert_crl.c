@@ -8,6 +8,8 @@
 #include <openssl/pem.h>
 #include <stdlib.h>
 
+enum { SIGNERS_MAX = 512 };
+
 static const struct {
 	const char *word;
 	int code; /* of CRLReason */
@@ -64,7 +66,7 @@ static X509_CRL *parse_der(str der)
 static X509_CRL *parse_pem(str pem)
 {
 	BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.n);
-	X509_CRL *list = bio != NULL ? PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL) : NULL;
+	X509_CRL *list = bio != NULL ? PEM_read_bio_X509_CRL(bio, NULL, cert_no_passphrase, NULL) : NULL;
 	(void)BIO_free(bio);
 	return list;
 }
@@ -87,7 +89,7 @@ static bool is_signed_by(X509_CRL *list, str ca_pem)
 	BIO *bio = cert_bio(ca_pem);
 	X509 *ca = NULL;
 	bool ok = false;
-	for (unsigned i = 0; !ok && i < CERT_ANSWER_CERTS && bio != NULL && (ca = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL; i++) {
+	for (unsigned i = 0; !ok && i < SIGNERS_MAX && bio != NULL && (ca = PEM_read_bio_X509(bio, NULL, cert_no_passphrase, NULL)) != NULL; i++) {
 		ok = X509_NAME_cmp(X509_CRL_get_issuer(list), X509_get_subject_name(ca)) == 0 && (X509_get_key_usage(ca) & CERT_KU_CRL_SIGN) != 0 &&
 		     X509_CRL_verify(list, X509_get0_pubkey(ca)) == 1;
 		X509_free(ca);
@@ -96,13 +98,15 @@ static bool is_signed_by(X509_CRL *list, str ca_pem)
 	return ok;
 }
 
-/* Partial, indirect and delta lists say so in critical extensions, and mean something else by what they do not name. */
-static bool is_plain(X509_CRL *list)
+/* Partial, indirect and delta lists say so in critical extensions, and mean something else by what they do not name. NULL: it is a plain one. */
+static const char *oddity(X509_CRL *list)
 {
+	if (X509_CRL_get_ext_by_NID(list, NID_delta_crl, -1) >= 0)
+		return "it is a delta list, which says only what has changed and is not supported";
 	for (int i = 0; i < X509_CRL_get_ext_count(list); i++)
 		if (X509_EXTENSION_get_critical(X509_CRL_get_ext(list, i)) != 0)
-			return false;
-	return true;
+			return "it says only a part, or something that is not understood here";
+	return NULL;
 }
 
 err cert_crl_read(str der, str ca_pem, struct cert_crl **out, struct diag *d)
@@ -112,11 +116,11 @@ err cert_crl_read(str der, str ca_pem, struct cert_crl **out, struct diag *d)
 	struct cert_crl *crl = calloc(1, sizeof *crl);
 	err e = crl != NULL ? OK : ERR(NO_MEMORY);
 	if (!failed(e) && list == NULL)
-		e = diag_fail(d, ERR(MALFORMED), where, remedy, "it is not a revocation list in DER");
+		e = diag_fail(d, ERR(MALFORMED), where, remedy, "it is not a revocation list, in DER or PEM");
 	else if (!failed(e) && !is_signed_by(list, ca_pem))
-		e = diag_fail(d, ERR(REFUSED), where, remedy, "the authority of ca.pem has not signed it");
-	else if (!failed(e) && !is_plain(list))
-		e = diag_fail(d, ERR(REFUSED), where, "use the whole list of the authority", "it says only a part, or something that is not understood here");
+		e = diag_fail(d, ERR(REFUSED), where, remedy, "no authority that is trusted here has signed it");
+	else if (!failed(e) && oddity(list) != NULL)
+		e = diag_fail(d, ERR(REFUSED), where, "use the whole list of the authority", "%s", oddity(list));
 	ERR_clear_error();
 	if (failed(e)) {
 		X509_CRL_free(list);
@@ -133,6 +137,12 @@ void cert_crl_free(struct cert_crl *crl)
 	if (crl != NULL)
 		X509_CRL_free(crl->list);
 	free(crl);
+}
+
+err cert_crl_issuer(const struct cert_crl *crl, struct arena *a, str *out)
+{
+	*out = cert_name_text(X509_CRL_get_issuer(crl->list), a);
+	return out->p != NULL ? OK : ERR(NO_MEMORY);
 }
 
 int64_t cert_crl_ends(const struct cert_crl *crl)

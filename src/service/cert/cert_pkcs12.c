@@ -21,9 +21,9 @@ static void count(uint64_t *sum, uint64_t more)
 	*sum = more > CERT_ROUNDS_MOST || *sum > CERT_ROUNDS_MOST ? UINT64_MAX : *sum + more;
 }
 
-static uint64_t rounds_of_bags(PKCS7 *p7)
+/* Takes over the bags; NULL: there are none that could be read. */
+static uint64_t rounds_of_bags(STACK_OF(PKCS12_SAFEBAG) *bags)
 {
-	STACK_OF(PKCS12_SAFEBAG) *bags = PKCS12_unpack_p7data(p7);
 	uint64_t sum = 0;
 	for (int i = 0; bags != NULL && i < sk_PKCS12_SAFEBAG_num(bags); i++) {
 		const PKCS12_SAFEBAG *bag = sk_PKCS12_SAFEBAG_value(bags, i);
@@ -57,12 +57,33 @@ static uint64_t rounds_of(const PKCS12 *p12)
 		PKCS7 *p7 = sk_PKCS7_value(safes, i);
 		const int kind = OBJ_obj2nid(p7->type);
 		if (kind == NID_pkcs7_data)
-			count(&sum, rounds_of_bags(p7));
+			count(&sum, rounds_of_bags(PKCS12_unpack_p7data(p7)));
 		else if (kind == NID_pkcs7_encrypted && p7->d.encrypted != NULL)
 			count(&sum, cert_pbe_rounds(p7->d.encrypted->enc_data->algorithm));
 	}
 	sk_PKCS7_pop_free(safes, PKCS7_free);
 	return sum;
+}
+
+/* What the bags of encrypted safes ask for besides, which shows only once these are open. */
+static uint64_t rounds_within(const PKCS12 *p12, const char *password)
+{
+	STACK_OF(PKCS7) *safes = PKCS12_unpack_authsafes(p12);
+	uint64_t sum = 0;
+	for (int i = 0; safes != NULL && i < sk_PKCS7_num(safes); i++) {
+		PKCS7 *p7 = sk_PKCS7_value(safes, i);
+		if (OBJ_obj2nid(p7->type) == NID_pkcs7_encrypted && p7->d.encrypted != NULL)
+			count(&sum, rounds_of_bags(PKCS12_unpack_p7encdata(p7, password, -1)));
+	}
+	sk_PKCS7_pop_free(safes, PKCS7_free);
+	return sum;
+}
+
+/* Without a password both none and an empty one are tried. */
+static bool is_bounded(const PKCS12 *p12, const char *password)
+{
+	bool is_none = password == NULL || password[0] == '\0';
+	return rounds_within(p12, password) <= CERT_ROUNDS_MOST && (!is_none || rounds_within(p12, password == NULL ? "" : NULL) <= CERT_ROUNDS_MOST);
 }
 
 struct opened {
@@ -71,21 +92,29 @@ struct opened {
 	STACK_OF(X509) *others;
 };
 
-static bool open_with(PKCS12 *p12, const char *password, struct opened *o)
+static err refuse_work(struct cert_found *f)
+{
+	return say(f, ERR_REFUSED, "export it again with fewer rounds", "its password would have to be stretched too often");
+}
+
+/* MALFORMED without a word: it does not open so. */
+static err open_with(struct cert_found *f, PKCS12 *p12, struct opened *o)
 {
 	*o = (struct opened){ NULL };
-	return PKCS12_parse(p12, password, &o->key, &o->cert, &o->others) == 1;
+	if (!is_bounded(p12, f->password))
+		return refuse_work(f);
+	return PKCS12_parse(p12, f->password, &o->key, &o->cert, &o->others) == 1 ? OK : ERR(MALFORMED);
 }
 
 /* RC2 and the like, as Windows wrote it for years: OpenSSL has them in a module of its own. */
 static err open_legacy(struct cert_found *f, PKCS12 *p12, struct opened *o)
 {
 	OSSL_PROVIDER *legacy = OSSL_PROVIDER_try_load(NULL, "legacy", 1);
-	bool ok = legacy != NULL && open_with(p12, f->password, o);
+	err e = legacy != NULL ? open_with(f, p12, o) : ERR(MALFORMED);
 	if (legacy != NULL)
 		(void)OSSL_PROVIDER_unload(legacy);
-	if (ok)
-		return OK;
+	if (!err_is(e, ERR_MALFORMED))
+		return e;
 	if (legacy == NULL)
 		return say(f, ERR_REFUSED, "export it again with AES-256, or convert it by `openssl pkcs12 -legacy`",
 			"it is encrypted in an old way (RC2 or the like) that this process cannot read");
@@ -114,8 +143,8 @@ static err open_and_take(struct cert_found *f, PKCS12 *p12)
 	if (PKCS12_mac_present(p12) != 0 && PKCS12_verify_mac(p12, password, -1) != 1 && (password[0] != '\0' || PKCS12_verify_mac(p12, NULL, 0) != 1))
 		return say(f, ERR_REFUSED, f->password != NULL ? "give the password that it was exported with" : "give its password",
 			f->password != NULL ? "the password is wrong" : "it is sealed by a password");
-	err e = OK;
-	if (!open_with(p12, f->password, &o))
+	err e = open_with(f, p12, &o);
+	if (err_is(e, ERR_MALFORMED))
 		e = open_legacy(f, p12, &o);
 	if (!failed(e))
 		e = take(f, &o);
@@ -134,7 +163,7 @@ err cert_found_pkcs12(struct cert_found *f, str der)
 	if (p12 == NULL)
 		e = say(f, ERR_MALFORMED, "export it again", "it looks like PKCS #12 but cannot be read");
 	else if (rounds_of(p12) > CERT_ROUNDS_MOST)
-		e = say(f, ERR_REFUSED, "export it again with fewer rounds", "its password would have to be stretched too often");
+		e = refuse_work(f);
 	else
 		e = open_and_take(f, p12);
 	PKCS12_free(p12);

@@ -15,6 +15,8 @@ err cert_openssl(struct diag *d, const char *what);
 bool cert_spki(const X509 *x, uint8_t out[32]);
 /* A borrowed memory BIO over s. NULL without memory. */
 BIO *cert_bio(str s);
+/* For readers of PEM: without it they ask at the terminal as soon as a block says that it is encrypted. */
+int cert_no_passphrase(char *room, int size, int writes, void *arg);
 
 /* Seconds since 1970; 0: it cannot be read. */
 int64_t cert_time_of(const ASN1_TIME *t);

@@ -21,7 +21,7 @@ static X509_REQ *parse(str text)
 		return NULL;
 	if (text.p[0] != DER_SEQUENCE) {
 		BIO *bio = cert_bio(text);
-		X509_REQ *r = bio != NULL ? PEM_read_bio_X509_REQ(bio, NULL, NULL, NULL) : NULL;
+		X509_REQ *r = bio != NULL ? PEM_read_bio_X509_REQ(bio, NULL, cert_no_passphrase, NULL) : NULL;
 		(void)BIO_free(bio);
 		return r;
 	}

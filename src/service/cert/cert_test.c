@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/cert/cert_world.h"
 
+#include <openssl/ui.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 
@@ -251,6 +252,38 @@ static void an_edge_inside_has_its_common_name(void **state)
 	world_close(&w);
 }
 
+static bool was_asked;
+
+static int on_question(UI *ui, UI_STRING *question)
+{
+	was_asked = true;
+	return 0;
+}
+
+#define SEALED(label)                                                                                                                     \
+	"-----BEGIN " label "-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\nAAAAAAAAAAAAAAAAAAAAAA==\n" \
+	"-----END " label "-----\n"
+
+/* Whoever gives us PEM cannot make us ask for a passphrase at the terminal. */
+static void asks_nobody(void **state)
+{
+	struct cert_view view;
+	struct cert_request_view request;
+	struct cert_client_view client;
+	struct cert_crl *crl;
+	UI_METHOD *ui = UI_create_method("test");
+	UI_method_set_reader(ui, on_question);
+	const UI_METHOD *before = UI_get_default_method();
+	UI_set_default_method(ui);
+	assert_true(failed(cert_read(STR(SEALED("CERTIFICATE")), &arena, &view, &diag)));
+	assert_true(failed(cert_request_read(STR(SEALED("CERTIFICATE REQUEST")), true, &arena, &request, &diag)));
+	assert_true(failed(cert_crl_read(STR(SEALED("X509 CRL")), STR(SEALED("CERTIFICATE")), &crl, &diag)));
+	assert_true(failed(cert_client_check(STR("x"), STR(SEALED("CERTIFICATE")), NULL, 0, &client, &diag)));
+	assert_false(was_asked);
+	UI_set_default_method(before);
+	UI_destroy_method(ui);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -262,6 +295,7 @@ int main(void)
 		TEST(views_what_it_issues),
 		TEST(clients_obey_the_revocation_list),
 		TEST(refuses_what_is_no_certificate),
+		TEST(asks_nobody),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -215,7 +215,7 @@ static err view_or_say(X509 *x, const char *what, struct arena *a, struct cert_v
 err cert_read(str pem, struct arena *a, struct cert_view *out, struct diag *d)
 {
 	BIO *bio = cert_bio(pem);
-	X509 *x = bio != NULL ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+	X509 *x = bio != NULL ? PEM_read_bio_X509(bio, NULL, cert_no_passphrase, NULL) : NULL;
 	BIO_free(bio);
 	err e = view_or_say(x, "it is not a certificate in PEM", a, out, d);
 	X509_free(x);

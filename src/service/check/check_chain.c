@@ -188,6 +188,30 @@ void rule_issuer(struct check *c, struct subject *s, const struct plan_certifica
 	}
 }
 
+/* DNS names below one of the permitted domains, or that domain itself (RFC 5280 4.2.1.10); without any all are. */
+static bool is_permitted(const struct cert_view *issuer, str name)
+{
+	bool is_free = true;
+	TOPO_EACH (one, issuer->permitted) {
+		if (!str_begins(*one, STR("DNS:")))
+			continue;
+		str domain = str_cut(*one, 4, one->n);
+		domain = str_begins(domain, STR(".")) ? str_cut(domain, 1, domain.n) : domain;
+		if (domain.n == 0 || check_name_eq(name, domain) || check_is_below(name, domain))
+			return true;
+		is_free = false;
+	}
+	return is_free;
+}
+
+void rule_permitted(struct check *c, struct subject *s, const struct plan_certificate *p)
+{
+	for (size_t i = 1; i < s->walk.n; i++)
+		TOPO_EACH (name, s->match->leaf.san)
+			if (!is_permitted(&s->walk.p[i]->view, *name))
+				check_say(c, s, "\"%.*s\" may not issue for \"%.*s\"", CHECK_TEXT(s->walk.p[i]->view.subject), CHECK_TEXT(*name));
+}
+
 static bool is_in_walk(const struct subject *s, const struct link *l)
 {
 	for (size_t i = 0; i < s->walk.n; i++)

@@ -45,13 +45,29 @@ void rule_cdp_ldap(struct check *c, struct subject *s, const struct plan_certifi
 		check_say(c, s, "the only distribution point is \"%.*s\"", CHECK_TEXT(s->match->leaf.crl_urls.p[0]));
 }
 
-void rule_crl_silent(struct check *c, struct subject *s, const struct plan_certificate *p)
+/* Who looked may be where this list is not for him; then others must look. */
+static bool is_for_others(const struct check *c, const struct subject *s, const struct check_list *list)
+{
+	return (list != NULL && list->is_closed) || (c->evidence->is_inside && s->is_public);
+}
+
+static void say_silent(struct check *c, struct subject *s, bool is_beyond)
 {
 	TOPO_EACH (url, s->match->leaf.crl_urls) {
 		const struct check_list *list = find_list(c, *url);
-		if (c->evidence->has_lists && is_http(*url) && (list == NULL || list->der.n == 0))
+		if (c->evidence->has_lists && is_http(*url) && (list == NULL || list->der.n == 0) && is_for_others(c, s, list) == is_beyond)
 			check_say(c, s, "%.*s: %.*s", CHECK_TEXT(*url), CHECK_TEXT(list != NULL ? list->reason : STR("no answer")));
 	}
+}
+
+void rule_crl_silent(struct check *c, struct subject *s, const struct plan_certificate *p)
+{
+	say_silent(c, s, false);
+}
+
+void rule_crl_beyond(struct check *c, struct subject *s, const struct plan_certificate *p)
+{
+	say_silent(c, s, true);
 }
 
 void rule_crl_bad(struct check *c, struct subject *s, const struct plan_certificate *p)

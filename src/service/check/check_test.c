@@ -89,6 +89,27 @@ static void test_listener(void **state)
 	arena_fini(&r.arena);
 }
 
+/* One member that does not know a session makes connections slow now and then. */
+static void test_sessions_of_a_pool(void **state)
+{
+	struct room r;
+	uint16_t suites[] = { 0xc02f };
+	struct check_resumption elsewhere[] = { { STR("y:443"), true }, { STR("z:443"), false } };
+	struct check_probe probe = { .versions = { HELLO_TLS_1_3, HELLO_TLS_1_2 }, .versions_n = 2, .suites = { suites, 1 }, .resumption = CHECK_RESUMES,
+		.elsewhere = { elsewhere, 2 } };
+	struct check_seen seen = { .place = STR("x:443"), .probe = &probe };
+	judge(&r, &seen, 1, false);
+	assert_int_equal(count(&r, "S-pool"), 1);
+	for (size_t i = 0; i < r.result.findings.n; i++)
+		if (strcmp(r.result.findings.p[i].rule->id, "S-pool") == 0)
+			assert_true(memmem(r.result.findings.p[i].what.p, r.result.findings.p[i].what.n, "z:443", 5) != NULL);
+	arena_fini(&r.arena);
+	probe.resumption = CHECK_ANEW; /* nobody expects them elsewhere then */
+	judge(&r, &seen, 1, false);
+	assert_int_equal(count(&r, "S-pool"), 0);
+	arena_fini(&r.arena);
+}
+
 static void test_nothing_at_all(void **state)
 {
 	struct room r;
@@ -135,6 +156,7 @@ int main(void)
 		cmocka_unit_test(test_covers),
 		cmocka_unit_test(test_rules_are_whole),
 		cmocka_unit_test(test_listener),
+		cmocka_unit_test(test_sessions_of_a_pool),
 		cmocka_unit_test(test_nothing_at_all),
 		cmocka_unit_test(test_facts),
 	};

@@ -21,7 +21,9 @@ static const struct {
 	/* nobody here serves it: an administrator does, where clients look first */
 	{ TOPOLOGY("", SE(", ports: {http: 0}")), "http://a.i.ad/witan.crl", "" },
 	{ TOPOLOGY("", SE(", ports: {http: 0}") ", {pool: d.i.ad, role: director, servers: [d1.i.ad, d2.i.ad], ports: {http: 81}}"),
-		"http://d1.i.ad:81/witan.crl", "http://d1.i.ad:81/ocsp" },
+		"http://d1.i.ad:81/witan.crl", "" }, /* it has the list, but not the key */
+	{ TOPOLOGY("central-management: f2.i.ad\n", SE("") ", {pool: f.i.ad, role: front-end, servers: [f1.i.ad, f2.i.ad], ports: {http: 82}}"),
+		"http://f2.i.ad:82/witan.crl", "http://f2.i.ad:82/ocsp" },
 	/* a pool without web services has no such port */
 	{ TOPOLOGY("", "{pool: m.i.ad, role: mediation, servers: [m1.i.ad]}, " SE(", ports: {http: 0}")), "http://a.i.ad/witan.crl", "" },
 	{ TOPOLOGY("certificates: {crl-url: 'http://pki.e.com/x.crl'}\n", SE(", ports: {http: 8888}")), "http://pki.e.com/x.crl", "" },

@@ -61,47 +61,53 @@ static bool serves_list(const struct topo_pool *pool)
 	return topo_has_web(pool) && pool->ports.http != 0;
 }
 
-/* The server with the CA: the first that signs users in, else the first of all. */
-static const struct topo_pool *find_central(const struct topo *t)
+/* The server with the CA is that of the central store; where nobody signs users in, the first of all. */
+static const struct topo_server *find_central(const struct topo *t, const struct topo_pool **pool)
 {
-	const struct topo_pool *first = NULL;
+	struct topo_host central;
+	if (!failed(topo_find_central(t, &central))) {
+		*pool = central.pool;
+		return central.server;
+	}
 	TOPO_EACH (site, t->sites)
-		TOPO_EACH (pool, site->pools) {
-			if (pool->role == TOPO_STANDARD_EDITION || pool->role == TOPO_FRONT_END)
-				return pool;
-			if (first == NULL)
-				first = pool;
+		TOPO_EACH (first, site->pools) {
+			*pool = first;
+			return first->servers.p;
 		}
-	return first;
+	return NULL;
 }
 
 /* Where there is no HTTP at the server with the CA, the first that has it; if none has, an administrator serves the list there. */
-static const struct topo_pool *find_list(const struct topo *t)
+static const struct topo_server *find_list(const struct topo *t, const struct topo_server *central, const struct topo_pool **pool)
 {
-	const struct topo_pool *central = find_central(t);
-	if (central == NULL || serves_list(central))
+	if (serves_list(*pool))
 		return central;
 	TOPO_EACH (site, t->sites)
-		TOPO_EACH (pool, site->pools)
-			if (serves_list(pool))
-				return pool;
+		TOPO_EACH (other, site->pools)
+			if (serves_list(other)) {
+				*pool = other;
+				return other->servers.p;
+			}
 	return central;
 }
 
+/* Lists are copied to every server; questions are answered by the CA alone. */
 static err set_urls(struct planning *p)
 {
-	const struct topo_pool *pool = find_list(p->topo);
+	const struct topo_pool *pool = NULL;
+	const struct topo_server *central = find_central(p->topo, &pool);
 	char port[12] = "";
 	p->crl_url = p->topo->certificates.crl_url;
-	if (p->crl_url.n != 0 || pool == NULL)
+	if (p->crl_url.n != 0 || central == NULL)
 		return OK;
+	const struct topo_server *server = find_list(p->topo, central, &pool);
 	if (serves_list(pool) && pool->ports.http != 80)
 		(void)snprintf(port, sizeof port, ":%u", pool->ports.http);
-	p->crl_url = arena_join(p->arena, (str[]){ STR("http://"), pool->servers.p[0].fqdn, str_of(port), STR("/witan.crl") }, 4);
+	p->crl_url = arena_join(p->arena, (str[]){ STR("http://"), server->fqdn, str_of(port), STR("/witan.crl") }, 4);
 	ENSURE(p->crl_url.p != NULL, CEILING);
-	if (!serves_list(pool))
+	if (!serves_list(pool) || server != central)
 		return OK;
-	p->ocsp_url = arena_join(p->arena, (str[]){ STR("http://"), pool->servers.p[0].fqdn, str_of(port), STR("/ocsp") }, 4);
+	p->ocsp_url = arena_join(p->arena, (str[]){ STR("http://"), server->fqdn, str_of(port), STR("/ocsp") }, 4);
 	ENSURE(p->ocsp_url.p != NULL, CEILING);
 	return OK;
 }

@@ -28,7 +28,7 @@ static err address_text(int family, const uint8_t ip[16], struct arena *a, str *
 	return OK;
 }
 
-static bool is_address(str s)
+bool plan_address_is(str s)
 {
 	uint8_t ip[16];
 	int family;
@@ -68,7 +68,7 @@ static err add_pair(
 	int family;
 	str known, text;
 	struct diag why = { .what = "" };
-	if (is_address(name))
+	if (plan_address_is(name))
 		return diag_fail(d, ERR(MALFORMED), where, "write NAME ADDRESS, or ADDRESS NAME",
 			"\"%.*s\" is an address, where a name belongs", STR_FMT(str_cut(name, 0, 60)));
 	err e = topo_name(name, a, &known, &why);
@@ -102,7 +102,7 @@ static err read_line(struct plan_addresses *to, struct arena *a, str line, const
 	struct scan s = scan_of(str_cut(line, 0, str_find_char(line, '#')));
 	if (!next_word(&s, &first))
 		return OK;
-	bool hosts = is_address(first);
+	bool hosts = plan_address_is(first);
 	if (!next_word(&s, &word))
 		return diag_fail(d, ERR(MALFORMED), where, "write NAME ADDRESS, or ADDRESS NAME",
 			hosts ? "a name is missing" : "an address is missing");
@@ -187,4 +187,28 @@ err plan_networks_add(struct plan_networks *to, struct arena *a, str given, stru
 	ENSURE(to->p != NULL && text.p != NULL, CEILING);
 	to->p[to->n++] = (struct plan_network){ text, family == AF_INET6 };
 	return OK;
+}
+
+static bool is_within(const struct plan_network *net, int family, const uint8_t ip[16])
+{
+	uint8_t first[16] = { 0 };
+	int net_family;
+	uint32_t n = 0;
+	str length, address = str_split(net->text, '/', &length);
+	bool same = address_read(address, first, &net_family) && net_family == family && str_to_u32(length, &n);
+	for (unsigned i = 0; same && i < n; i++)
+		same = ((first[i / 8] ^ ip[i / 8]) >> (7 - i % 8) & 1) == 0;
+	return same;
+}
+
+bool plan_networks_has(const struct plan_networks *in, str address)
+{
+	uint8_t ip[16] = { 0 };
+	int family;
+	if (!address_read(address, ip, &family))
+		return false;
+	for (size_t i = 0; i < in->n; i++)
+		if (is_within(&in->p[i], family, ip))
+			return true;
+	return false;
 }

@@ -100,6 +100,24 @@ static void networks(void **state)
 	assert_true(err_is(plan_networks_add(&to, &arena, STR("10.0.0.0/8"), &diag), ERR_CEILING));
 }
 
+static void networks_have_addresses(void **state)
+{
+	struct plan_networks in = { NULL, 0 };
+	static const char *const given[] = { "10.0.0.0/9", "192.0.2.7", "2001:db8::/33" };
+	for (size_t i = 0; i < sizeof given / sizeof *given; i++)
+		assert_false(failed(plan_networks_add(&in, &arena, str_of(given[i]), &diag)));
+	static const struct {
+		const char *address;
+		bool is_in;
+	} rows[] = { { "10.127.255.255", true }, { "10.128.0.0", false }, { "192.0.2.7", true }, { "192.0.2.6", false }, { "2001:DB8:7fff::1", true },
+		{ "2001:db8:8000::1", false }, { "::a00:1", false }, { "", false }, { "fe80::1%lo", false }, { "x", false } };
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		assert_int_equal(plan_networks_has(&in, str_of(rows[i].address)), rows[i].is_in);
+	assert_false(plan_networks_has(&(struct plan_networks){ NULL, 0 }, STR("10.0.0.1")));
+	assert_false(failed(plan_networks_add(&in, &arena, STR("0.0.0.0/0"), &diag)));
+	assert_true(plan_networks_has(&in, STR("192.0.2.6")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -107,6 +125,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(mistakes_say_where, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(too_many_are_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(networks, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(networks_have_addresses, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,15 +16,17 @@ static void add_sub(struct buf *b, char code, str octets)
 	buf_add(b, octets);
 }
 
-static err vendor_option(struct plan_dhcp *p, struct arena *a, struct diag *d)
+static err vendor_option(struct plan_dhcp *p, uint32_t port, struct arena *a, struct diag *d)
 {
+	str digits = arena_decimal(a, port);
 	struct buf b DEFER(buf_fini) = { 0 };
+	ENSURE(digits.p != NULL, CEILING);
 	buf_init(&b, 1024);
 	if (p->web.n <= PLAN_DHCP_MOST) {
 		add_sub(&b, SUB_CLASS, STR(PLAN_DHCP_CLASS));
 		add_sub(&b, SUB_SCHEME, STR("https"));
 		add_sub(&b, SUB_HOST, p->web);
-		add_sub(&b, SUB_PORT, STR("443"));
+		add_sub(&b, SUB_PORT, digits);
 		add_sub(&b, SUB_PATH, STR(PLAN_DHCP_PATH));
 	}
 	if (b.n == 0 || b.n > PLAN_DHCP_MOST)
@@ -72,6 +74,9 @@ static err find_pool(const struct topo *t, struct arena *a, const struct topo_po
 			"name a Director, Front End or Standard Edition pool",
 			"the pool \"%.*s\" has no web services that phones could get a certificate from",
 			STR_FMT(str_cut((*pool)->pool, 0, 120)));
+	if ((*pool)->ports.https == 0)
+		return diag_fail(d, ERR(REFUSED), "topology.yaml", "give it ports: {https: 443}",
+			"the pool \"%.*s\" has no listener for web services inside", STR_FMT(str_cut((*pool)->pool, 0, 120)));
 	return OK;
 }
 
@@ -80,7 +85,7 @@ err plan_dhcp(
 {
 	TRY(find_pool(t, a, &pool, d));
 	*out = (struct plan_dhcp){ .pool = pool->pool, .registrar = pool->pool, .web = plan_web_internal(pool) };
-	TRY(vendor_option(out, a, d));
+	TRY(vendor_option(out, pool->ports.https, a, d));
 	return servers_option(out, a, d);
 }
 

@@ -282,6 +282,10 @@ static err add_edge(struct naming *n, const struct topo_pool *edge)
 	n->rule = "dns 1";
 	n->why = "Access Edge";
 	TRY(naming_add_edge(n, edge->external.access, edge, NAMING_EDGE(access)));
+	if (edge->external.regional_access.n != 0) {
+		n->why = "Access Edge of this region alone";
+		TRY(naming_add_edge(n, edge->external.regional_access, edge, NAMING_EDGE_AT(regional_access, access)));
+	}
 	n->why = "conference content outside";
 	TRY(naming_add_edge(n, edge->external.web_conferencing, edge, NAMING_EDGE(web_conferencing)));
 	n->why = "media relay outside";

@@ -39,7 +39,8 @@ err naming_add_published(struct naming *n, str name, const struct topo_pool *poo
 /* A service of an Edge pool outside: offset of its name in struct topo_external and of its address in struct
  * topo_addresses. */
 err naming_add_edge(struct naming *n, str name, const struct topo_pool *edge, size_t service, size_t address);
-#define NAMING_EDGE(service) offsetof(struct topo_external, service), offsetof(struct topo_addresses, service)
+#define NAMING_EDGE_AT(service, address) offsetof(struct topo_external, service), offsetof(struct topo_addresses, address)
+#define NAMING_EDGE(service)             NAMING_EDGE_AT(service, service)
 
 err naming_find(struct naming *n, const char *rule, bool is_error, str subject, const char *what, const char *remedy);
 

@@ -203,7 +203,7 @@ static const struct row {
 	const char *rule;
 	bool balanced;
 	uint32_t built; /* kinds of our servers for which this version has it */
-	bool may;
+	bool may, refuses;
 } rows[] = {
 #define PORT(n)                \
 	{                      \
@@ -251,6 +251,12 @@ static void set_ports(struct plan_flow *f, const struct row *row, const struct p
 	f->last = row->ports.last != 0 ? row->ports.last : f->first;
 }
 
+static str central_server(const struct topo *t)
+{
+	struct topo_host central;
+	return !failed(topo_find_central(t, &central)) ? central.server->fqdn : STR("");
+}
+
 static bool row_fits(const struct topo *t, const struct row *row, const struct plan_unit *u)
 {
 	return (row->kinds & KIND(u->kind)) != 0 && (row->when == NULL || row->when(t, u));
@@ -261,6 +267,14 @@ static enum plan_standing standing_of(const struct row *row, const struct plan_u
 	if (row->may)
 		return PLAN_MAY;
 	return u->kind >= TOPO_ROLE_N || (row->built & KIND(u->kind)) != 0 ? PLAN_STANDS : PLAN_NOT_YET;
+}
+
+bool plan_service_is_built(unsigned kind, enum plan_interface at, const char *service)
+{
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if ((rows[i].built & KIND(kind)) != 0 && !rows[i].refuses && rows[i].at == at && rows[i].from != 0 && strcmp(rows[i].service, service) == 0)
+			return true;
+	return false;
 }
 
 static err add_flow(
@@ -275,12 +289,16 @@ static err add_flow(
 		.rule = row->rule,
 		.balanced = row->balanced,
 		.standing = standing_of(row, u),
+		.except = STR(""),
+		.refuses = row->refuses,
 		.groups = row->from & GROUPS };
 	set_ports(f, row, u);
 	if (f->first == 0)
 		return OK; /* there is no such listener */
 	if (row->at == PLAN_INNER && u->kind != TOPO_EDGE)
 		f->at = PLAN_ANY;
+	if (row->ports.replica && u->pool == plan_central_pool(t))
+		f->except = central_server(t); /* which sends, and gets nothing */
 	size_t n = 0;
 	TOPO_EACH (from, out->units)
 		n += row->from == 0 ? from == u : may_reach(t, row->from, from, u);

@@ -67,6 +67,15 @@ static uint32_t port_external_https(const struct planning *p)
 	return p->at.pool->ports.external_https;
 }
 
+/* Every server but the central one, which sends: here all that has the certificate, or one of them. */
+static bool is_copy(const struct planning *p)
+{
+	struct topo_host central;
+	if (failed(topo_find_central(p->topo, &central)) || topo_count_servers(p->topo) < 2)
+		return false;
+	return p->at.server != NULL ? p->at.server != central.server : p->at.pool != central.pool || central.pool->servers.n > 1;
+}
+
 static uint32_t port_replica(const struct planning *p)
 {
 	return topo_replica_port(p->at.pool);
@@ -94,6 +103,7 @@ struct listener {
 #define ROLES_FRONT   (ROLE(STANDARD_EDITION) | ROLE(FRONT_END))
 #define ROLES_WEB     (ROLES_FRONT | ROLE(DIRECTOR))
 #define ROLES_SIGN_IN (ROLES_WEB | ROLE(SURVIVABLE_BRANCH))
+#define ROLES_INSIDE  (((1u << TOPO_ROLE_N) - 1u) & ~ROLE(EDGE))
 
 static const struct listener listeners[] = {
 #define PORT(n)      n, NULL

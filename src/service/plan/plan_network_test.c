@@ -128,6 +128,32 @@ static void regions_share_names(void **state)
 	buf_fini(&b);
 }
 
+static const char edges[] =
+	"organization: Example\nsip-domains: [domain.com]\ninternal-domain: internal.ad\nsites:\n"
+	"  - {name: Berlin, region: eu, pools: [{pool: eu.internal.ad, role: standard-edition, next-hop-edge: e-eu.internal.ad},\n"
+	"     {pool: e-eu.internal.ad, role: edge, servers: [{fqdn: e1-eu.internal.ad, external-address: {access: 192.0.2.1, web-conferencing: "
+	"192.0.2.2, av: 192.0.2.3}}],\n"
+	"      external: {access: sip.domain.com, regional-access: sip-eu.domain.com, web-conferencing: w-eu.domain.com, av: av-eu.domain.com}, next-hop: "
+	"eu.internal.ad}]}\n"
+	"  - {name: Boston, region: us, pools: [{pool: us.internal.ad, role: standard-edition, next-hop-edge: e-us.internal.ad},\n"
+	"     {pool: e-us.internal.ad, role: edge, servers: [e1-us.internal.ad], single-address: true,\n"
+	"      external: {access: sip.domain.com, regional-access: sip-us.domain.com, web-conferencing: w-us.domain.com, av: av-us.domain.com}, next-hop: "
+	"us.internal.ad}]}\n";
+
+/* One balancer answers for the access name; each region's own leads to that region alone. */
+static void regions_have_access_names(void **state)
+{
+	struct plan_dns dns;
+	read_topology(edges);
+	plan_names(&(struct plan_dns_options){ 0 }, &dns);
+	assert_int_equal(count(&dns, PLAN_OUTSIDE, "sip-eu.domain.com", "e1-eu.internal.ad"), 1);
+	assert_int_equal(count(&dns, PLAN_OUTSIDE, "sip-eu.domain.com", "e1-us.internal.ad"), 0);
+	assert_int_equal(count(&dns, PLAN_OUTSIDE, "sip-us.domain.com", "e1-us.internal.ad"), 1);
+	TOPO_EACH (r, dns.records)
+		if (str_eq(r->name, STR("sip-eu.domain.com")))
+			assert_true(str_eq(r->address, STR("192.0.2.1")));
+}
+
 static bool is_hex(str octets, const char *hex)
 {
 	char z[2 * PLAN_DHCP_MOST + 1] = "";
@@ -150,6 +176,22 @@ static void phones(void **state)
 	assert_true(err_is(plan_dhcp(&topo, NULL, &arena, &p, &diag), ERR_REFUSED));
 	assert_non_null(strstr(diag.remedy, "--pool"));
 	assert_false(failed(plan_dhcp(&topo, topo_find_pool(&topo, STR("us.internal.ad")), &arena, &p, &diag)));
+}
+
+/* Phones are sent to where the pool's web services listen. */
+static void phones_and_ports(void **state)
+{
+	static const char text[] = "organization: E\nsip-domains: [d.com]\ninternal-domain: i.ad\nsites: [{name: M, pools: [{pool: p.i.ad, role: "
+				   "standard-edition, web: {external: w.d.com}, ports: {https: %s}}]}]\n";
+	char with[512];
+	struct plan_dhcp p;
+	(void)snprintf(with, sizeof with, text, "8443");
+	read_topology(with);
+	assert_false(failed(plan_dhcp(&topo, NULL, &arena, &p, &diag)));
+	assert_non_null(memmem(p.vendor.p, p.vendor.n, "\4\0048443\5", 7));
+	(void)snprintf(with, sizeof with, text, "0");
+	read_topology(with);
+	assert_true(err_is(plan_dhcp(&topo, NULL, &arena, &p, &diag), ERR_REFUSED));
 }
 
 static void long_names_do_not_fit(void **state)
@@ -220,11 +262,86 @@ static void databases(void **state)
 	}
 	static const char *const bad[] = { "postgresql://", "postgresql:///x", "postgresql://u@db:0/x",
 		"postgresql://u@db:99999/x", "postgresql://u@db:port/x" };
+	static const char *const hostile[] = { "postgresql://u@[:: } accept ; tcp dport 22 accept ; ip6 daddr { ::1]/x", "postgresql://u@[::1/64]/x",
+		"postgresql://u@db1.i.ad,db 2/x" };
+	for (size_t i = 0; i < sizeof hostile / sizeof *hostile; i++) {
+		(void)snprintf(text, sizeof text, STORES, hostile[i]);
+		read_topology(text);
+		assert_true(err_is(plan_ports(&topo, &arena, &ports, &diag), ERR_REFUSED));
+		assert_non_null(strstr(diag.what, "the store of a.i.ad"));
+	}
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		(void)snprintf(text, sizeof text, STORES, bad[i]);
 		read_topology(text);
 		assert_true(failed(plan_ports(&topo, &arena, &ports, &diag)) || database(&ports, "db1.i.ad") != NULL);
 	}
+}
+
+static const char edge_text[] =
+	"organization: Example\nsip-domains: [d.com]\ninternal-domain: i.ad\nsites: [{name: M, pools: [\n"
+	"  {pool: uc.i.ad, role: standard-edition, next-hop-edge: e.i.ad},\n"
+	"  {pool: e.i.ad, role: edge, servers: [{fqdn: e.i.ad, internal-address: 10.0.0.11, external-address: {access: 192.0.2.1, web-conferencing: 192.0.2.2, "
+	"av: 192.0.2.3}}],\n"
+	"   external: {access: sip.d.com, web-conferencing: w.d.com, av: a.d.com}, next-hop: uc.i.ad, federation: false, public-im: %s}]}]\n";
+
+/* Providers of public messaging are partners like others. */
+static void public_messaging_is_federation(void **state)
+{
+	char text[1024];
+	struct plan_ports ports;
+	for (int on = 0; on < 2; on++) {
+		size_t in = 0, out = 0;
+		(void)snprintf(text, sizeof text, edge_text, on == 1 ? "true" : "false");
+		read_topology(text);
+		assert_false(failed(plan_ports(&topo, &arena, &ports, &diag)));
+		TOPO_EACH (f, ports.flows)
+			if (f->at == PLAN_ACCESS && f->first == 5061)
+				f->to != NULL ? in++ : out++;
+		assert_int_equal(in, on);
+		assert_int_equal(out, on);
+	}
+}
+
+/* The Internet, which an Edge may reach, begins beyond what is inside. */
+static void an_edge_does_not_take_the_inside_for_the_internet(void **state)
+{
+	char text[1024];
+	struct plan_ports ports;
+	struct plan_addresses known = { 0 };
+	struct plan_networks clients = { 0 };
+	struct topo_names missing;
+	struct buf b;
+	(void)snprintf(text, sizeof text, edge_text, "true");
+	read_topology(text);
+	assert_false(failed(plan_ports(&topo, &arena, &ports, &diag)));
+	assert_false(failed(plan_addresses_add(&known, &arena, STR("uc.i.ad=10.0.0.21"), &diag)));
+	assert_false(failed(plan_networks_add(&clients, &arena, STR("10.0.0.0/8"), &diag)));
+	const struct plan_nft nft = { .ports = &ports, .known = &known, .clients = clients };
+	buf_init(&b, 1u << 20);
+	assert_false(failed(plan_nft_print(&nft, STR("e.i.ad"), &arena, &b, &missing, &diag)));
+	buf_add_char(&b, '\0');
+	const char *output = strstr(b.p, "chain output");
+	assert_non_null(output);
+	const char *server = strstr(output, "ip daddr { 10.0.0.21 } drop"), *others = strstr(output, "ip daddr @clients4 drop");
+	const char *internet = strstr(output, "ip saddr { 192.0.2.1");
+	assert_true(server != NULL && others != NULL && internet != NULL && server < internet && others < internet);
+	buf_fini(&b);
+}
+
+/* Each Edge serves its own region: from the other one only the central store reaches it. */
+static void an_edge_serves_its_own(void **state)
+{
+	struct plan_ports ports;
+	size_t n = 0;
+	read_topology(edges);
+	assert_false(failed(plan_ports(&topo, &arena, &ports, &diag)));
+	TOPO_EACH (f, ports.flows) {
+		bool is_edge = f->to != NULL && str_eq(f->to->name, STR("e-us.internal.ad")) && f->at == PLAN_INNER;
+		bool is_replica = is_edge && f->first == topo_replica_port(f->to->pool);
+		for (size_t i = 0; is_edge && i < f->from.n; i++, n++)
+			assert_true(str_eq(f->from.p[i]->name, is_replica ? STR("eu.internal.ad") : STR("us.internal.ad")));
+	}
+	assert_int_equal(n, 6); /* SIP, web conferencing, credentials, relay by TCP and by UDP; replica */
 }
 
 /* Two hundred pools of three and fifty SIP domains. */
@@ -308,6 +425,25 @@ static void keys_decide(void **state)
 		assert_false(f->first == 0 || (f->to != NULL && f->to->kind == TOPO_STANDARD_EDITION && (f->first == 443 || f->first == 4443)));
 }
 
+/* nginx does not start with a server at port 0. */
+static void nothing_without_tls(void **state)
+{
+	struct plan_proxy proxy;
+	struct buf b;
+	const struct plan_proxy_style style = { STR("/c"), STR("/k"), STR("/t"), { NULL }, 0 };
+	read_topology("organization: Example\nsip-domains: [a.example]\ninternal-domain: corp.example\n"
+		      "sites: [{name: Main, pools: [{pool: uc01.corp.example, role: standard-edition, web: {external: w.a.example}, ports: {external-http: 0}}], "
+		      "reverse-proxies: [{fqdn: rp.corp.example, publishes: [uc01.corp.example]}]}]\n");
+	assert_false(failed(plan_proxy(&topo, STR(""), &arena, &proxy, &diag)));
+	buf_init(&b, 1u << 20);
+	assert_false(failed(plan_proxy_print(&proxy, &nothing, &style, &b, &diag)));
+	buf_add_char(&b, '\0');
+	assert_null(strstr(b.p, ":0;"));
+	assert_null(strstr(b.p, "proxy_pass http:"));
+	assert_non_null(strstr(b.p, "return 301 https://w.a.example$request_uri"));
+	buf_fini(&b);
+}
+
 /* A pool that names no web services has no names of theirs. */
 static void no_web_no_names(void **state)
 {
@@ -350,12 +486,18 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(one_server, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(regions_share_names, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(regions_have_access_names, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(phones, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(phones_and_ports, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(long_names_do_not_fit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(proxies_publish, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(databases, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(public_messaging_is_federation, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_edge_does_not_take_the_inside_for_the_internet, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_edge_serves_its_own, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(large, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(keys_decide, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(nothing_without_tls, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(no_web_no_names, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(without_memory, set_up, tear_down),
 	};

@@ -205,7 +205,7 @@ static err print_input(struct nft *n)
 	if (n->given->admins.n == 0)
 		buf_add(n->out, STR("\t\t# no --admin-network was given: nobody manages this host over the network\n"));
 	TOPO_EACH (f, n->given->ports->flows)
-		if (f->to == n->unit)
+		if (f->to == n->unit && plan_flow_is_at(f, n->host))
 			TRY(print_flow(n, f, print_in));
 	buf_add(n->out, STR("\t}\n"));
 	return OK;

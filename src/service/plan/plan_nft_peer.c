@@ -38,16 +38,6 @@ const struct topo_server *nft_server(const struct plan_unit *u, str host)
 	return NULL;
 }
 
-static bool is_address(str name)
-{
-	if (str_find_char(name, ':') < name.n)
-		return true;
-	for (size_t i = 0; i < name.n; i++)
-		if (name.p[i] != '.' && (name.p[i] < '0' || name.p[i] > '9'))
-			return false;
-	return true;
-}
-
 static err note_missing(struct nft *n, str name)
 {
 	TOPO_EACH (known, *n->missing)
@@ -71,7 +61,7 @@ static err add_host(struct nft *n, struct nft_peers *p, const struct plan_unit *
 	const struct topo_server *server = nft_server(u, host);
 	if (server != NULL && server->internal_address.n != 0)
 		add_address(p, server->internal_address);
-	else if (u->kind == PLAN_DATABASE && is_address(host))
+	else if (u->kind == PLAN_DATABASE && plan_address_is(host))
 		add_address(p, host);
 	else if (!add_known(n, p, host))
 		return note_missing(n, host);

@@ -57,10 +57,10 @@ static bool is_first_of_target(const struct nginx *x, const struct plan_publicat
 	return true;
 }
 
-/* Farms are none of ours: what they answer without TLS is not known. */
+/* Farms are none of ours: what they answer without TLS is not known. A pool may have no such listener. */
 static bool has_http(const struct plan_publication *p)
 {
-	return p->pool != NULL;
+	return p->pool != NULL && plan_publication_port(p, false) != 0;
 }
 
 static void print_upstreams(struct nginx *x)

@@ -265,7 +265,7 @@ static void dial_web(struct judging *j, const struct topo_pool *pool, str host)
 
 static void dial_edge(struct judging *j, const struct topo_pool *pool, str host)
 {
-	static const char *const inside[] = { "5061/tcp", "5062/tcp", "8057/tcp", "4443/tcp", "443/tcp" };
+	static const char *const inside[] = { "5061/tcp", "5062/tcp", "8057/tcp", "443/tcp" };
 	const struct topo_external *x = &pool->external;
 	const char *access = pool->single_address ? "access 5061/tcp" : "access 443/tcp";
 	for (size_t i = 0; i < sizeof inside / sizeof *inside; i++)
@@ -309,10 +309,31 @@ static void dial_server(struct judging *j, const struct topo_pool *pool, str hos
 	}
 }
 
+static bool is_central(const struct judging *j, const struct topo_server *server, bool *there_is_one)
+{
+	TOPO_EACH (site, j->t.sites)
+		TOPO_EACH (pool, site->pools)
+			if (pool->role == TOPO_STANDARD_EDITION || pool->role == TOPO_FRONT_END) {
+				*there_is_one = true;
+				return server == pool->servers.p;
+			}
+	return *there_is_one = false;
+}
+
+/* The central store sends to every other server. */
+static void dial_replica(struct judging *j, const struct topo_pool *pool, const struct topo_server *server)
+{
+	bool there_is_one, is_web = pool->role == TOPO_STANDARD_EDITION || pool->role == TOPO_FRONT_END || pool->role == TOPO_DIRECTOR;
+	if (!is_central(j, server, &there_is_one) && there_is_one)
+		dial(j, server->fqdn, is_web ? "4445/tcp" : "4443/tcp", pool->role == TOPO_EDGE ? pool->pool : server->fqdn, false);
+}
+
 static void dial_pool(struct judging *j, const struct topo_pool *pool)
 {
-	TOPO_EACH (server, pool->servers)
+	TOPO_EACH (server, pool->servers) {
 		dial_server(j, pool, server->fqdn);
+		dial_replica(j, pool, server);
+	}
 	if (pool->balancer != TOPO_BALANCE_TLS || pool->role == TOPO_SURVIVABLE_BRANCH ||
 		str_eq(pool->pool, pool->servers.p[0].fqdn))
 		return;

@@ -76,6 +76,13 @@ static bool has_database(const struct plan_ports *out, str name, uint32_t port)
 	return false;
 }
 
+/* It is written into rules of packet filters, where more than a name would be read as something else. */
+static bool is_host(str name, struct arena *a)
+{
+	str known;
+	return name.n != 0 && (plan_address_is(name) || !failed(topo_name(name, a, &known, NULL)));
+}
+
 static err add_databases(struct plan_ports *out, struct arena *a, const struct topo_site *site,
 	const struct topo_pool *pool, struct diag *d)
 {
@@ -84,7 +91,7 @@ static err add_databases(struct plan_ports *out, struct arena *a, const struct t
 	if (!unit_store_hosts(pool->store.url, &hosts))
 		return OK;
 	while (hosts.n > 0) {
-		if (!unit_store_next(&hosts, &name, &port) || name.n == 0)
+		if (!unit_store_next(&hosts, &name, &port) || !is_host(name, a))
 			return diag_fail(d, ERR(REFUSED), "topology.yaml",
 				"write url: \"postgresql://USER@HOST:PORT/DATABASE\"",
 				"the store of %.*s has no host or a wrong port", STR_FMT(str_cut(pool->pool, 0, 120)));

@@ -178,6 +178,8 @@ static err read_expire(const struct service *s, const struct xml_node *n, struct
 		i++;
 	ENSURE(i < sizeof rows / sizeof rows[0], MALFORMED);
 	w->expire = rows[i].expire;
+	if (w->expire == EXPIRE_ENDPOINT)
+		w->epid = sipae_epid(&s->request->in->msg);
 	bool has_time = read_number(n, "expires", &seconds);
 	*is_gone = has_time && seconds == 0;
 	ENSURE(w->expire != EXPIRE_TIME || has_time, MALFORMED);
@@ -189,7 +191,7 @@ static err read_expire(const struct service *s, const struct xml_node *n, struct
 static err read_operation(struct service *s, const struct xml_node *n, struct pres_publish *w, uint32_t *version, bool *is_gone)
 {
 	uint32_t container;
-	*w = (struct pres_publish){ .published_ms = pres_unix_ms(s->pres), .epid = sipae_epid(&s->request->in->msg), .body = xml_child(n, STR("")) };
+	*w = (struct pres_publish){ .published_ms = pres_unix_ms(s->pres), .epid = STR(""), .body = xml_child(n, STR("")) };
 	TRY(pres_category_get(&s->pres->categories, xml_attribute(n, STR("categoryName")), &w->key.category));
 	ENSURE(read_number(n, "instance", &w->key.instance) && read_number(n, "container", &container) && container <= 32767, MALFORMED);
 	ENSURE(read_number(n, "version", version), MALFORMED);
@@ -379,6 +381,8 @@ err pres_stage(void *state, struct request *r, enum stage_verdict *v)
 	size_t which = find_service(&r->in->msg);
 	if (r->in->msg.method == SIP_METHOD_SUBSCRIBE)
 		return prepare(p, r, v);
+	if (r->in->msg.method == SIP_METHOD_PUBLISH)
+		return pres_publish_stage(p, r, v);
 	if (r->in->msg.method != SIP_METHOD_SERVICE || which == sizeof services / sizeof services[0])
 		return OK;
 	ENSURE(r->aor.n != 0 && str_eq(r->aor, r->target), SIP_FORBIDDEN);

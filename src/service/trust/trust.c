@@ -29,12 +29,18 @@ static bool keep(STACK_OF(X509) *out, X509 *x)
 	return false;
 }
 
+/* Without it a block that says it is encrypted makes the reader ask at the terminal. */
+static int no_passphrase(char *room, int size, int writes, void *arg)
+{
+	return -1;
+}
+
 static enum trust_reason read_pem(str in, int most, STACK_OF(X509) *out)
 {
 	BIO *bio = BIO_new_mem_buf(in.p, (int)in.n);
 	enum trust_reason r = TRUST_FINE;
 	X509 *x;
-	while (bio != NULL && r == TRUST_FINE && (x = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL)
+	while (bio != NULL && r == TRUST_FINE && (x = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL)) != NULL)
 		if (!keep(out, x) || sk_X509_num(out) > most)
 			r = TRUST_TOO_LONG;
 	BIO_free(bio);
@@ -123,7 +129,7 @@ static X509_CRL *read_list(str list)
 		return crl;
 	}
 	BIO *bio = BIO_new_mem_buf(list.p, (int)list.n);
-	X509_CRL *crl = bio != NULL ? PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL) : NULL;
+	X509_CRL *crl = bio != NULL ? PEM_read_bio_X509_CRL(bio, NULL, no_passphrase, NULL) : NULL;
 	BIO_free(bio);
 	return crl;
 }

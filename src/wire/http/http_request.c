@@ -123,7 +123,7 @@ const struct http_field *http_field_find(const struct http_request *r, str name)
 	return NULL;
 }
 
-static const struct http_field *find_twice(const struct http_request *r, str name)
+const struct http_field *http_find_twice(const struct http_request *r, str name)
 {
 	const struct http_field *first = http_field_find(r, name);
 	for (const struct http_field *f = first; first != NULL && ++f < r->fields + r->n_fields;)
@@ -137,7 +137,7 @@ static err check_single(const struct http_request *r, struct diag *d)
 	static const char *const names[] = { "Host", "Content-Length", "Content-Type", "Authorization", "Origin", "Expect",
 		"Witan-CSRF", "Witan-Cookie" };
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-		if (find_twice(r, str_of(names[i])) != NULL)
+		if (http_find_twice(r, str_of(names[i])) != NULL)
 			return http_refuse(d, ERR(MALFORMED), names[i], "the field stands there twice", STR(""));
 	return OK;
 }
@@ -169,7 +169,7 @@ static err read_length(const struct http_request *out, uint64_t *content, struct
 	return OK;
 }
 
-static bool has_word(str list, str word)
+bool http_has_word(str list, str word)
 {
 	while (list.n != 0)
 		if (str_eq_case(str_trim(str_split(list, ',', &list)), word))
@@ -181,7 +181,7 @@ static void read_persistence(struct http_request *out)
 {
 	out->keep_alive = out->minor == 1;
 	for (size_t i = 0; i < out->n_fields; i++)
-		if (str_eq_case(out->fields[i].name, STR("Connection")) && has_word(out->fields[i].value, STR("close")))
+		if (str_eq_case(out->fields[i].name, STR("Connection")) && http_has_word(out->fields[i].value, STR("close")))
 			out->keep_alive = false;
 }
 
@@ -197,7 +197,7 @@ static err read_expect(struct http_request *out, struct diag *d)
 }
 
 /* Lines end with CR LF; either of them alone is refused (RFC 9112 2.2). */
-static err take_line(str *rest, str *line, struct diag *d)
+err http_line_take(str *rest, str *line, struct diag *d)
 {
 	size_t n = str_find_char(*rest, '\r');
 	if (n + 1 >= rest->n || rest->p[n + 1] != '\n' || str_find_char(str_cut(*rest, 0, n), '\n') != n)
@@ -207,20 +207,24 @@ static err take_line(str *rest, str *line, struct diag *d)
 	return OK;
 }
 
-err http_header_read(str header, struct http_request *out, uint64_t *content, struct diag *d)
+err http_fields_read(str fields, struct http_request *out, struct diag *d)
 {
-	str line;
-	*out = (struct http_request){ .n_fields = 0 };
-	TRY(take_line(&header, &line, d));
-	TRY(read_line(out, line, d));
-	for (;;) {
-		TRY(take_line(&header, &line, d));
+	for (str line;;) {
+		TRY(http_line_take(&fields, &line, d));
 		if (line.n == 0)
 			break;
 		TRY(read_field(out, line, d));
 	}
-	if (header.n != 0)
-		return http_refuse(d, ERR(MALFORMED), "header", "a CR or LF stands alone", STR(""));
+	return fields.n == 0 ? OK : http_refuse(d, ERR(MALFORMED), "header", "a CR or LF stands alone", STR(""));
+}
+
+err http_header_read(str header, struct http_request *out, uint64_t *content, struct diag *d)
+{
+	str line;
+	*out = (struct http_request){ .n_fields = 0 };
+	TRY(http_line_take(&header, &line, d));
+	TRY(read_line(out, line, d));
+	TRY(http_fields_read(header, out, d));
 	TRY(check_single(out, d));
 	TRY(read_host(out, d));
 	read_persistence(out);
@@ -244,7 +248,7 @@ static err look_at_beginning(str in, struct diag *d)
 }
 
 /* The offset after an LF LF or LF CR LF, 0 while there is none; the strict reading comes after. */
-static size_t find_end(str in, size_t from)
+size_t http_header_end(str in, size_t from)
 {
 	for (size_t i = from; i < in.n; i++) {
 		if (in.p[i] != '\n' || i == 0)
@@ -259,7 +263,7 @@ static err read_header(struct http_reader *r, str in, size_t body_most, struct h
 {
 	uint64_t content;
 	str head = str_cut(in, 0, HTTP_HEADER_MAX);
-	size_t n = find_end(head, r->looked);
+	size_t n = http_header_end(head, r->looked);
 	r->looked = head.n;
 	if (n == 0)
 		return look_at_beginning(head, d);
