@@ -190,13 +190,15 @@ void kerberos_rows_print(const struct kerberos_key *keys, size_t n, struct buf *
 static bool take_field(str *line, uint32_t *out)
 {
 	str word = str_split(*line, '\t', line);
-	uint32_t v = 0;
+	uint64_t v = 0;
 	for (size_t i = 0; i < word.n; i++) {
-		if (word.p[i] < '0' || word.p[i] > '9' || v > (UINT32_MAX - 9) / 10)
+		if (word.p[i] < '0' || word.p[i] > '9')
 			return false;
-		v = v * 10 + (uint32_t)(word.p[i] - '0');
+		v = v * 10 + (uint64_t)(word.p[i] - '0');
+		if (v > UINT32_MAX)
+			return false;
 	}
-	*out = v;
+	*out = (uint32_t)v;
 	return word.n != 0;
 }
 
