@@ -24,7 +24,7 @@ struct config;
 struct auth_ask {
 	uint64_t id;
 	enum sipae_scheme scheme;
-	str challenge; /* NTLM: the 8 bytes that it answers */
+	str challenge; /* NTLM: what it answers; Kerberos: the service that the ticket must be for */
 	str token;     /* what the client gave; without one nothing is asked */
 };
 
@@ -80,6 +80,9 @@ void auth_free(struct auth *a);
  * pass; otherwise ACK is dropped and CANCEL is 403.
  */
 err auth_stage(void *state, struct request *r, enum stage_verdict *v);
+
+/* Are there keys by which tickets can be judged (Kerberos)? Without them it is not offered. */
+void auth_set_kerberos(struct auth *a, bool is_there);
 
 /* What came of the ask of this id; unknown ids are passed over. */
 void auth_told(struct auth *a, uint64_t id, const struct auth_told *t);

@@ -35,7 +35,7 @@ static err read_content(json_t *parameters, struct diag *d)
 
 err certificate_before(const char *cmdlet, json_t *parameters, str *name, struct diag *d)
 {
-	if (strcmp(cmdlet, "Import-CsCertificate") == 0)
+	if (strcmp(cmdlet, "Import-CsCertificate") == 0 || strcmp(cmdlet, "Import-CsKerberosKeytab") == 0)
 		return read_content(parameters, d);
 	for (size_t i = 0; i < sizeof written / sizeof *written; i++) {
 		const json_t *file = json_object_get(parameters, written[i].parameter);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The front process: its rooms, the table that a request walks, and its life. */
 #include "role/front/front_priv.h"
+#include "service/kerberos.h"
 
 #include <stdlib.h>
 
@@ -236,6 +237,7 @@ static err make_services(struct front *f)
 	TRY(policies_new(&f->policies));
 	f->permit = (struct permit){ f->users, f->policies };
 	TRY(users_set_domains(f->users, str_of(s->domains)));
+	kerberos_init();
 	TRY(auth_new(&(struct auth_config){ .timers = loop_timers(s->loop), .crypt = f->crypt, .users = f->users, .fqdn = f->fqdn,
 			     .config = &f->config, .log = &s->log, .meter = s->meter,
 			     .door = { front_tell_failure, front_tell_success, gruu_alias, front_ask, on_proven }, .arg = f },

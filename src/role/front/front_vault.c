@@ -112,7 +112,15 @@ static err on_proof_tell(struct front *f, str body)
 {
 	struct ipc_proof_tell m;
 	TRY(ipc_proof_tell_parse(&m, body));
-	auth_told(f->auth, m.id, &(struct auth_told){ .is_right = m.is_right != 0, .aor = m.aor, .key = m.key });
+	auth_told(f->auth, m.id, &(struct auth_told){ .is_away = m.is_away != 0, .is_right = m.is_right != 0, .aor = m.aor, .key = m.key });
+	return OK;
+}
+
+static err on_kerberos(struct front *f, str body)
+{
+	struct ipc_kerberos m;
+	TRY(ipc_kerberos_parse(&m, body));
+	auth_set_kerberos(f->auth, m.is_there != 0);
 	return OK;
 }
 
@@ -153,6 +161,7 @@ static err (*const readers[IPC_N])(struct front *f, str body) = {
 	[IPC_CERTIFICATE] = on_certificate,
 	[IPC_TRACE_SET] = on_trace_set,
 	[IPC_REVOCATION] = on_revocation,
+	[IPC_KERBEROS] = on_kerberos,
 	[IPC_PROOF_TELL] = on_proof_tell,
 	[IPC_KEPT_ROWS] = on_kept_rows,
 	[IPC_KEPT_DONE] = on_kept_done,

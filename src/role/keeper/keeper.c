@@ -30,7 +30,7 @@ static err keeper_open(struct skel *s, struct diag *d)
 	TRY(former_take(s->dir, k->dir, &s->log, d));
 	TRY(keys_read(&k->keys, k->dir, d));
 	LOG(&s->log, KEYS_READ, LOG_INT("keys", k->keys.n));
-	return OK;
+	return keeper_kerberos_open(k);
 }
 
 static err keeper_start(struct skel *s, struct diag *d)
@@ -40,7 +40,7 @@ static err keeper_start(struct skel *s, struct diag *d)
 }
 
 /* Bad files change nothing: the keys that are in use stay. */
-static void keeper_reload(struct skel *s)
+static void read_again(struct skel *s)
 {
 	struct keeper *k = s->state;
 	struct keys fresh;
@@ -56,6 +56,12 @@ static void keeper_reload(struct skel *s)
 	LOG(&s->log, KEYS_READ, LOG_INT("keys", k->keys.n));
 }
 
+static void keeper_reload(struct skel *s)
+{
+	read_again(s);
+	(void)failed(keeper_kerberos_read(s->state));
+}
+
 /* ---- who asks ---- */
 
 #define SEEK_MS 100
@@ -69,7 +75,7 @@ static const struct key *find_key(struct keeper *k, str id)
 	if (key != NULL || (k->sought_at != 0 && now < k->sought_at + SEEK_MS))
 		return key;
 	k->sought_at = now;
-	keeper_reload(k->skel);
+	read_again(k->skel);
 	return keys_find(&k->keys, id);
 }
 

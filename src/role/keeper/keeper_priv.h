@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "os/tls.h"
 #include "role/skel.h"
+#include "service/kerberos.h"
 #include "service/keyfile.h"
 
 #include <limits.h>
@@ -73,10 +74,27 @@ struct keeper {
 	struct keys keys;
 	struct list peers;
 	int dir;            /* keys/, opened before the jail */
+	struct kerberos_acceptor *acceptor; /* NULL: no keys for Kerberos */
+	struct kerberos_replays *replays;
+	struct buf keytab_rows; /* what may be told of them */
 	uint64_t sought_at; /* when an unknown key last made us read the files again */
 };
 
 /* MALFORMED: it is none of vault's. */
 err keeper_on_vault(struct keeper *k, struct ipc *from, enum ipc_type type, str body);
+
+/* The answer to vault: what came of it, and bytes where it is OK. */
+err keeper_done(struct ipc *to, uint64_t id, err e, const struct diag *d, str bytes);
+
+/* ---- Kerberos: kerberos.c ---- */
+
+/* Reads keys/sip.keytab, if there is one. What is wrong with it is logged: the rest of keeper goes on. */
+err keeper_kerberos_open(struct keeper *k);
+/* The same again; what cannot be used changes nothing. */
+err keeper_kerberos_read(struct keeper *k);
+/* Messages of vault. */
+err keeper_on_keytab_set(struct keeper *k, struct ipc *from, str body);
+err keeper_on_keytab_get(struct keeper *k, struct ipc *from, str body);
+err keeper_on_ticket_ask(struct keeper *k, struct ipc *from, str body);
 
 #endif

@@ -11,7 +11,7 @@
 
 /* ---- answers ---- */
 
-static err done(struct ipc *to, uint64_t id, err e, const struct diag *d, str bytes)
+err keeper_done(struct ipc *to, uint64_t id, err e, const struct diag *d, str bytes)
 {
 	struct ipc_key_done m = { .id = id, .error = failed(e) ? (uint16_t)(e.def - err_defs + 1) : 0, .bytes = failed(e) ? STR("") : bytes };
 	if (failed(e)) {
@@ -26,7 +26,7 @@ static err done_spki(struct ipc *to, uint64_t id, err e, const struct diag *d, c
 {
 	unsigned char *der = NULL;
 	int n = !failed(e) ? i2d_PUBKEY(key->file.pkey, &der) : 0;
-	err sent = done(to, id, failed(e) || n > 0 ? e : ERR(NO_MEMORY), d, (str){ (const char *)der, n > 0 ? (size_t)n : 0 });
+	err sent = keeper_done(to, id, failed(e) || n > 0 ? e : ERR(NO_MEMORY), d, (str){ (const char *)der, n > 0 ? (size_t)n : 0 });
 	OPENSSL_free(der);
 	return sent;
 }
@@ -87,7 +87,7 @@ static err on_list(struct keeper *k, struct ipc *from, str body)
 		OPENSSL_free(der);
 		TRY(e);
 	}
-	return done(from, m.id, OK, &d, STR(""));
+	return keeper_done(from, m.id, OK, &d, STR(""));
 }
 
 static err find(struct keeper *k, str id, const struct key **out, struct diag *d)
@@ -111,7 +111,7 @@ static err on_sign(struct keeper *k, struct ipc *from, str body)
 		refused(k, "sign", m.key, e, &d);
 	else
 		meter_add(k->skel->meter, METER_KEYS_SIGNED, 1);
-	return done(from, m.id, e, &d, (str){ (const char *)signature, n });
+	return keeper_done(from, m.id, e, &d, (str){ (const char *)signature, n });
 }
 
 static err on_import(struct keeper *k, struct ipc *from, str body)
@@ -148,7 +148,7 @@ static err on_export(struct keeper *k, struct ipc *from, str body)
 	} else {
 		LOG(&k->skel->log, KEY_EXPORTED, LOG_Z("file", key->name));
 	}
-	err sent = done(from, m.id, e, &d, buf_str(&out));
+	err sent = keeper_done(from, m.id, e, &d, buf_str(&out));
 	if (out.p != NULL)
 		crypt_wipe(out.p, out.size);
 	buf_fini(&out);
@@ -165,7 +165,7 @@ static err on_remove(struct keeper *k, struct ipc *from, str body)
 		refused(k, "remove", m.key, e, &d);
 	else
 		LOG(&k->skel->log, KEY_REMOVED, LOG_Z("key", text_of(m.key).hex));
-	return done(from, m.id, e, &d, STR(""));
+	return keeper_done(from, m.id, e, &d, STR(""));
 }
 
 static const struct {
@@ -178,6 +178,9 @@ static const struct {
 	{ IPC_KEY_IMPORT, on_import },
 	{ IPC_KEY_EXPORT, on_export },
 	{ IPC_KEY_REMOVE, on_remove },
+	{ IPC_KEYTAB_SET, keeper_on_keytab_set },
+	{ IPC_KEYTAB_GET, keeper_on_keytab_get },
+	{ IPC_TICKET_ASK, keeper_on_ticket_ask },
 };
 
 err keeper_on_vault(struct keeper *k, struct ipc *from, enum ipc_type type, str body)

@@ -83,6 +83,9 @@ static const struct command_row rows[CMD_ID_N] = {
 	[CMD_CERTIFICATE_REMOVE] = { command_certificate_remove, true },
 	[CMD_CERTIFICATE_EXPORT] = { command_certificate_export, true },
 	[CMD_CERTIFICATE_TEST] = { command_certificate_test, false },
+	[CMD_KEYTAB_IMPORT] = { command_keytab_import, true },
+	[CMD_KEYTAB_GET] = { command_keytab_get, false },
+	[CMD_KEYTAB_REMOVE] = { command_keytab_remove, true },
 	[CMD_CHALLENGE_NEW] = { command_challenge_new, true },
 	[CMD_CHALLENGE_REMOVE] = { command_challenge_remove, true },
 	[CMD_CLIENT_CERTIFICATE_NEW] = { command_client_certificate_new, true },
@@ -197,6 +200,13 @@ void command_tell(struct call *call, const char *fmt, ...)
 err command_reach(struct call *call, const struct rbac_thing *t)
 {
 	return rbac_check_thing(&call->author->rights, call->cmd, t, &call->diag);
+}
+
+err command_reach_server(struct call *call)
+{
+	struct place p;
+	bool placed = place_find(call->vault, STR("Registrar"), place_pool(call->vault), &p);
+	return command_reach(call, &(struct rbac_thing){ .writes = true, .site = placed ? p.site : STR(""), .name = call->vault->skel->fqdn });
 }
 
 /* ---- the audit ---- */

@@ -9,23 +9,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-static err reach(struct call *call)
-{
-	struct place p;
-	bool placed = place_find(call->vault, STR("Registrar"), place_pool(call->vault), &p);
-	return command_reach(call, &(struct rbac_thing){ .writes = true, .site = placed ? p.site : STR(""), .name = call->vault->skel->fqdn });
-}
-
-/* Starts w, whose answer then waits; what is wrong at once is told at once. */
-static err start(struct call *call, struct work *w, err e)
-{
-	if (!failed(e) && (w->held = command_hold(call)) != NULL)
-		return OK;
-	call->diag = w->diag;
-	work_end(w, failed(e) ? e : ERR(NO_MEMORY));
-	return failed(e) ? e : ERR(NO_MEMORY);
-}
-
 /* ---- Request- ---- */
 
 static err keep_text(struct work *w, const struct call *call, const char *name, str *out)
@@ -146,7 +129,7 @@ static err take_request(struct work *w, struct call *call)
 err command_certificate_request(struct call *call)
 {
 	struct work *w;
-	TRY(reach(call));
+	TRY(command_reach_server(call));
 	if (!command_switch(call, "New"))
 		return diag_fail(&call->diag, ERR(USAGE), call->cmd->name, "Get-CsCertificate -All shows requests that wait, Import-CsCertificate takes their answers", "-New is missing");
 	TRY(work_new(call->vault, NULL, &w, &call->diag));
@@ -158,7 +141,7 @@ err command_certificate_request(struct call *call)
 		work_end(w, OK);
 		return e;
 	}
-	return start(call, w, order_start(w));
+	return work_start(call, w, order_start(w));
 }
 
 /* ---- Import- ---- */
@@ -259,14 +242,14 @@ err command_certificate_import(struct call *call)
 	struct work *w;
 	struct cert_answer answer = { .leaf = STR("") };
 	bool waits = false;
-	TRY(reach(call));
+	TRY(command_reach_server(call));
 	TRY(work_new(call->vault, NULL, &w, &call->diag));
 	err e = take_import(w, call, &answer);
 	if (!failed(e) && !call->what_if)
 		e = run_import(w, call, &answer, &waits);
 	cert_answer_fini(&answer);
 	if (waits)
-		return start(call, w, e);
+		return work_start(call, w, e);
 	call->diag = w->diag;
 	json_t *object = json_incref(w->object);
 	work_end(w, OK);
@@ -310,7 +293,7 @@ err command_certificate_set(struct call *call)
 	char text[CERTSTORE_USAGES];
 	int64_t now = (int64_t)(vault_unix_ms() / 1000), from = now;
 	bool roll = command_switch(call, "Roll");
-	TRY(reach(call));
+	TRY(command_reach_server(call));
 	TRY(certificate_usages(call, &usages));
 	TRY(certificate_find(call, &c));
 	if (roll)
@@ -396,7 +379,7 @@ err command_certificate_remove(struct call *call)
 	const struct certstore_cert *c;
 	uint32_t usages;
 	str text;
-	TRY(reach(call));
+	TRY(command_reach_server(call));
 	TRY(certificate_usages(call, &usages));
 	if (command_text(call, "Pending", &text))
 		return remove_pending(call, text);
@@ -426,11 +409,11 @@ err command_certificate_export(struct call *call)
 	const struct certstore_cert *c;
 	struct work *w;
 	str password = STR("");
-	TRY(reach(call));
+	TRY(command_reach_server(call));
 	TRY(certificate_find(call, &c));
 	(void)command_text(call, "Password", &password);
 	TRY(work_new(call->vault, NULL, &w, &call->diag));
 	w->friendly = arena_copy(&w->arena, str_of(c->thumbprint));
 	const struct key_door door = work_door(w, on_exported);
-	return start(call, w, vault_key_export(call->vault, c, password, &door, &w->diag));
+	return work_start(call, w, vault_key_export(call->vault, c, password, &door, &w->diag));
 }

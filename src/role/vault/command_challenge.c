@@ -90,13 +90,6 @@ void vault_challenges_tick(struct vault *v)
 
 /* ---- cmdlets ---- */
 
-static err reach(struct call *call)
-{
-	struct place p;
-	bool placed = place_find(call->vault, STR("Registrar"), place_pool(call->vault), &p);
-	return command_reach(call, &(struct rbac_thing){ .writes = true, .site = placed ? p.site : STR(""), .name = call->vault->skel->fqdn });
-}
-
 /* The place of a token, or else a free one. NULL: there is neither. */
 static struct vault_challenge *find(struct vault *v, str token, bool or_free)
 {
@@ -132,7 +125,7 @@ err command_challenge_new(struct call *call)
 {
 	str token, text = STR("");
 	char path[sizeof PATH_BEGIN + TOKEN_MAX];
-	TRY(reach(call));
+	TRY(command_reach_server(call));
 	TRY(take_token(call, &token));
 	(void)command_text(call, "KeyAuthorization", &text);
 	if (!vault_challenge_is_answer(token, text))
@@ -148,7 +141,7 @@ err command_challenge_new(struct call *call)
 err command_challenge_remove(struct call *call)
 {
 	str token;
-	TRY(reach(call));
+	TRY(command_reach_server(call));
 	TRY(take_token(call, &token));
 	struct vault_challenge *c = find(call->vault, token, false);
 	if (c == NULL)

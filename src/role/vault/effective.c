@@ -27,6 +27,11 @@ static json_t *nearest(struct vault *v, const struct schema_kind *k)
 	return body;
 }
 
+json_t *effective_body(struct vault *v, enum schema_id kind)
+{
+	return nearest(v, &schema_kinds[kind]);
+}
+
 static void set_member(struct vault *v, struct config *c, const struct config_def *def, const json_t *value)
 {
 	struct diag d = { 0 };

@@ -308,6 +308,7 @@ static void give_lock(void *arg, const struct tally_entry *e)
 static err tell_all(struct vault *v, struct vault_front *f)
 {
 	send_settings(f);
+	sent(f, ipc_send_kerberos(f->channel, &(struct ipc_kerberos){ .is_there = v->keytab.n != 0 }, -1));
 	sent(f, vault_send_revocations(v, f->channel)); /* before anybody can be judged */
 	send_certificate(f);
 	TRY(store_objects_each(v->store, STR(""), tell_policy, &(struct telling){ v, f }));
@@ -447,6 +448,7 @@ static void on_close(void *arg, struct ipc *from)
 {
 	struct vault_front *f = arg;
 	vault_kept_forget(f);
+	vault_tickets_forget(f->vault, f->channel);
 	vault_directory_forget(f);
 	f->vault->fronts[f->index] = NULL;
 	free(f);
@@ -490,6 +492,7 @@ void vault_on_channel(struct skel *s, str role, unsigned index, int fd)
 		return;
 	}
 	if (v->fronts[index] != NULL) {
+		vault_tickets_forget(v, v->fronts[index]->channel);
 		ipc_close(v->fronts[index]->channel);
 		free(v->fronts[index]);
 	}

@@ -110,6 +110,27 @@ err vault_key_remove(struct vault *v, const uint8_t id[32], const struct key_doo
 	return sent(ipc_send_key_remove(v->keys->channel, &(struct ipc_key_remove){ .id = a->id, .key = id_str(id) }, -1));
 }
 
+err vault_keytab_set(struct vault *v, str bytes, const struct key_door *door, struct diag *d)
+{
+	struct ask *a;
+	TRY(begin(v, door, false, &a, d));
+	return sent(ipc_send_keytab_set(v->keys->channel, &(struct ipc_keytab_set){ .id = a->id, .bytes = bytes }, -1));
+}
+
+err vault_keytab_get(struct vault *v, const struct key_door *door, struct diag *d)
+{
+	struct ask *a;
+	TRY(begin(v, door, false, &a, d));
+	return sent(ipc_send_keytab_get(v->keys->channel, &(struct ipc_keytab_get){ .id = a->id }, -1));
+}
+
+err vault_ticket_ask(struct vault *v, str target, str token, const struct key_door *door, struct diag *d)
+{
+	struct ask *a;
+	TRY(begin(v, door, false, &a, d));
+	return sent(ipc_send_ticket_ask(v->keys->channel, &(struct ipc_ticket_ask){ .id = a->id, .target = target, .token = token }, -1));
+}
+
 static void nothing(void *arg, err e, const struct diag *d, str bytes)
 {
 }
@@ -262,4 +283,5 @@ void vault_keeper_open(struct vault *v, int fd)
 		return;
 	}
 	list(v);
+	vault_kerberos_read(v);
 }

@@ -108,7 +108,9 @@ struct held *command_hold(struct call *call)
 static void print_object(struct buf *b, json_t *object, json_t *warnings)
 {
 	json_t *line = json_pack("{s:b,s:[]}", "ok", 1, "objects");
-	if (object != NULL)
+	if (json_is_array(object))
+		(void)json_array_extend(json_object_get(line, "objects"), object);
+	else if (object != NULL)
 		(void)json_array_append(json_object_get(line, "objects"), object);
 	if (json_array_size(warnings) != 0)
 		(void)json_object_set(line, "warnings", warnings);

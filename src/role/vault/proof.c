@@ -89,8 +89,11 @@ err vault_judge_proof(struct vault *v, struct ipc *to, str body)
 {
 	struct ipc_proof_ask m;
 	TRY(ipc_proof_ask_parse(&m, body));
-	ENSURE(m.scheme == SIPAE_NTLM, MALFORMED);
-	judge_ntlm(v, to, &m);
+	ENSURE(m.scheme == SIPAE_NTLM || m.scheme == SIPAE_KERBEROS, MALFORMED);
+	if (m.scheme == SIPAE_KERBEROS)
+		vault_judge_ticket(v, to, &m);
+	else
+		judge_ntlm(v, to, &m);
 	return OK;
 }
 

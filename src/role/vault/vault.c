@@ -67,6 +67,7 @@ static err vault_open(struct skel *s, struct diag *d)
 	buf_init(&v->incoming, TOPO_SIZE_MAX + 1);
 	list_init(&v->held);
 	list_init(&v->works);
+	list_init(&v->tickets);
 	list_init(&v->ocsp.questions);
 	tally_init(&v->tally, STRANGERS);
 	config_default(&v->config);
@@ -284,6 +285,7 @@ static void vault_on_reload(struct skel *s)
 	vault_read_revocations(v);
 	vault_look_at_revocations(v);
 	vault_publish(v);
+	vault_kerberos_read(v);
 	if (!failed(e))
 		e = vault_read_certificates(v, &d);
 	if (failed(e)) {

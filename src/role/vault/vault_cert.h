@@ -38,6 +38,11 @@ err vault_key_sign(struct vault *v, const uint8_t id[32], str tbs, const struct 
 err vault_key_import(struct vault *v, str pkcs8, bool exportable, const struct key_door *door, struct diag *d);
 err vault_key_export(struct vault *v, const struct certstore_cert *c, str password, const struct key_door *door, struct diag *d);
 err vault_key_remove(struct vault *v, const uint8_t id[32], const struct key_door *door, struct diag *d);
+/* The keys for Kerberos: all in place of those before (none: removed), or as they are; answered by rows (service/kerberos). */
+err vault_keytab_set(struct vault *v, str bytes, const struct key_door *door, struct diag *d);
+err vault_keytab_get(struct vault *v, const struct key_door *door, struct diag *d);
+/* Does the token prove somebody to the target? Answered by his principal, NUL, the context. */
+err vault_ticket_ask(struct vault *v, str target, str token, const struct key_door *door, struct diag *d);
 /* Nobody is told any more of what this arg has asked. */
 void vault_key_forget(struct vault *v, const void *arg);
 
@@ -51,7 +56,8 @@ struct work {
 	void (*ended)(struct work *w, err e);   /* NULL allowed */
 	struct arena arena;                     /* of everything below */
 	struct diag diag;
-	json_t *object;    /* what is answered; NULL: nothing */
+	json_t *object;    /* what is answered, or an array of such; NULL: nothing */
+	json_t *warnings;  /* said besides; NULL: none */
 	struct buf tbs;    /* what is being signed */
 	enum cert_alg alg;
 	str spki;
@@ -73,6 +79,8 @@ err work_new(struct vault *v, struct held *held, struct work **out, struct diag 
 struct key_door work_door(struct work *w, err (*next)(struct work *w, str bytes));
 /* Tells who waits, and frees it. */
 void work_end(struct work *w, err e);
+/* Makes the answer of the command that runs wait for w; e: whether its first step was begun. w has ended on an error. */
+err work_start(struct call *call, struct work *w, err e);
 /* Signs w->tbs by the issuing authority or another key. */
 err work_sign(struct work *w, const uint8_t key[32], err (*next)(struct work *w, str signature));
 bool vault_is_working(const struct vault *v);
@@ -81,7 +89,7 @@ bool vault_is_working(const struct vault *v);
 
 /* Keeps the answer of the command that runs; the command then answers OK. NULL without memory. */
 struct held *command_hold(struct call *call);
-/* Gives it. object (NULL: none) and warnings (NULL: none) are taken over. */
+/* Gives it. object (NULL: none; an array: each of them) and warnings (NULL: none) are taken over. */
 void command_release(struct vault *v, struct held *h, err e, const struct diag *d, json_t *object, json_t *warnings);
 
 /* ---- authority.c: the built-in one that issues ---- */

@@ -101,6 +101,9 @@ struct vault {
 	struct loop_task search_task;
 	struct list held;    /* answers of commands that are not done yet */
 	struct list works;   /* what is under way with keeper: struct work */
+	struct list tickets; /* that keeper judges (kerberos.c) */
+	size_t n_tickets;
+	struct buf keytab;   /* rows of the keys for Kerberos; empty: there are none */
 	struct vault_keys *keys; /* the channel to keeper; NULL: it has not come yet */
 	struct loop_task turn;
 	struct timer retry, rotate;
@@ -189,6 +192,14 @@ err vault_directory_ask(struct vault_front *f, str body);
 void vault_directory_forget(struct vault_front *f);
 /* A proof of the Lync dialect that a process cannot judge itself (proof.c); the answer goes to `to`. */
 err vault_judge_proof(struct vault *v, struct ipc *to, str body);
+/* The same for a ticket of Kerberos, by keeper (kerberos.c). */
+void vault_judge_ticket(struct vault *v, struct ipc *to, const struct ipc_proof_ask *m);
+/* The front at the other end has gone. */
+void vault_tickets_forget(struct vault *v, const struct ipc *to);
+/* Asks keeper which keys for Kerberos there are. */
+void vault_kerberos_read(struct vault *v);
+/* They are these (service/kerberos: rows); fronts are told whether there are any. */
+void vault_kerberos_take(struct vault *v, str rows);
 bool vault_front_is_there(const struct vault *v, unsigned index);
 
 /* A wrong password of somebody who signed in elsewhere than at a front: counted and told like all others. */
@@ -325,6 +336,8 @@ void command_warn(struct call *call, const char *fmt, ...) __attribute__((format
 void command_tell(struct call *call, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* for -Verbose */
 /* Refuses what the roles of the author do not reach. */
 err command_reach(struct call *call, const struct rbac_thing *t);
+/* The same for a change to this server. */
+err command_reach_server(struct call *call);
 
 /* ---- place.c: the topology as services and sites ---- */
 
@@ -411,6 +424,8 @@ json_t *change_unseal(const json_t *body, const json_t *sealed, size_t place);
 /* ---- effective.c: which instance holds ---- */
 
 /* What the service of this server obeys now. CORRUPT never: unreadable values leave the default. */
+/* The instance of a kind that holds for this server's registrar; NULL: none is declared. The caller frees it. */
+json_t *effective_body(struct vault *v, enum schema_id kind);
 err effective_config(struct vault *v, struct config *out, struct diag *d);
 /* The identity that holds for a user with this body: granted, service, site, Global; *why says which. Good until the next call. */
 err effective_policy(struct call *call, const struct schema_kind *k, const json_t *user, struct identity *out, const char **why);
@@ -657,6 +672,9 @@ COMMAND(certificate_get);
 COMMAND(certificate_remove);
 COMMAND(certificate_export);
 COMMAND(certificate_test);
+COMMAND(keytab_import);
+COMMAND(keytab_get);
+COMMAND(keytab_remove);
 COMMAND(challenge_new);
 COMMAND(challenge_remove);
 COMMAND(client_certificate_new);

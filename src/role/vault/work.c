@@ -40,10 +40,12 @@ void work_end(struct work *w, err e)
 	list_remove(&w->node);
 	if (w->ended != NULL)
 		w->ended(w, e);
-	if (w->held != NULL)
-		command_release(w->vault, w->held, e, &w->diag, w->object, NULL);
-	else
+	if (w->held != NULL) {
+		command_release(w->vault, w->held, e, &w->diag, w->object, w->warnings);
+	} else {
 		json_decref(w->object);
+		json_decref(w->warnings);
+	}
 	buf_fini(&w->tbs);
 	arena_fini(&w->arena);
 	free(w);
@@ -67,6 +69,16 @@ struct key_door work_door(struct work *w, err (*next)(struct work *w, str bytes)
 {
 	w->next = next;
 	return (struct key_door){ on_done, w };
+}
+
+/* What is wrong at once is told at once. */
+err work_start(struct call *call, struct work *w, err e)
+{
+	if (!failed(e) && (w->held = command_hold(call)) != NULL)
+		return OK;
+	call->diag = w->diag;
+	work_end(w, failed(e) ? e : ERR(NO_MEMORY));
+	return failed(e) ? e : ERR(NO_MEMORY);
 }
 
 err work_sign(struct work *w, const uint8_t key[32], err (*next)(struct work *w, str signature))

@@ -8,6 +8,7 @@
 
 #define TOLD_MAX  16384 /* bytes of a token of ours */
 #define VALUE_MAX 32768 /* characters of a challenge */
+#define FIELDS_MAX 2048 /* of what leaves: twice what a message may have that comes in, and what is added to it; room is taken for all of them */
 
 err auth_dialect_read(const struct sip_msg *m, struct sipae_credentials *out)
 {
@@ -164,8 +165,10 @@ static err judge(struct auth *a, const struct ask *q, const struct auth_told *t,
 	bool is_locked = auth_is_locked(a, u, t->aor.n != 0 ? t->aor : q->from);
 	bool is_right = t->is_right && !is_locked && u != NULL && u->enabled && is_finished(a, q->sa, &r->in->msg, t->key);
 	if (!is_right) {
+		bool is_guess = sa_schemes[q->sa->scheme]->is_guess;
+		str aor = t->aor.n != 0 ? t->aor : q->from;
 		sa_remove(ac, q->sa);
-		*v = auth_wrong(a, r, t->aor.n != 0 ? t->aor : q->from, is_locked);
+		*v = is_guess || is_locked ? auth_wrong(a, r, aor, is_locked) : auth_unproven(a, r, aor);
 		return OK;
 	}
 	sa_open(a, q->sa, u);
@@ -318,7 +321,7 @@ static bool seal(struct auth *a, const struct auth_conn *ac, const struct sip_ms
 
 bool auth_seal(struct auth *a, struct conn *c, str message, struct buf *out)
 {
-	static const struct sip_limits any = { UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT16_MAX };
+	static const struct sip_limits any = { UINT32_MAX, UINT32_MAX, UINT32_MAX, FIELDS_MAX };
 	const struct auth_conn *ac = auth_conn_find(c);
 	struct sip_msg m;
 	struct arena arena;

@@ -61,6 +61,10 @@ static err on_ask(void *arg, const struct auth_ask *q)
 		return b->refuse_ask;
 	b->n_asks++;
 	b->id = q->id;
+	if (q->scheme == SIPAE_KERBEROS) {
+		assert_true(str_eq(q->challenge, STR("sip/" FQDN)) && str_eq(q->token, STR("ticket")));
+		return OK;
+	}
 	assert_int_equal(q->scheme, SIPAE_NTLM);
 	assert_int_equal(ntlm_type(q->challenge), 2);
 	memcpy(b->asked_challenge, q->challenge.p + 24, 8);
@@ -473,6 +477,26 @@ static void what_leaves_is_signed(void **state)
 	buf_fini(&out);
 }
 
+/* The answer to a user with hundreds of devices, and a large body. */
+static void however_long_it_is(void **state)
+{
+	struct bench *b = *state;
+	struct buf out, message;
+	buf_init(&out, 2 << 20);
+	buf_init(&message, 2 << 20);
+	sign_in(b);
+	buf_add(&message, STR("SIP/2.0 200 OK\r\nVia: SIP/2.0/tls 192.0.2.1\r\nFrom: <sip:ann@" DOMAIN ">;tag=1\r\nTo: <sip:ann@" DOMAIN ">;tag=2\r\nCall-ID: c\r\nCSeq: 3 REGISTER\r\n"));
+	for (unsigned i = 0; i < 1024; i++)
+		buf_printf(&message, "Contact: <sip:ann@192.0.2.1:%u;transport=tls>;expires=7200\r\n", i + 1);
+	buf_add(&message, STR("Content-Length: 600000\r\n\r\n"));
+	for (unsigned i = 0; i < 60000; i++)
+		buf_add(&message, STR("0123456789"));
+	assert_true(auth_seal(b->auth, &b->conn, buf_str(&message), &out));
+	assert_true(out.n > message.n);
+	buf_fini(&message);
+	buf_fini(&out);
+}
+
 static bool answers(struct bench *b, const char *status, const char *credentials)
 {
 	char text[2048];
@@ -508,6 +532,41 @@ static void responses_are_signed_too(void **state)
 	assert_false(answers(b, "200 OK", "Authorization: NTLM opaque=\r\n"));
 }
 
+/* Tickets: offered where there are keys; a bad one is no guess at a password, and locks nobody. */
+static void tickets(void **state)
+{
+	struct bench *b = *state;
+	static const char field[] = "Authorization: Kerberos qop=\"auth\", realm=\"SIP Communications Service\", targetname=\"sip/" FQDN "\", gssapi-data=\"dGlja2V0\", "
+				    "version=4, crand=\"b2700b58\", cnum=\"1\", response=\"00\"\n";
+	(void)send_it(b, "REGISTER", field);
+	assert_int_equal(b->n_asks, 0);
+	auth_set_kerberos(b->auth, true);
+	(void)send_it(b, "REGISTER", "");
+	assert_true(has("WWW-Authenticate: Kerberos realm=\"SIP Communications Service\", targetname=\"sip/" FQDN "\", version=4\r\n"));
+	b->config.use_kerberos = false;
+	(void)send_it(b, "REGISTER", "");
+	assert_false(has("Kerberos"));
+	b->config.use_kerberos = true;
+	for (unsigned i = 1; i <= 6; i++) { /* the first ones are not slowed by their address */
+		assert_int_equal(send_it(b, "REGISTER", field).v, STAGE_WAIT);
+		assert_int_equal(b->n_asks, i);
+		auth_told(b->auth, b->id, &(struct auth_told){ .is_right = false, .aor = STR("") });
+		assert_int_equal(fake.status, 401);
+		assert_false(has("opaque"));
+	}
+	assert_int_equal(b->n_failures, 0);
+	assert_int_equal(meter_get(&b->meter, METER_AUTH_FAILED), 6);
+	/* what does not open is no proof either; nobody there: to be tried again */
+	(void)send_it(b, "REGISTER", field);
+	auth_told(b->auth, b->id, &(struct auth_told){ .is_right = true, .aor = STR("ann@" DOMAIN), .key = STR("no context") });
+	assert_int_equal(fake.status, 401);
+	(void)send_it(b, "REGISTER", field);
+	auth_told(b->auth, b->id, &(struct auth_told){ .is_away = true });
+	assert_int_equal(fake.status, 503);
+	assert_int_equal(b->n_proven, 0);
+	assert_true(failed(send_it(b, "REGISTER", "Authorization: Kerberos gssapi-data=\"\", version=4\n").e));
+}
+
 int main(void)
 {
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
@@ -524,7 +583,9 @@ int main(void)
 		CASE(associations_end),
 		CASE(challenges_are_bounded),
 		CASE(what_leaves_is_signed),
+		CASE(however_long_it_is),
 		CASE(responses_are_signed_too),
+		CASE(tickets),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

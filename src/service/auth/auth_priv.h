@@ -121,7 +121,7 @@ struct sa {
 	char opaque[SA_OPAQUE];
 	const struct user *user;    /* a reference, once ready */
 	uint32_t epoch;             /* user's, when he was proven */
-	uint64_t until_ms;
+	uint64_t until_ms;          /* 0 before: as long as any association */
 	struct counts counts;       /* of what the client signed */
 	uint32_t sent;              /* count of what we signed */
 	union {
@@ -130,6 +130,9 @@ struct sa {
 			uint64_t timestamp; /* and its moment; 0: none was sent */
 			struct ntlm_keys keys;
 		} ntlm;
+		struct {
+			struct kerberos_session *context; /* NULL until the proof was judged */
+		} kerberos;
 	};
 };
 
@@ -140,16 +143,18 @@ struct sa_scheme {
 	/* A token of the client: the first (sa was just made) or a later one. Fills told, which goes into the next challenge; or q (but
 	 * for id), which another process is asked. REFUSED: it proves that somebody is not who he says. */
 	err (*take)(struct auth *a, struct sa *sa, str token, struct buf *told, struct auth_ask *q);
-	/* Another process has found the proof right: makes the keys. */
+	/* Another process has found the proof right: makes the keys; until_ms: when they end, unless they hold as long as any. */
 	err (*finish)(struct auth *a, struct sa *sa, str key);
 	/* The signature of a text, hexadecimal; answers its length, 0: it cannot be. */
 	size_t (*sign)(struct auth *a, struct sa *sa, str text, char out[SA_SIGNATURE_MAX]);
 	bool (*verify)(struct auth *a, struct sa *sa, str text, str signature);
 	/* Frees what it has put there. */
 	void (*close)(struct sa *sa);
+	/* A wrong proof may be a guess at a password: counted against the name. */
+	bool is_guess;
 };
 extern const struct sa_scheme *const sa_schemes[SIPAE_SCHEMES]; /* NULL: this version has none */
-extern const struct sa_scheme sa_ntlm;
+extern const struct sa_scheme sa_kerberos, sa_ntlm;
 bool sa_scheme_is_on(const struct auth *a, enum sipae_scheme s);
 
 static inline str sa_opaque(const struct sa *sa)
@@ -227,6 +232,8 @@ err auth_admit(struct auth *a, struct request *r, const struct claim *c, str pro
 void auth_forgive(struct auth *a, const struct user *u);
 /* It was wrong, or aor is locked: counted, and the answer slowed. STAGE_WAIT or STAGE_DONE. */
 enum stage_verdict auth_wrong(struct auth *a, struct request *r, str aor, bool is_locked);
+/* A proof that is no guess was wrong: nobody is counted against, and the answer slowed by the address. STAGE_WAIT or STAGE_DONE. */
+enum stage_verdict auth_unproven(struct auth *a, struct request *r, str aor);
 bool auth_is_locked(const struct auth *a, const struct user *u, str aor);
 
 /* ---- answers (auth_answer.c) ---- */
@@ -240,6 +247,7 @@ struct auth {
 	struct list asks;
 	size_t n_asks;
 	uint64_t next_ask;
+	bool has_kerberos; /* there are keys for it */
 };
 
 /* What the configuration says, at this moment. */
