@@ -149,6 +149,12 @@ void vault_tell_certificate(struct vault *v)
 		(void)failed(vault_send_certificate(v, v->replicator, VAULT_REPLICA));
 }
 
+void vault_tell_sts(struct vault *v)
+{
+	EACH_FRONT(v, f)
+		sent(f, vault_send_sts(v, f->channel));
+}
+
 void vault_tell_revocations(struct vault *v)
 {
 	EACH_FRONT(v, f)
@@ -310,6 +316,7 @@ static err tell_all(struct vault *v, struct vault_front *f)
 	send_settings(f);
 	sent(f, vault_send_revocations(v, f->channel)); /* before anybody can be judged */
 	send_certificate(f);
+	sent(f, vault_send_sts(v, f->channel));
 	TRY(store_objects_each(v->store, STR(""), tell_policy, &(struct telling){ v, f }));
 	TRY(store_users_each(v->store, give_user, f));
 	tally_each(&v->tally, give_lock, f);

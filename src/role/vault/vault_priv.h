@@ -183,6 +183,10 @@ void vault_kept_answer(struct vault *v, err e);
 void vault_kept_forget(struct vault_front *f);
 /* A proof of the Lync dialect that a process cannot judge itself (proof.c); the answer goes to `to`. */
 err vault_judge_proof(struct vault *v, struct ipc *to, str body);
+/* The same of a certificate (person.c), and where people get theirs: to one front, to all. */
+void vault_judge_certificate(struct vault *v, struct ipc *to, const struct ipc_proof_ask *m);
+err vault_send_sts(struct vault *v, struct ipc *to);
+void vault_tell_sts(struct vault *v);
 bool vault_front_is_there(const struct vault *v, unsigned index);
 
 /* A wrong password of somebody who signed in elsewhere than at a front: counted and told like all others. */

@@ -210,6 +210,16 @@ enum stage_verdict auth_wrong(struct auth *a, struct request *r, str aor, bool i
 	return auth_challenge_later(a, r, guesses_delay_ms(failures > here ? failures : here));
 }
 
+enum stage_verdict auth_unproven(struct auth *a, struct request *r, str aor)
+{
+	char buf[17];
+	str address = guesses_address(&r->in->peer, buf);
+	uint32_t here = guesses_add(&a->addresses, address, a->config.timers->now, FORGET_ADDRESS_MS) / PER_ADDRESS;
+	meter_add(a->config.meter, METER_AUTH_FAILED, 1);
+	LOG(a->config.log, AUTH_UNPROVEN, LOG_REQ(r->in->request), LOG_STR("user", aor));
+	return auth_challenge_later(a, r, guesses_delay_ms(here));
+}
+
 void auth_forgive(struct auth *a, const struct user *u)
 {
 	const struct auth_config *cf = &a->config;

@@ -74,4 +74,4 @@ static void end(struct sa *sa)
 	ntlm_keys_fini(&sa->ntlm.keys);
 }
 
-const struct sa_scheme sa_ntlm = { is_on, take, finish, sign, verify, end };
+const struct sa_scheme sa_ntlm = { is_on, take, finish, sign, verify, end, .is_guess = true };

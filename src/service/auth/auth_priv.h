@@ -104,6 +104,7 @@ void auth_conn_nonce_use(struct auth_conn *ac, const uint8_t id[NONCE_ID], uint3
 #define AUTH_ASKS_MAX     8192 /* proofs that another process judges, at once */
 #define AUTH_ASK_MS       20000
 #define AUTH_SA_MS        28800000 /* an association ends after eight hours; clients renew theirs a little earlier */
+#define AUTH_STS_MAX      512  /* characters of the address where certificates are to be had */
 #define SA_OPAQUE         8    /* characters of the name of one */
 #define SA_SIGNATURE_MAX  512  /* characters of a signature */
 
@@ -121,7 +122,7 @@ struct sa {
 	char opaque[SA_OPAQUE];
 	const struct user *user;    /* a reference, once ready */
 	uint32_t epoch;             /* user's, when he was proven */
-	uint64_t until_ms;
+	uint64_t until_ms;          /* 0 before: as long as any association */
 	struct counts counts;       /* of what the client signed */
 	uint32_t sent;              /* count of what we signed */
 	union {
@@ -130,6 +131,7 @@ struct sa {
 			uint64_t timestamp; /* and its moment; 0: none was sent */
 			struct ntlm_keys keys;
 		} ntlm;
+		struct dsk *dsk;            /* NULL until the client has begun */
 	};
 };
 
@@ -140,16 +142,21 @@ struct sa_scheme {
 	/* A token of the client: the first (sa was just made) or a later one. Fills told, which goes into the next challenge; or q (but
 	 * for id), which another process is asked. REFUSED: it proves that somebody is not who he says. */
 	err (*take)(struct auth *a, struct sa *sa, str token, struct buf *told, struct auth_ask *q);
-	/* Another process has found the proof right: makes the keys. */
+	/* Another process has found the proof right: makes the keys; until_ms: when they end, unless they hold as long as any. */
 	err (*finish)(struct auth *a, struct sa *sa, str key);
 	/* The signature of a text, hexadecimal; answers its length, 0: it cannot be. */
 	size_t (*sign)(struct auth *a, struct sa *sa, str text, char out[SA_SIGNATURE_MAX]);
 	bool (*verify)(struct auth *a, struct sa *sa, str text, str signature);
 	/* Frees what it has put there. */
 	void (*close)(struct sa *sa);
+	/* A wrong proof may be a guess at a password: counted against the name. */
+	bool is_guess;
+	/* The client is told something more before it signs, in a challenge; NULL: what ends the proof is signed itself, from version 4 on. */
+	str (*last)(const struct sa *sa);
 };
 extern const struct sa_scheme *const sa_schemes[SIPAE_SCHEMES]; /* NULL: this version has none */
 extern const struct sa_scheme sa_ntlm;
+extern const struct sa_scheme sa_dsk;
 bool sa_scheme_is_on(const struct auth *a, enum sipae_scheme s);
 
 static inline str sa_opaque(const struct sa *sa)
@@ -227,6 +234,8 @@ err auth_admit(struct auth *a, struct request *r, const struct claim *c, str pro
 void auth_forgive(struct auth *a, const struct user *u);
 /* It was wrong, or aor is locked: counted, and the answer slowed. STAGE_WAIT or STAGE_DONE. */
 enum stage_verdict auth_wrong(struct auth *a, struct request *r, str aor, bool is_locked);
+/* A proof that is no guess was wrong: nobody is counted against, and the answer slowed by the address. STAGE_WAIT or STAGE_DONE. */
+enum stage_verdict auth_unproven(struct auth *a, struct request *r, str aor);
 bool auth_is_locked(const struct auth *a, const struct user *u, str aor);
 
 /* ---- answers (auth_answer.c) ---- */
@@ -240,6 +249,7 @@ struct auth {
 	struct list asks;
 	size_t n_asks;
 	uint64_t next_ask;
+	char sts_uri[AUTH_STS_MAX + 1]; /* where people get certificates; empty: nowhere */
 };
 
 /* What the configuration says, at this moment. */

@@ -9,7 +9,7 @@
 
 #define TEXT_MAX (256u << 10) /* bytes of a text that is signed: as long as a message may be */
 
-const struct sa_scheme *const sa_schemes[SIPAE_SCHEMES] = { [SIPAE_NTLM] = &sa_ntlm };
+const struct sa_scheme *const sa_schemes[SIPAE_SCHEMES] = { [SIPAE_NTLM] = &sa_ntlm, [SIPAE_TLS_DSK] = &sa_dsk };
 
 bool sa_scheme_is_on(const struct auth *a, enum sipae_scheme s)
 {
@@ -97,7 +97,8 @@ void sa_open(struct auth *a, struct sa *sa, const struct user *u)
 {
 	sa->user = user_ref(u);
 	sa->epoch = u->epoch;
-	sa->until_ms = a->config.timers->now + AUTH_SA_MS;
+	uint64_t most = a->config.timers->now + AUTH_SA_MS;
+	sa->until_ms = sa->until_ms != 0 && sa->until_ms < most ? sa->until_ms : most;
 	sa->state = SA_READY;
 }
 

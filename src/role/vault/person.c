@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Certificates by which people sign in at a front (TLS-DSK): where they get them, and whose one is. That its owner has the key, the front has seen. */
+#include "role/vault/user_priv.h"
+#include "role/vault/vault_cert.h"
+#include "service/plan_web.h"
+#include "wire/sipae.h"
+
+#define SERVICE "/CertProv/CertProvisioningService.svc"
+
+enum { PLAN_ROOM = 1 << 20, URI_MAX = 512 };
+
+/* ---- where ---- */
+
+/* Of the web services inside, else outside; nothing where no authority of ours issues. */
+static err print_sts(const struct vault *v, struct buf *out)
+{
+	struct arena a DEFER(arena_fini) = { 0 };
+	struct diag d = { 0 };
+	struct topo_host host;
+	struct plan_web plan;
+	arena_init(&a, PLAN_ROOM);
+	if (v->authority == NULL || vault_authority_ends(v) <= (int64_t)(vault_unix_ms() / 1000))
+		return OK;
+	TRY(topo_find_host(&v->topo, str_of(v->skel->fqdn), &host, &d));
+	TRY(plan_web(&v->topo, &host, &a, &plan, &d));
+	const struct plan_web_site *inside = &plan.sites[PLAN_INSIDE], *outside = &plan.sites[PLAN_OUTSIDE];
+	str url = inside->port != 0 && inside->url.n != 0 ? inside->url : outside->port != 0 ? outside->url : STR("");
+	if (url.n != 0)
+		buf_printf(out, "%.*s" SERVICE, STR_FMT(url));
+	return out->failed ? ERR(CEILING) : OK;
+}
+
+err vault_send_sts(struct vault *v, struct ipc *to)
+{
+	struct buf uri DEFER(buf_fini) = { 0 };
+	buf_init(&uri, URI_MAX);
+	err e = print_sts(v, &uri);
+	if (failed(e))
+		buf_reset(&uri); /* a place that is not known cannot be told */
+	return ipc_send_sts(to, &(struct ipc_sts){ .uri = buf_str(&uri) }, -1);
+}
+
+/* ---- whose ---- */
+
+struct person {
+	bool is_there, enabled;
+};
+
+static void keep_person(void *arg, const struct store_user *u)
+{
+	*(struct person *)arg = (struct person){ true, u->enabled };
+}
+
+/* Address in lower case, as the store has it. REFUSED with d. */
+static err find_owner(struct vault *v, str certificate, struct cert_client_view *of, struct diag *d)
+{
+	struct person who = { .is_there = false };
+	(void)vault_knows_revocations(v);
+	TRY(cert_client_check(certificate, buf_str(&v->trust), v->crl, (int64_t)(vault_unix_ms() / 1000), of, d));
+	TRY(store_user_find(v->store, str_of(of->address), keep_person, &who));
+	if (!who.is_there || !who.enabled)
+		return diag_fail(d, ERR(REFUSED), "certificate", "ask for Enable-CsUser, or for a certificate of his own", "its user is not there, or disabled");
+	return OK;
+}
+
+void vault_judge_certificate(struct vault *v, struct ipc *to, const struct ipc_proof_ask *m)
+{
+	struct cert_client_view of = { .expires = 0 };
+	struct diag d = { 0 };
+	err e = find_owner(v, m->token, &of, &d);
+	if (failed(e))
+		LOG(&v->skel->log, AUTH_CERTIFICATE, LOG_Z("serial", of.serial), LOG_Z("user", of.address), LOG_Z("why", d.what), LOG_Z("remedy", d.remedy));
+	/* who has gone waits for nothing */
+	(void)failed(ipc_send_proof_tell(to, &(struct ipc_proof_tell){ .id = m->id, .is_right = failed(e) ? 0 : 1, .aor = str_of(of.address) }, -1));
+}
