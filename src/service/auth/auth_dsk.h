@@ -41,6 +41,8 @@ err dsk_handshake_end(struct dsk_handshake *h, str flight, struct buf *ours, str
 /* Records of the handshake protocol that follow one another become one, as long as its header can say; from the first record of another
  * protocol on, all stays as it is. Clients read no ServerHelloDone that is alone in its record. MALFORMED, CEILING. */
 err dsk_join(str records, struct buf *out);
+/* Are they records with nothing before, between and after them, at least one? */
+bool dsk_is_whole(str records);
 
 /* The signature of a text: HMAC-SHA-1, which all suites here have, in hexadecimal. */
 #define DSK_SIGNATURE 40

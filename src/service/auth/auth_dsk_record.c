@@ -23,6 +23,15 @@ static err take(str *in, struct record *out)
 	return OK;
 }
 
+bool dsk_is_whole(str records)
+{
+	struct record r;
+	bool is_whole = records.n != 0;
+	while (is_whole && records.n != 0)
+		is_whole = !failed(take(&records, &r));
+	return is_whole;
+}
+
 static err print(const struct record *first, str body, struct buf *out)
 {
 	ENSURE(body.n <= RECORD_MAX, CEILING);

@@ -180,7 +180,7 @@ size_t dsk_handshakes_count(const struct auth_dsk *d)
 static err step(struct dsk_handshake *h, str flight, bool is_last, struct buf *answer)
 {
 	ERR_clear_error();
-	ENSURE(flight.n != 0 && flight.n <= DSK_FLIGHT_MAX, REFUSED);
+	ENSURE(flight.n <= DSK_FLIGHT_MAX && dsk_is_whole(flight), REFUSED); /* OpenSSL would wait for the rest */
 	BIO *in = SSL_get_rbio(h->tls), *out = SSL_get_wbio(h->tls);
 	ENSURE(BIO_write(in, flight.p, (int)flight.n) == (int)flight.n, NO_MEMORY);
 	int n = SSL_do_handshake(h->tls);
