@@ -57,7 +57,9 @@ static err find_owner(struct vault *v, str certificate, struct cert_client_view 
 	struct person who = { .is_there = false };
 	(void)vault_knows_revocations(v);
 	TRY(cert_client_check(certificate, buf_str(&v->trust), v->crl, (int64_t)(vault_unix_ms() / 1000), of, d));
-	TRY(store_user_find(v->store, str_of(of->address), keep_person, &who));
+	err e = store_user_find(v->store, str_of(of->address), keep_person, &who);
+	if (failed(e) && !err_is(e, ERR_ABSENT))
+		return e;
 	if (!who.is_there || !who.enabled)
 		return diag_fail(d, ERR(REFUSED), "certificate", "ask for Enable-CsUser, or for a certificate of his own", "its user is not there, or disabled");
 	return OK;
