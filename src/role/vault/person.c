@@ -2,10 +2,9 @@
 /* Certificates by which people sign in at a front (TLS-DSK): where they get them, and whose one is. That its owner has the key, the front has seen. */
 #include "role/vault/user_priv.h"
 #include "role/vault/vault_cert.h"
+#include "service/plan_dhcp.h"
 #include "service/plan_web.h"
 #include "wire/sipae.h"
-
-#define SERVICE "/CertProv/CertProvisioningService.svc"
 
 enum { PLAN_ROOM = 1 << 20, URI_MAX = 512 };
 
@@ -26,7 +25,7 @@ static err print_sts(const struct vault *v, struct buf *out)
 	const struct plan_web_site *inside = &plan.sites[PLAN_INSIDE], *outside = &plan.sites[PLAN_OUTSIDE];
 	str url = inside->port != 0 && inside->url.n != 0 ? inside->url : outside->port != 0 ? outside->url : STR("");
 	if (url.n != 0)
-		buf_printf(out, "%.*s" SERVICE, STR_FMT(url));
+		buf_printf(out, "%.*s" PLAN_DHCP_PATH, STR_FMT(url));
 	return out->failed ? ERR(CEILING) : OK;
 }
 
