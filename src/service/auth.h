@@ -89,7 +89,7 @@ void auth_free(struct auth *a);
  */
 err auth_stage(void *state, struct request *r, enum stage_verdict *v);
 
-/* Where people get certificates (sts-uri). Without it, or without config.dsk, TLS-DSK is not offered. */
+/* Where people get certificates (sts-uri). Without it TLS-DSK is not offered, though taken; without config.dsk neither. */
 void auth_set_sts(struct auth *a, str uri);
 /* Does anybody on this connection sign by a certificate that is_revoked says is revoked? It is asked by issuer (SHA-256 of the name in
  * DER) and serial number (big-endian). */

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """People who sign in by TLS-DSK, with certificates of the built-in authority and with others, at a whole server."""
+import os
+
 import pytest
 
-from deployment import wait_for
+from deployment import authority_files, wait_for
 from dsk_client import DskClient, Handshake
 from sip_client import Closed
 from test_client_certificate import forge, issue, serial_of
@@ -136,3 +138,18 @@ def test_front_dies(server, device):
         ann.receive(timeout=10)
     server.wait_restarted("front0", old)
     device(server).sign_in_by(certificate)
+
+
+def test_not_offered_where_nothing_can_be_issued(server, device):
+    """The key of the authority is taken away: clients that would get no certificate are not sent for one, who has one goes on."""
+    key = authority_files(server.dir)[1]
+    ann = device(server).sign_in_by(issue(server, "ann"))
+    os.rename(key, f"{key}.away")
+    old = server.kill("keeper0")
+    server.wait_restarted("keeper0", old)
+    wait_for(lambda: device(server).challenges()[0] == ["NTLM"])
+    assert ann.say(ann.register_request()).status == 200
+    os.rename(f"{key}.away", key)
+    old = server.kill("keeper0")
+    server.wait_restarted("keeper0", old)
+    wait_for(lambda: device(server).challenges()[0] == ["NTLM", "TLS-DSK"])

@@ -44,6 +44,11 @@ static void send_certificate(struct vault_front *f)
 	sent(f, vault_send_certificate(f->vault, f->channel, VAULT_SIP));
 }
 
+static void send_sts(struct vault_front *f)
+{
+	sent(f, ipc_send_sts(f->channel, &(struct ipc_sts){ .uri = str_of(f->vault->sts) }, -1));
+}
+
 static void send_settings(struct vault_front *f)
 {
 	for (size_t i = 0; i < CONFIG_N; i++) {
@@ -151,8 +156,10 @@ void vault_tell_certificate(struct vault *v)
 
 void vault_tell_sts(struct vault *v)
 {
+	if (!vault_find_sts(v))
+		return;
 	EACH_FRONT(v, f)
-		sent(f, vault_send_sts(v, f->channel));
+		send_sts(f);
 }
 
 void vault_tell_revocations(struct vault *v)
@@ -316,7 +323,7 @@ static err tell_all(struct vault *v, struct vault_front *f)
 	send_settings(f);
 	sent(f, vault_send_revocations(v, f->channel)); /* before anybody can be judged */
 	send_certificate(f);
-	sent(f, vault_send_sts(v, f->channel));
+	send_sts(f);
 	TRY(store_objects_each(v->store, STR(""), tell_policy, &(struct telling){ v, f }));
 	TRY(store_users_each(v->store, give_user, f));
 	tally_each(&v->tally, give_lock, f);

@@ -4,13 +4,14 @@
 #include "role/vault/vault_cert.h"
 #include "service/plan_dhcp.h"
 #include "service/plan_web.h"
-#include "wire/sipae.h"
 
-enum { PLAN_ROOM = 1 << 20, URI_MAX = 512 };
+#include <stdio.h>
+
+enum { PLAN_ROOM = 1 << 20 };
 
 /* ---- where ---- */
 
-/* Of the web services inside, else outside; nothing where no authority of ours issues. */
+/* Of the web services inside, else outside; they must be able to issue one, because some clients give up where they get none. */
 static err print_sts(const struct vault *v, struct buf *out)
 {
 	struct arena a DEFER(arena_fini) = { 0 };
@@ -18,8 +19,7 @@ static err print_sts(const struct vault *v, struct buf *out)
 	struct topo_host host;
 	struct plan_web plan;
 	arena_init(&a, PLAN_ROOM);
-	if (v->authority == NULL || vault_authority_ends(v) <= (int64_t)(vault_unix_ms() / 1000))
-		return OK;
+	TRY(vault_authority_check(v, &d));
 	TRY(topo_find_host(&v->topo, str_of(v->skel->fqdn), &host, &d));
 	TRY(plan_web(&v->topo, &host, &a, &plan, &d));
 	const struct plan_web_site *inside = &plan.sites[PLAN_INSIDE], *outside = &plan.sites[PLAN_OUTSIDE];
@@ -29,14 +29,19 @@ static err print_sts(const struct vault *v, struct buf *out)
 	return out->failed ? ERR(CEILING) : OK;
 }
 
-err vault_send_sts(struct vault *v, struct ipc *to)
+bool vault_find_sts(struct vault *v)
 {
 	struct buf uri DEFER(buf_fini) = { 0 };
-	buf_init(&uri, URI_MAX);
+	char fresh[sizeof v->sts];
+	buf_init(&uri, sizeof fresh - 1);
 	err e = print_sts(v, &uri);
-	if (failed(e))
-		buf_reset(&uri); /* a place that is not known cannot be told */
-	return ipc_send_sts(to, &(struct ipc_sts){ .uri = buf_str(&uri) }, -1);
+	if (err_is(e, ERR_BUSY))
+		return false; /* keeper comes back in a moment */
+	if (failed(e) || !str_to_z(buf_str(&uri), fresh, sizeof fresh))
+		fresh[0] = '\0';
+	bool is_new = strcmp(fresh, v->sts) != 0;
+	(void)snprintf(v->sts, sizeof v->sts, "%s", fresh);
+	return is_new;
 }
 
 /* ---- whose ---- */

@@ -92,6 +92,7 @@ struct vault {
 	struct config next;       /* with the changes of this turn's commands */
 	struct tally tally;
 	struct vault_front *fronts[VAULT_FRONTS_MAX];
+	char sts[513]; /* where people get certificates to sign in with; empty: nowhere */
 	struct list admins;
 	struct list changes; /* to be told once they are committed */
 	struct list answers; /* to be given then */
@@ -183,9 +184,10 @@ void vault_kept_answer(struct vault *v, err e);
 void vault_kept_forget(struct vault_front *f);
 /* A proof of the Lync dialect that a process cannot judge itself (proof.c); the answer goes to `to`. */
 err vault_judge_proof(struct vault *v, struct ipc *to, str body);
-/* The same of a certificate (person.c), and where people get theirs: to one front, to all. */
+/* The same of a certificate (person.c). */
 void vault_judge_certificate(struct vault *v, struct ipc *to, const struct ipc_proof_ask *m);
-err vault_send_sts(struct vault *v, struct ipc *to);
+/* Finds out where people get certificates (v->sts): is it another place than before? And tells fronts if it is. */
+bool vault_find_sts(struct vault *v);
 void vault_tell_sts(struct vault *v);
 bool vault_front_is_there(const struct vault *v, unsigned index);
 

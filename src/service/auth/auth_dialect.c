@@ -21,6 +21,12 @@ err auth_dialect_read(const struct sip_msg *m, struct sipae_credentials *out)
 
 /* ---- challenges ---- */
 
+/* Some clients give up where they get no certificate: who has one may use it all the same. */
+static bool is_offered(const struct auth *a, enum sipae_scheme s)
+{
+	return sa_scheme_is_on(a, s) && (s != SIPAE_TLS_DSK || a->sts_uri[0] != '\0');
+}
+
 bool auth_dialect_is_for(const struct auth *a, const struct request *r)
 {
 	const struct auth_conn *ac = auth_conn_find(r->conn);
@@ -28,7 +34,7 @@ bool auth_dialect_is_for(const struct auth *a, const struct request *r)
 	if ((ac == NULL || ac->associations == NULL) && !sipae_is_client(&r->in->msg))
 		return false;
 	for (size_t i = 0; i < SIPAE_SCHEMES; i++)
-		is_on = is_on || sa_scheme_is_on(a, (enum sipae_scheme)i);
+		is_on = is_on || is_offered(a, (enum sipae_scheme)i);
 	return is_on;
 }
 
@@ -56,7 +62,7 @@ void auth_dialect_challenge(struct auth *a, struct request *r)
 	struct sip_out o;
 	request_answer(r, &o, 401, STR(""));
 	for (unsigned i = 0; i < SIPAE_SCHEMES; i++)
-		if (sa_scheme_is_on(a, (enum sipae_scheme)i))
+		if (is_offered(a, (enum sipae_scheme)i))
 			add_challenge(a, &o, NULL, (enum sipae_scheme)i, NULL);
 	request_send(r, &o, 401);
 }

@@ -19,7 +19,7 @@ struct dsk {
 
 static bool is_on(const struct auth *a)
 {
-	return a->config.config->use_certificate && a->config.dsk != NULL && a->sts_uri[0] != '\0';
+	return a->config.config->use_certificate && a->config.dsk != NULL;
 }
 
 static err begin(struct auth *a, struct sa *sa, str token, struct buf *told)
