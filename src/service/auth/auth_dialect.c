@@ -180,7 +180,8 @@ static err judge(struct auth *a, const struct ask *q, const struct auth_told *t,
 	sa_open(a, q->sa, u);
 	conn_set_trusted(r->conn);
 	meter_add(a->config.meter, METER_AUTH_OK, 1);
-	auth_forgive(a, u);
+	if (sa_schemes[q->sa->scheme]->is_guess) /* others say nothing of who has guessed at the password */
+		auth_forgive(a, u);
 	TRY(auth_admit(a, r, &(struct claim){ .from = q->from, .to = q->to }, user_aor(u)));
 	if (sa_schemes[q->sa->scheme]->last == NULL)
 		return OK;

@@ -35,7 +35,7 @@ struct bench {
 	struct config config;
 	struct meter meter;
 	struct conn conn;
-	unsigned n_failures, n_asks, n_proven;
+	unsigned n_failures, n_successes, n_asks, n_proven;
 	uint64_t id, unix_ms;
 	struct buf asked; /* the certificate */
 	/* the client's */
@@ -54,6 +54,11 @@ static uint64_t unix_ms(void)
 static void on_failure(void *arg, str aor, const struct addr *from)
 {
 	((struct bench *)arg)->n_failures++;
+}
+
+static void on_success(void *arg, str aor)
+{
+	((struct bench *)arg)->n_successes++;
 }
 
 static err on_ask(void *arg, const struct auth_ask *q)
@@ -94,7 +99,7 @@ static int set_up(void **state)
 	b->conn = fake_conn(1, true);
 	buf_init(&b->asked, DSK_CERTIFICATE_MAX);
 	struct auth_config c = { .timers = &b->timers, .unix_ms = unix_ms, .crypt = b->crypt, .users = b->users, .fqdn = STR(FQDN), .dsk = dsk,
-		.config = &b->config, .meter = &b->meter, .door = { on_failure, NULL, NULL, on_ask, on_proven }, .arg = b };
+		.config = &b->config, .meter = &b->meter, .door = { on_failure, on_success, NULL, on_ask, on_proven }, .arg = b };
 	assert_false(failed(auth_new(&c, &b->auth)));
 	auth_set_sts(b->auth, STR(STS));
 	*state = b;
@@ -505,6 +510,21 @@ static void refused_by_vault(void **state)
 	assert_false(has("gssapi-data"));
 }
 
+static void locked(void **state)
+{
+	struct bench *b = *state;
+	auth_lock(b->auth, STR("ann@" DOMAIN), 2, 0);
+	sign_in(b, certificate);
+	assert_int_equal(b->n_successes, 0); /* wrong passwords that were counted stay so */
+	auth_lock(b->auth, STR("ann@" DOMAIN), 9, now_ms + 60000);
+	assert_int_equal(offer(b, certificate).v, STAGE_WAIT);
+	tell(b, true, "ann@" DOMAIN);
+	timers_run(&b->timers, b->timers.now + 20000);
+	assert_int_equal(fake.status, 401);
+	assert_false(has("gssapi-data"));
+	assert_int_equal(b->n_failures, 0);
+}
+
 static void certificate_of_another(void **state)
 {
 	struct bench *b = *state;
@@ -782,6 +802,7 @@ int main(void)
 		CASE(what_leaves_is_signed),
 		CASE(other_suite),
 		CASE(refused_by_vault),
+		CASE(locked),
 		CASE(certificate_of_another),
 		CASE(shows_none),
 		CASE(shows_one_without_its_key),
