@@ -24,6 +24,8 @@ void identity_set_vault(struct identity *i, struct ipc *const *vault);
 /* A REVOCATION message of vault. *changed: it was the last of its kind, and what handshakes are judged by is new: who is connected
  * should be judged again. MALFORMED: no such message. Until the first of them came, servers whose revocation cannot be looked at are refused. */
 err identity_read_revocation(struct identity *i, str body, bool *changed);
+/* Is a certificate of this issuer (SHA-256 of its name) and serial number in a list that is known? */
+bool identity_is_revoked(const struct identity *i, const uint8_t issuer[32], str serial);
 /* Takes over a channel to keeper; it replaces an earlier one. */
 err identity_keeper_open(struct identity *i, int fd);
 /*

@@ -25,7 +25,7 @@ struct auth_ask {
 	uint64_t id;
 	enum sipae_scheme scheme;
 	str challenge; /* NTLM: what it answers; Kerberos: the service that the ticket must be for */
-	str token;     /* what the client gave; without one nothing is asked */
+	str token;     /* what the client gave (TLS-DSK: the certificate whose key it has, in DER); without one nothing is asked */
 };
 
 /* What came of it. */
@@ -61,9 +61,17 @@ struct auth_config {
 	const struct config *config; /* read at each request, so a change holds at once */
 	struct log *log;
 	struct meter *meter;
+	struct auth_dsk *dsk; /* NULL: no TLS-DSK */
 	struct auth_door door;
 	void *arg;
 };
+
+/* What handshakes of TLS-DSK need, one per process: a key of its own, whose making takes a tenth of a second or more (docs/adr/0068).
+ * INTERNAL: it cannot be made. */
+struct auth_dsk;
+err auth_dsk_new(str fqdn, struct auth_dsk **out);
+/* After auth_free. NULL allowed. */
+void auth_dsk_free(struct auth_dsk *d);
 
 struct auth;
 
@@ -83,6 +91,11 @@ err auth_stage(void *state, struct request *r, enum stage_verdict *v);
 
 /* Are there keys by which tickets can be judged (Kerberos)? Without them it is not offered. */
 void auth_set_kerberos(struct auth *a, bool is_there);
+/* Where people get certificates (sts-uri). Without it TLS-DSK is not offered, though taken; without config.dsk neither. */
+void auth_set_sts(struct auth *a, str uri);
+/* Does anybody on this connection sign by a certificate that is_revoked says is revoked? It is asked by issuer (SHA-256 of the name in
+ * DER) and serial number (big-endian). */
+bool auth_is_revoked(struct auth *a, struct conn *c, bool (*is_revoked)(void *arg, const uint8_t issuer[32], str serial), void *arg);
 
 /* What came of the ask of this id; unknown ids are passed over. */
 void auth_told(struct auth *a, uint64_t id, const struct auth_told *t);

@@ -40,6 +40,9 @@ void trust_free(struct trust *t); /* NULL allowed */
  * MALFORMED, CEILING. */
 err trust_add_list(struct trust *t, str list, const char *where, struct diag *d);
 
+/* Does a list of that issuer (SHA-256 of its name in DER) name that serial number (big-endian)? For what was judged before. */
+bool trust_is_revoked(const struct trust *t, const uint8_t issuer[32], str serial);
+
 /* ---- judging ---- */
 
 enum trust_role {

@@ -239,7 +239,7 @@ static err make_services(struct front *f)
 	TRY(users_set_domains(f->users, str_of(s->domains)));
 	kerberos_init();
 	TRY(auth_new(&(struct auth_config){ .timers = loop_timers(s->loop), .crypt = f->crypt, .users = f->users, .fqdn = f->fqdn,
-			     .config = &f->config, .log = &s->log, .meter = s->meter,
+			     .config = &f->config, .log = &s->log, .meter = s->meter, .dsk = f->dsk,
 			     .door = { front_tell_failure, front_tell_success, gruu_alias, front_ask, on_proven }, .arg = f },
 		&f->auth));
 	TRY(notifier_new(&(struct notifier_config){ .timers = loop_timers(s->loop), .txns = f->txns, .send = front_send, .arg = f,
@@ -289,6 +289,8 @@ static err front_open(struct skel *s, struct diag *d)
 	struct diag legacy = { 0 };
 	if (failed(crypt_open_legacy(f->crypt, &legacy))) /* before the jail; without it nobody is offered NTLM */
 		LOG(&s->log, AUTH_NO_LEGACY, LOG_Z("why", legacy.what), LOG_Z("remedy", legacy.remedy));
+	if (failed(auth_dsk_new(f->fqdn, &f->dsk)))
+		LOG(&s->log, AUTH_NO_DSK, LOG_Z("why", "no key for it could be made"), LOG_Z("remedy", "see that libssl3 is whole and that there is memory"));
 	crypt_mac_key(f->crypt, (str){ (const char *)s->shared_key, sizeof s->shared_key });
 	memcpy(&f->answers.tag_k0, s->shared_key + 16, 8);
 	memcpy(&f->answers.tag_k1, s->shared_key + 24, 8);

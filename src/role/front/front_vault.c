@@ -91,12 +91,40 @@ static err on_certificate(struct front *f, str body)
 	return OK;
 }
 
+static bool is_revoked(void *arg, const uint8_t issuer[32], str serial)
+{
+	const struct front *f = arg;
+	return identity_is_revoked(f->identity, issuer, serial);
+}
+
+/* Who signs by a certificate that was taken back since then is not who he was. */
+static void judge_person_again(void *arg, struct conn *c)
+{
+	struct front *f = arg;
+	char text[ADDR_TEXT];
+	if (!auth_is_revoked(f->auth, c, is_revoked, f))
+		return;
+	meter_add(f->skel->meter, METER_CONN_REVOKED, 1);
+	LOG(&f->skel->log, PEER_REVOKED, LOG_Z("peer", addr_print(conn_peer(c), text)), LOG_INT("port", conn_peer(c)->port), LOG_Z("why", "the certificate that its user signs by was revoked"));
+	conn_close(c, "the certificate that its user signs by was revoked");
+}
+
 static err on_revocation(struct front *f, str body)
 {
 	bool changed;
 	TRY(identity_read_revocation(f->identity, body, &changed));
-	if (changed)
+	if (changed) {
 		conns_judge_again(f->conns);
+		conns_each(f->conns, judge_person_again, f);
+	}
+	return OK;
+}
+
+static err on_sts(struct front *f, str body)
+{
+	struct ipc_sts m;
+	TRY(ipc_sts_parse(&m, body));
+	auth_set_sts(f->auth, m.uri);
 	return OK;
 }
 
@@ -162,6 +190,7 @@ static err (*const readers[IPC_N])(struct front *f, str body) = {
 	[IPC_TRACE_SET] = on_trace_set,
 	[IPC_REVOCATION] = on_revocation,
 	[IPC_KERBEROS] = on_kerberos,
+	[IPC_STS] = on_sts,
 	[IPC_PROOF_TELL] = on_proof_tell,
 	[IPC_KEPT_ROWS] = on_kept_rows,
 	[IPC_KEPT_DONE] = on_kept_done,

@@ -118,6 +118,11 @@ err identity_read_revocation(struct identity *i, str body, bool *changed)
 	return make(i, i->known, &d);
 }
 
+bool identity_is_revoked(const struct identity *i, const uint8_t issuer[32], str serial)
+{
+	return i->trust != NULL && trust_is_revoked(i->trust, issuer, serial);
+}
+
 /* ---- verdicts ---- */
 
 static const struct {

@@ -44,6 +44,11 @@ static void send_certificate(struct vault_front *f)
 	sent(f, vault_send_certificate(f->vault, f->channel, VAULT_SIP));
 }
 
+static void send_sts(struct vault_front *f)
+{
+	sent(f, ipc_send_sts(f->channel, &(struct ipc_sts){ .uri = str_of(f->vault->sts) }, -1));
+}
+
 static void send_settings(struct vault_front *f)
 {
 	for (size_t i = 0; i < CONFIG_N; i++) {
@@ -147,6 +152,14 @@ void vault_tell_certificate(struct vault *v)
 	vault_edge_certificate(v);
 	if (v->replicator != NULL)
 		(void)failed(vault_send_certificate(v, v->replicator, VAULT_REPLICA));
+}
+
+void vault_tell_sts(struct vault *v)
+{
+	if (!vault_find_sts(v))
+		return;
+	EACH_FRONT(v, f)
+		send_sts(f);
 }
 
 void vault_tell_revocations(struct vault *v)
@@ -311,6 +324,7 @@ static err tell_all(struct vault *v, struct vault_front *f)
 	sent(f, ipc_send_kerberos(f->channel, &(struct ipc_kerberos){ .is_there = v->keytab.n != 0 }, -1));
 	sent(f, vault_send_revocations(v, f->channel)); /* before anybody can be judged */
 	send_certificate(f);
+	send_sts(f);
 	TRY(store_objects_each(v->store, STR(""), tell_policy, &(struct telling){ v, f }));
 	TRY(store_users_each(v->store, give_user, f));
 	tally_each(&v->tally, give_lock, f);

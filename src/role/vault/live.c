@@ -242,6 +242,7 @@ static void on_tick(void *arg)
 	warn(v);
 	vault_challenges_tick(v);
 	vault_fetch_look(v, false);
+	vault_tell_sts(v);
 	if (vault_keeper_is_there(v) && !vault_is_working(v)) {
 		drop_certificates(v);
 		if (!vault_is_working(v))

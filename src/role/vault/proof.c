@@ -89,9 +89,11 @@ err vault_judge_proof(struct vault *v, struct ipc *to, str body)
 {
 	struct ipc_proof_ask m;
 	TRY(ipc_proof_ask_parse(&m, body));
-	ENSURE(m.scheme == SIPAE_NTLM || m.scheme == SIPAE_KERBEROS, MALFORMED);
+	ENSURE(m.scheme < SIPAE_SCHEMES, MALFORMED);
 	if (m.scheme == SIPAE_KERBEROS)
 		vault_judge_ticket(v, to, &m);
+	else if (m.scheme == SIPAE_TLS_DSK)
+		vault_judge_certificate(v, to, &m);
 	else
 		judge_ntlm(v, to, &m);
 	return OK;

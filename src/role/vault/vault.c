@@ -295,6 +295,7 @@ static void vault_on_reload(struct skel *s)
 	vault_tell_certificate(v);
 	e = vault_read_topology(v, &d);
 	vault_web_sites(v);
+	vault_tell_sts(v);
 	if (failed(e))
 		LOG(&s->log, SERVER_REFUSED, LOG_ERR(e), LOG_Z("where", d.where), LOG_Z("reason", d.what), LOG_Z("remedy", d.remedy));
 	vault_tell_revocations(v); /* the topology says how strict to be */

@@ -92,6 +92,7 @@ struct vault {
 	struct config next;       /* with the changes of this turn's commands */
 	struct tally tally;
 	struct vault_front *fronts[VAULT_FRONTS_MAX];
+	char sts[513]; /* where people get certificates to sign in with; empty: nowhere */
 	struct list admins;
 	struct list changes; /* to be told once they are committed */
 	struct list answers; /* to be given then */
@@ -200,6 +201,11 @@ void vault_tickets_forget(struct vault *v, const struct ipc *to);
 void vault_kerberos_read(struct vault *v);
 /* They are these (service/kerberos: rows); fronts are told whether there are any. */
 void vault_kerberos_take(struct vault *v, str rows);
+/* The same of a certificate (person.c). */
+void vault_judge_certificate(struct vault *v, struct ipc *to, const struct ipc_proof_ask *m);
+/* Finds out where people get certificates (v->sts): is it another place than before? And tells fronts if it is. */
+bool vault_find_sts(struct vault *v);
+void vault_tell_sts(struct vault *v);
 bool vault_front_is_there(const struct vault *v, unsigned index);
 
 /* A wrong password of somebody who signed in elsewhere than at a front: counted and told like all others. */

@@ -22,6 +22,12 @@ err auth_dialect_read(const struct sip_msg *m, struct sipae_credentials *out)
 
 /* ---- challenges ---- */
 
+/* Some clients give up where they get no certificate: who has one may use it all the same. */
+static bool is_offered(const struct auth *a, enum sipae_scheme s)
+{
+	return sa_scheme_is_on(a, s) && (s != SIPAE_TLS_DSK || a->sts_uri[0] != '\0');
+}
+
 bool auth_dialect_is_for(const struct auth *a, const struct request *r)
 {
 	const struct auth_conn *ac = auth_conn_find(r->conn);
@@ -29,7 +35,7 @@ bool auth_dialect_is_for(const struct auth *a, const struct request *r)
 	if ((ac == NULL || ac->associations == NULL) && !sipae_is_client(&r->in->msg))
 		return false;
 	for (size_t i = 0; i < SIPAE_SCHEMES; i++)
-		is_on = is_on || sa_scheme_is_on(a, (enum sipae_scheme)i);
+		is_on = is_on || is_offered(a, (enum sipae_scheme)i);
 	return is_on;
 }
 
@@ -42,6 +48,7 @@ static void add_challenge(struct auth *a, struct sip_out *o, const struct sa *sa
 	sipae_target_print(scheme, a->config.fqdn, &target);
 	sipae_challenge_print(&(struct sipae_challenge){ .scheme = scheme, .targetname = buf_str(&target),
 				      .opaque = sa != NULL ? sa_opaque(sa) : STR(""), .token = token,
+				      .sts_uri = scheme == SIPAE_TLS_DSK && sa == NULL ? str_of(a->sts_uri) : STR(""),
 				      .version = sa != NULL ? sa->version : SIPAE_VERSION },
 		&value);
 	str kept = arena_copy(o->arena, buf_str(&value));
@@ -56,7 +63,7 @@ void auth_dialect_challenge(struct auth *a, struct request *r)
 	struct sip_out o;
 	request_answer(r, &o, 401, STR(""));
 	for (unsigned i = 0; i < SIPAE_SCHEMES; i++)
-		if (sa_scheme_is_on(a, (enum sipae_scheme)i))
+		if (is_offered(a, (enum sipae_scheme)i))
 			add_challenge(a, &o, NULL, (enum sipae_scheme)i, NULL);
 	request_send(r, &o, 401);
 }
@@ -69,13 +76,13 @@ static err challenge(struct auth *a, struct request *r)
 	return OK;
 }
 
-static err send_token(struct auth *a, struct request *r, const struct sa *sa, const struct buf *told)
+static err send_token(struct auth *a, struct request *r, const struct sa *sa, str told)
 {
 	struct sip_out o;
-	char *text = arena_alloc(&r->in->arena, ENC_BASE64_SIZE(told->n));
-	ENSURE(text != NULL && !told->failed, CEILING);
-	enc_base64(buf_str(told).p, told->n, text);
-	const str token = { text, ENC_BASE64_SIZE(told->n) };
+	char *text = arena_alloc(&r->in->arena, ENC_BASE64_SIZE(told.n));
+	ENSURE(text != NULL, CEILING);
+	enc_base64(told.p, told.n, text);
+	const str token = { text, ENC_BASE64_SIZE(told.n) };
 	request_answer(r, &o, 401, STR(""));
 	add_challenge(a, &o, sa, sa->scheme, &token);
 	request_send(r, &o, 401);
@@ -148,13 +155,13 @@ void auth_told_nothing(struct auth *a)
 		answer_away(LIST_OF(it, struct ask, node));
 }
 
-/* With version 4 the message that ends the proof is signed itself; before, the first signed one is the next. */
+/* With version 4 the message that ends the proof is signed itself, unless something more is said; before, the first signed one is the next. */
 static bool is_finished(struct auth *a, struct sa *sa, const struct sip_msg *m, str key)
 {
 	struct sipae_credentials given;
 	if (failed(sa_schemes[sa->scheme]->finish(a, sa, key)) || failed(auth_dialect_read(m, &given)))
 		return false;
-	return sa->version < 4 || sa_verify(a, sa, m, &given);
+	return sa->version < 4 || sa_schemes[sa->scheme]->last != NULL || sa_verify(a, sa, m, &given);
 }
 
 static err judge(struct auth *a, const struct ask *q, const struct auth_told *t, enum stage_verdict *v)
@@ -174,8 +181,13 @@ static err judge(struct auth *a, const struct ask *q, const struct auth_told *t,
 	sa_open(a, q->sa, u);
 	conn_set_trusted(r->conn);
 	meter_add(a->config.meter, METER_AUTH_OK, 1);
-	auth_forgive(a, u);
-	return auth_admit(a, r, &(struct claim){ .from = q->from, .to = q->to }, user_aor(u));
+	if (sa_schemes[q->sa->scheme]->is_guess) /* others say nothing of who has guessed at the password */
+		auth_forgive(a, u);
+	TRY(auth_admit(a, r, &(struct claim){ .from = q->from, .to = q->to }, user_aor(u)));
+	if (sa_schemes[q->sa->scheme]->last == NULL)
+		return OK;
+	*v = STAGE_DONE;
+	return send_token(a, r, q->sa, sa_schemes[q->sa->scheme]->last(q->sa));
 }
 
 static struct ask *find_ask(struct auth *a, uint64_t id)
@@ -216,17 +228,18 @@ static err take_token(struct auth *a, struct request *r, const struct claim *c, 
 	buf_init(&told, TOLD_MAX);
 	err e = sa_schemes[sa->scheme]->take(a, sa, token, &told, &q);
 	if (!failed(e) && q.token.p == NULL)
-		return send_token(a, r, sa, &told);
+		return told.failed ? ERR(CEILING) : send_token(a, r, sa, buf_str(&told));
 	if (!failed(e))
 		e = ask(a, r, c, sa, &q);
 	if (!failed(e)) {
 		*v = STAGE_WAIT;
 		return OK;
 	}
+	bool is_guess = sa_schemes[sa->scheme]->is_guess;
 	sa_remove(auth_conn_find(r->conn), sa);
 	if (!err_is(e, ERR_REFUSED))
 		return e;
-	*v = auth_wrong(a, r, c->from, auth_is_locked(a, NULL, c->from));
+	*v = is_guess ? auth_wrong(a, r, c->from, auth_is_locked(a, NULL, c->from)) : auth_unproven(a, r, c->from);
 	return OK;
 }
 

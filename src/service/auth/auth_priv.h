@@ -104,6 +104,7 @@ void auth_conn_nonce_use(struct auth_conn *ac, const uint8_t id[NONCE_ID], uint3
 #define AUTH_ASKS_MAX     8192 /* proofs that another process judges, at once */
 #define AUTH_ASK_MS       20000
 #define AUTH_SA_MS        28800000 /* an association ends after eight hours; clients renew theirs a little earlier */
+#define AUTH_STS_MAX      512  /* characters of the address where certificates are to be had */
 #define SA_OPAQUE         8    /* characters of the name of one */
 #define SA_SIGNATURE_MAX  512  /* characters of a signature */
 
@@ -133,6 +134,7 @@ struct sa {
 		struct {
 			struct kerberos_session *context; /* NULL until the proof was judged */
 		} kerberos;
+		struct dsk *dsk;            /* NULL until the client has begun */
 	};
 };
 
@@ -152,9 +154,11 @@ struct sa_scheme {
 	void (*close)(struct sa *sa);
 	/* A wrong proof may be a guess at a password: counted against the name. */
 	bool is_guess;
+	/* The client is told something more before it signs, in a challenge; NULL: what ends the proof is signed itself, from version 4 on. */
+	str (*last)(const struct sa *sa);
 };
-extern const struct sa_scheme *const sa_schemes[SIPAE_SCHEMES]; /* NULL: this version has none */
-extern const struct sa_scheme sa_kerberos, sa_ntlm;
+extern const struct sa_scheme *const sa_schemes[SIPAE_SCHEMES];
+extern const struct sa_scheme sa_kerberos, sa_ntlm, sa_dsk;
 bool sa_scheme_is_on(const struct auth *a, enum sipae_scheme s);
 
 static inline str sa_opaque(const struct sa *sa)
@@ -248,6 +252,7 @@ struct auth {
 	size_t n_asks;
 	uint64_t next_ask;
 	bool has_kerberos; /* there are keys for it */
+	char sts_uri[AUTH_STS_MAX + 1]; /* where people get certificates; empty: nowhere */
 };
 
 /* What the configuration says, at this moment. */

@@ -9,7 +9,7 @@
 
 #define TEXT_MAX (256u << 10) /* bytes of a text that is signed: as long as a message may be */
 
-const struct sa_scheme *const sa_schemes[SIPAE_SCHEMES] = { [SIPAE_KERBEROS] = &sa_kerberos, [SIPAE_NTLM] = &sa_ntlm };
+const struct sa_scheme *const sa_schemes[SIPAE_SCHEMES] = { [SIPAE_KERBEROS] = &sa_kerberos, [SIPAE_NTLM] = &sa_ntlm, [SIPAE_TLS_DSK] = &sa_dsk };
 
 bool sa_scheme_is_on(const struct auth *a, enum sipae_scheme s)
 {

@@ -150,3 +150,29 @@ err trust_add_list(struct trust *t, str list, const char *where, struct diag *d)
 	t->n_lists++;
 	return OK;
 }
+
+/* NULL: it is no list, or one of another issuer. */
+static X509_CRL *list_of(const X509_OBJECT *o, const uint8_t issuer[32])
+{
+	uint8_t hash[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
+	X509_CRL *list = X509_OBJECT_get0_X509_CRL(o);
+	bool is_it = list != NULL && X509_NAME_digest(X509_CRL_get_issuer(list), EVP_sha256(), hash, &n) == 1 && n == 32 && memcmp(hash, issuer, n) == 0;
+	return is_it ? list : NULL;
+}
+
+bool trust_is_revoked(const struct trust *t, const uint8_t issuer[32], str serial)
+{
+	bool is_named = false;
+	STACK_OF(X509_OBJECT) *all = X509_STORE_get0_objects(t->store);
+	ASN1_INTEGER *number = ASN1_INTEGER_new();
+	if (number == NULL || serial.n > INT_MAX || ASN1_STRING_set(number, serial.p, (int)serial.n) != 1)
+		all = NULL;
+	for (int i = 0; i < sk_X509_OBJECT_num(all) && !is_named; i++) {
+		X509_REVOKED *entry;
+		X509_CRL *list = list_of(sk_X509_OBJECT_value(all, i), issuer);
+		is_named = list != NULL && X509_CRL_get0_by_serial(list, &entry, number) == 1;
+	}
+	ASN1_INTEGER_free(number);
+	return is_named;
+}

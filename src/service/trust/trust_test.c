@@ -474,6 +474,41 @@ static void lists_are_looked_at(void **state)
 	unmake(&leaf);
 }
 
+static bool is_revoked(const struct trust *t, const X509 *x)
+{
+	uint8_t issuer[32];
+	const ASN1_INTEGER *n = X509_get0_serialNumber(x);
+	unsigned size;
+	assert_int_equal(X509_NAME_digest(X509_get_issuer_name(x), EVP_sha256(), issuer, &size), 1);
+	return trust_is_revoked(t, issuer, (str){ (const char *)ASN1_STRING_get0_data(n), (size_t)ASN1_STRING_length(n) });
+}
+
+/* What was judged before, by issuer and number alone. */
+static void lists_are_asked_again(void **state)
+{
+	struct made leaf = make(LEAF(), &middle), other = make(LEAF(), &middle), foreign = make(LEAF(), &root);
+	struct buf hit = { 0 };
+	buf_init(&hit, 1 << 20);
+	ASN1_INTEGER_set(X509_get_serialNumber(foreign.cert), ASN1_INTEGER_get(X509_get0_serialNumber(leaf.cert))); /* the same number, of another issuer */
+	make_list(&middle, leaf.cert, -HOUR, HOUR, &hit);
+	struct trust *t = trust(TRUST_HARD, &root_list, &middle_list);
+	assert_false(is_revoked(t, leaf.cert));
+	trust_free(t);
+	t = trust(TRUST_HARD, &root_list, &hit);
+	assert_true(is_revoked(t, leaf.cert));
+	assert_false(is_revoked(t, other.cert));
+	assert_false(is_revoked(t, foreign.cert));
+	assert_false(trust_is_revoked(t, (const uint8_t[32]){ 0 }, STR("")));
+	trust_free(t);
+	t = trust(TRUST_HARD, NULL, NULL);
+	assert_false(is_revoked(t, leaf.cert));
+	trust_free(t);
+	buf_fini(&hit);
+	unmake(&leaf);
+	unmake(&other);
+	unmake(&foreign);
+}
+
 /* Signed by somebody who only calls himself the same. */
 static void a_forged_list_is_none(void **state)
 {
@@ -600,6 +635,7 @@ int main(void)
 		cmocka_unit_test(cut_anywhere),
 		cmocka_unit_test(a_listener_knows_names),
 		cmocka_unit_test(lists_are_looked_at),
+		cmocka_unit_test(lists_are_asked_again),
 		cmocka_unit_test(a_forged_list_is_none),
 		cmocka_unit_test(own_and_other_roots_have_their_policy),
 		cmocka_unit_test(what_is_no_list_or_root),
