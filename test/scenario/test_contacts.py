@@ -113,7 +113,10 @@ def test_provisioning(server, client):
     server.cli("Set-CsClientPolicy", "-Identity", "Global", "-DisableRTFIM", "$true", "-IMWarning", "a < b")
     body = b'<provisioningGroupList xmlns="http://schemas.microsoft.com/2006/09/sip/provisioninggrouplist">' \
            b'<provisioningGroup name="ServerConfiguration"/><provisioningGroup name="endpointConfiguration"/></provisioningGroupList>'
-    answer = subscribe(ann, "vnd-microsoft-provisioning-v2", 0, body)
+    def told():  # the policy reaches the front a moment after the command has answered
+        answer = subscribe(ann, "vnd-microsoft-provisioning-v2", 0, body)
+        return answer if "DisableRTFIM" in answer.text and "IMWarning" in answer.text else None
+    answer = wait_for(told)
     assert answer.status == 200 and answer.get("Expires") == "0" and answer.get("subscription-state") == "terminated;expires=0"
     assert answer.get("Content-Type") == "application/vnd-microsoft-roaming-provisioning-v2+xml"
     assert '<property name="DisableRTFIM">true</property>' in answer.text and '<property name="IMWarning">a &lt; b</property>' in answer.text
