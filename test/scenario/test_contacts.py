@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from deployment import wait_for
+
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 NS = "http://schemas.microsoft.com/winrtc/2002/11/sip"
 EVENT = "vnd-microsoft-roaming-contacts"
