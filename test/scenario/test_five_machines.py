@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """The deployment of scripts/five-machines: two servers, a Director, an Edge and a reverse proxy, each with the packet filter of the plan."""
-import importlib.machinery
-import importlib.util
-import hashlib
 import json
 import re
 import socket
@@ -13,16 +10,12 @@ import time
 
 import pytest
 
-from deployment import BUILD, ROOT, wait_for
-from namespaces import Site, need_namespaces
+from deployment import wait_for
+from five_site import EXTERNAL, brought_up, errors, five, inside, presented, report, status, thumbprint
 from sip_client import Client
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
-loader = importlib.machinery.SourceFileLoader("five_machines", str(ROOT / "scripts/five-machines"))
-five = importlib.util.module_from_spec(importlib.util.spec_from_loader("five_machines", loader))
-loader.exec_module(five)
 PUBLISHED = ["web1", "web2", "dirweb", "meet", "dialin", "lyncdiscover"]
-EXTERNAL = "AccessEdgeExternal,DataEdgeExternal,AudioVideoAuthentication"
 
 
 class Server:
@@ -39,40 +32,8 @@ class Server:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    need_namespaces("nft", "named", "nginx", "openssl", "faketime", "curl")
-    top = tmp_path_factory.mktemp("five")
-    for part in (top, *top.parents[:2]):
-        part.chmod(part.stat().st_mode | 0o055)
-    one = five.Five(top / "machines", BUILD)
-    try:
-        done = subprocess.run([ROOT / "scripts/five-machines", "--dir", one.dir, "--build", BUILD, "up"], capture_output=True, text=True, timeout=80)
-        assert done.returncode == 0, done.stdout + done.stderr
+    with brought_up(tmp_path_factory) as one:
         yield one
-    finally:
-        one.down()
-        left = [line for line in subprocess.run(["ip", "netns", "list"], capture_output=True, text=True).stdout.splitlines() if line.startswith(one.prefix)]
-        assert not left and not one.dir.exists(), left
-
-
-def inside(site, machine):
-    """Sockets of this thread belong to the machine."""
-    return Site.inside(None, site.space(machine))
-
-
-def status(site):
-    rows = json.loads(site.witan("uc01", "Get-CsManagementStoreReplicationStatus", "-As", "json"))
-    return {row["ReplicaFqdn"]: row for row in rows if row["Process"] == "vault"}
-
-
-def report(site, machine, *words, server="uc01"):
-    done = subprocess.run(site.inside(machine, BUILD / "witan", "--dir", site.dir / server / "d", *words, "--format", "json", "--public-ca", site.dir / "public/root.pem"),
-                          capture_output=True, text=True, timeout=60)
-    assert done.returncode in (0, 1), done.stderr
-    return json.loads(done.stdout)
-
-
-def errors(found):
-    return [(f["rule"], f["place"], f["what"]) for f in found["findings"] if f["severity"] == "error"]
 
 
 def test_every_server_is_up_to_date(site):
@@ -281,98 +242,6 @@ def test_autodiscover_inside(site):
     status, _, body = fetch(site, "client", "http://lyncdiscoverinternal.example.com/", )
     assert status == 200 and f'href="https://dirweb.corp.example{SERVICE}"' in body
     assert presented(site, "client", "10.77.0.13", 443, "dirweb.corp.example") != presented(site, "client", "10.77.0.13", 444, "dir01.corp.example")
-
-
-def thumbprint(path):
-    der = subprocess.run(["openssl", "x509", "-in", path, "-outform", "DER"], capture_output=True, check=True).stdout
-    return hashlib.sha1(der).hexdigest().upper()
-
-
-def presented(site, machine, address, port, name):
-    out = site.on(machine, "sh", "-c", f"openssl s_client -connect {address}:{port} -servername {name} </dev/null 2>/dev/null | openssl x509 -outform DER | sha1sum")
-    return out.split()[0].upper()
-
-
-def fault(site, tmp_path, names, days="365", when=None, more="", key=("ec", "-pkeyopt", "ec_paramgen_curve:P-256"), hash_="sha256", own=False, cn=None, lists=True):
-    """A certificate for the Edge's outer side, with something wrong, as a file."""
-    public = site.dir / "public"
-    new = ["-newkey", *key, "-nodes", "-keyout", tmp_path / "k", "-subj", f"/CN={cn or names[0]}"]
-    (tmp_path / "ext").write_text("subjectAltName=" + ",".join("DNS:" + n for n in names) + "\nextendedKeyUsage=serverAuth\nkeyUsage=critical,digitalSignature\n"
-                                  + ((public / "lists").read_text() if lists else "") + more)
-    clock = ["faketime", when] if when else []
-    run = lambda *w: subprocess.run([str(x) for x in w], check=True, capture_output=True)  # noqa: E731
-    run("openssl", "req", "-new", *new, "-out", tmp_path / "r")
-    signer = ["-signkey", tmp_path / "k"] if own else ["-CA", public / "issuing.pem", "-CAkey", public / "issuing.key", "-CAcreateserial", "-CAserial", tmp_path / "serial"]
-    run(*clock, "openssl", "x509", "-req", "-in", tmp_path / "r", *signer, "-days", days, f"-{hash_}", "-extfile", tmp_path / "ext", "-out", tmp_path / "c")
-    if not own:
-        (tmp_path / "c").write_text((tmp_path / "c").read_text() + (public / "issuing.pem").read_text())
-    return tmp_path / "c"
-
-
-GOOD = ["sip.example.com", "wc.example.com", "av.example.com"]
-
-
-@pytest.mark.parametrize("rule, names, more", [
-    ("", GOOD, {}),  # the others differ from this one by their fault alone
-    ("E-access", ["wc.example.com", "av.example.com"], {}),
-    ("E-webconf", ["sip.example.com", "av.example.com"], {}),
-    ("E-wild", ["*.example.com"], {}),
-    ("G21", GOOD, {"days": "10", "when": "-20 days"}),
-    ("G21", GOOD, {"when": "+20 days"}),
-    ("C-self", GOOD, {"own": True}),
-    ("G09", GOOD, {"key": ("rsa:1024",)}),
-    ("G10", GOOD, {"hash_": "sha1"}),
-], ids=["none", "another name", "name missing", "wildcard", "expired", "not yet", "self-signed", "short key", "SHA-1"])
-def test_faults_at_the_edge(site, tmp_path, rule, names, more):
-    """Something else answers at the Edge's outer address, as after a mistake of an administrator; the check from outside says what is wrong."""
-    path = fault(site, tmp_path, names, **more)
-    p = subprocess.Popen(site.inside("edge01", "openssl", "s_server", "-accept", "198.51.100.12:443", "-cert", path, "-cert_chain", path, "-key", tmp_path / "k", "-quiet", "-cipher", "ALL:@SECLEVEL=0"),
-                         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        wait_for(lambda: "198.51.100.12:443" in site.on("edge01", "ss", "-tln"))
-        found = report(site, "stranger", "check", "certificates", "198.51.100.12:443", "--host", "edge01.corp.example", "--usage", "AccessEdgeExternal", "--name", "sip.example.com")
-    finally:
-        p.kill()
-        p.wait()
-    rules = {e[0] for e in errors(found) if not e[0].startswith("TLS-")}  # what the other program offers of TLS is not the matter
-    assert rule in rules if rule else rules == set(), found["findings"]
-
-
-@pytest.fixture(scope="module")
-def good(site):
-    """What the Edge presents outside; it does so again when the tests of faults are done."""
-    before = next(c["Thumbprint"] for c in json.loads(site.witan("edge01", "Get-CsCertificate", "-Type", "AccessEdgeExternal", "-As", "json")))
-    yield before
-    site.witan("edge01", "Set-CsCertificate", "-Type", EXTERNAL, "-Thumbprint", before)
-
-
-def give_edge(site, tmp_path, path):
-    """The certificate with its key into the Edge's own store, and into use there."""
-    pfx = tmp_path / "p.pfx"
-    subprocess.run(["openssl", "pkcs12", "-export", "-in", path, "-inkey", tmp_path / "k", "-out", pfx, "-passout", "pass:a word for it"], check=True, capture_output=True)
-    for file in (pfx, *tmp_path.parents[:3], tmp_path):
-        file.chmod(file.stat().st_mode | 0o055)
-    site.witan("edge01", "Import-CsCertificate", "-Path", pfx, "-PasswordFile", "-", input="a word for it\n")
-    want = thumbprint(path)
-    site.witan("edge01", "Set-CsCertificate", "-Type", EXTERNAL, "-Thumbprint", want)
-    return want
-
-
-@pytest.mark.parametrize("severity, rule, names, more", [
-    ("error", "E-access", ["wc.example.com", "av.example.com"], {}),
-    ("error", "E-webconf", ["sip.example.com", "av.example.com"], {}),
-    ("error", "E-wild", [*GOOD, "*.example.com"], {}),
-    ("warning", "E-first", ["wc.example.com", "sip.example.com", "av.example.com"], {"cn": "sip.example.com"}),
-    ("warning", "P-leak", [*GOOD, "edge01.corp.example"], {}),
-    ("error", "G04", GOOD, {"lists": False}),
-    ("warning", "G21", GOOD, {"days": "10"}),
-], ids=["N1 another name", "N5 name missing", "N2 wildcard", "N3 order", "N17 inner name", "N12 no list", "N16 ends soon"])
-def test_faults_in_the_edge_itself(site, tmp_path, good, severity, rule, names, more):
-    """The Edge takes it from an administrator and presents it; the check from outside says what is wrong."""
-    want = give_edge(site, tmp_path, fault(site, tmp_path, names, **more))
-    wait_for(lambda: presented(site, "stranger", "198.51.100.11", 443, "sip.example.com") == want, 10, 0.2)
-    found = report(site, "stranger", "check", "certificates", "198.51.100.11:443", "--host", "edge01.corp.example", "--usage", "AccessEdgeExternal", "--name", "sip.example.com")
-    assert (severity, rule) in {(f["severity"], f["rule"]) for f in found["findings"]}, found["findings"]
 
 
 class Traffic:
