@@ -20,6 +20,13 @@ loader = importlib.machinery.SourceFileLoader("five_machines", str(ROOT / "scrip
 five = importlib.util.module_from_spec(importlib.util.spec_from_loader("five_machines", loader))
 loader.exec_module(five)
 EXTERNAL = "AccessEdgeExternal,DataEdgeExternal,AudioVideoAuthentication"
+EDGE = ["sip.example.com", "wc.example.com", "av.example.com"]
+PROXY = ["dirweb.example.com", "web1.example.com", "web2.example.com", "dialin.example.com", "meet.example.com", "lyncdiscover.example.com"]
+DIRECTOR = ["dir.corp.example", "dir01.corp.example", "sip.example.com"]
+DIRECTOR_WEB = ["dir.corp.example", "dir01.corp.example", "dirweb.example.com", "dialin.example.com", "meet.example.com", "lyncdiscover.example.com"]
+# Places whose servers are ours: machine, usages, who signs, names of a good certificate.
+OURS = {"edge": ("edge01", EXTERNAL, "public", EDGE), "edge inside": ("edge01", "Internal", "internal", ["edge.corp.example"]),
+        "director": ("dir01", "Default", "internal", DIRECTOR), "director's web": ("dir01", "WebServicesExternal", "internal", DIRECTOR_WEB)}
 
 
 @contextlib.contextmanager
@@ -112,3 +119,25 @@ def write_old_list(site):
     now = datetime.datetime.utcnow()
     crl = x509.CertificateRevocationListBuilder().issuer_name(issuer.subject).last_update(now - 9 * DAY).next_update(now - 2 * DAY).sign(signer, hashes.SHA256())
     (site.dir / "nic/lists/old.crl").write_bytes(crl.public_bytes(serialization.Encoding.DER))
+
+
+def in_use(site, machine, usage):
+    first = usage.partition(",")[0]
+    return next(c["Thumbprint"] for c in json.loads(site.witan(machine, "Get-CsCertificate", "-Type", first, "-As", "json")))
+
+
+def give(site, machine, usage, tmp_path, certificate):
+    """The certificate with its key into the server's own store, as an administrator brings it, and into use."""
+    pfx = tmp_path / "p.pfx"
+    subprocess.run(["openssl", "pkcs12", "-export", "-in", certificate, "-inkey", tmp_path / "k", "-out", pfx, "-passout", "pass:a word for it"], check=True, capture_output=True)
+    for file in (pfx, *tmp_path.parents[:3], tmp_path):
+        file.chmod(file.stat().st_mode | 0o055)
+    site.witan(machine, "Import-CsCertificate", "-Path", pfx, "-PasswordFile", "-", input="a word for it\n")
+    site.witan(machine, "Set-CsCertificate", "-Type", usage, "-Thumbprint", thumbprint(certificate))
+
+
+def files_of(site, machine):
+    """What a server presents to others, for a client of the test: certificate and key."""
+    chain = site.dir / machine / f"d/certs/{in_use(site, machine, 'Default')}.pem"
+    public = x509.load_pem_x509_certificate(chain.read_bytes()).public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return str(chain), str(site.dir / machine / f"d/keys/{hashlib.sha256(public).hexdigest()[:16]}.key")

@@ -8,7 +8,7 @@ import pytest
 
 import five_site
 from deployment import wait_for
-from five_site import EXTERNAL, brought_up, presented, report, thumbprint
+from five_site import DIRECTOR, EDGE, EXTERNAL, OURS, PROXY, DIRECTOR_WEB, brought_up, give, in_use, presented, report, thumbprint
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
 
@@ -20,10 +20,6 @@ def site(tmp_path_factory):
         yield one
 
 
-EDGE = ["sip.example.com", "wc.example.com", "av.example.com"]
-PROXY = ["dirweb.example.com", "web1.example.com", "web2.example.com", "dialin.example.com", "meet.example.com", "lyncdiscover.example.com"]
-DIRECTOR = ["dir.corp.example", "dir01.corp.example", "sip.example.com"]
-WEB = ["dir.corp.example", "dir01.corp.example", "dirweb.example.com", "dialin.example.com", "meet.example.com", "lyncdiscover.example.com"]
 LONG = "a-host-whose-name-is-much-longer-than-any-common-name-may-be.example.com"
 # Where a certificate is put, and from where it is then looked at: machine, address, port, what it is for, the name that is asked for.
 PLACES = {
@@ -35,9 +31,6 @@ PLACES = {
     "director": ("client", "10.77.0.13", 5061, ["--host", "dir01.corp.example", "--usage", "Default"], "dir.corp.example"),
     "director's web": ("dir01", "10.77.0.13", 4443, ["--host", "dir01.corp.example", "--usage", "WebServicesExternal"], "dirweb.example.com"),
 }
-# Places whose servers are ours: machine, usages, who signs, names of a good certificate.
-OURS = {"edge": ("edge01", EXTERNAL, "public", EDGE), "edge inside": ("edge01", "Internal", "internal", ["edge.corp.example"]),
-        "director": ("dir01", "Default", "internal", DIRECTOR), "director's web": ("dir01", "WebServicesExternal", "internal", WEB)}
 GOOD = {"outer": {"san": EDGE}, "proxy": {"san": PROXY}, **{place: {"san": san, "ca": ca} for place, (_, _, ca, san) in OURS.items()}}
 OLD = "http://198.51.100.53/old.crl"
 
@@ -65,7 +58,7 @@ FAULTS = [
     ("N11", "outer", {"eku": ["clientAuth"]}, {}, {("G02", "error")}),
     ("N12", "edge", {"cdp": ""}, {}, {("G04", "error")}),
     ("N12", "director", {"cdp": ""}, {}, {("G04", "error")}),
-    ("N14", "director's web", {"san": ["web1.example.com" if name == "dirweb.example.com" else name for name in WEB], "cn": "dir.corp.example"}, {},
+    ("N14", "director's web", {"san": ["web1.example.com" if name == "dirweb.example.com" else name for name in DIRECTOR_WEB], "cn": "dir.corp.example"}, {},
      {("T-dirweb", "error"), ("I-web", "error"), ("X-extra", "warning")}),
     ("N15", "outer", {"key": "rsa-1024"}, {}, {("G09", "error")}),
     ("N16 soon", "edge", {"days": 20}, {}, {("G21", "warning")}),
@@ -107,21 +100,6 @@ def listen(site, certificate, key, address="198.51.100.12"):
                          stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wait_for(lambda: f"{address}:443" in site.on("edge01", "ss", "-tln"))
     return p
-
-
-def in_use(site, machine, usage):
-    first = usage.partition(",")[0]
-    return next(c["Thumbprint"] for c in json.loads(site.witan(machine, "Get-CsCertificate", "-Type", first, "-As", "json")))
-
-
-def give(site, machine, usage, tmp_path, certificate):
-    """The certificate with its key into the server's own store, as an administrator brings it, and into use."""
-    pfx = tmp_path / "p.pfx"
-    subprocess.run(["openssl", "pkcs12", "-export", "-in", certificate, "-inkey", tmp_path / "k", "-out", pfx, "-passout", "pass:a word for it"], check=True, capture_output=True)
-    for file in (pfx, *tmp_path.parents[:3], tmp_path):
-        file.chmod(file.stat().st_mode | 0o055)
-    site.witan(machine, "Import-CsCertificate", "-Path", pfx, "-PasswordFile", "-", input="a word for it\n")
-    site.witan(machine, "Set-CsCertificate", "-Type", usage, "-Thumbprint", thumbprint(certificate))
 
 
 class Put:

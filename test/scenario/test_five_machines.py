@@ -11,7 +11,7 @@ import time
 import pytest
 
 from deployment import wait_for
-from five_site import EXTERNAL, brought_up, errors, five, inside, presented, report, status, thumbprint
+from five_site import DIRECTOR, DIRECTOR_WEB, brought_up, errors, files_of, five, give, in_use, inside, issue, presented, report, status, thumbprint
 from sip_client import Client
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
@@ -245,25 +245,12 @@ def test_autodiscover_inside(site):
 
 
 class Traffic:
-    """SIP requests one after another, each on a connection of its own, until stopped: what failed."""
+    """The same thing again and again, in a thread of its own, until stopped: what failed, and how often it went well."""
 
-    def __init__(self, site, machine, address, name, files=None, answer=b"SIP/2.0 "):
-        self.failed, self.done, self.stopping = [], 0, threading.Event()
-        self.args = site, machine, address, name, files, answer
+    def __init__(self, name, once):
+        self.name, self.once, self.failed, self.done, self.stopping = name, once, [], 0, threading.Event()
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
-
-    def once(self):
-        site, machine, address, name, (roots, own), answer = self.args
-        tls = ssl.create_default_context(cafile=roots)
-        if own:
-            tls.load_cert_chain(*own)
-        with inside(site, machine):
-            raw = socket.create_connection((address[0], address[1]), 5)
-        with tls.wrap_socket(raw, server_hostname=name) as sock:
-            sock.sendall(f"OPTIONS sip:example.com SIP/2.0\r\nVia: SIP/2.0/TLS x.invalid;branch=z9hG4bK{time.monotonic_ns()}\r\nMax-Forwards: 70\r\nFrom: <sip:x@example.com>;tag=a\r\n"
-                         f"To: <sip:example.com>\r\nCall-ID: {time.monotonic_ns()}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n".encode())
-            assert sock.recv(4096).startswith(answer)
 
     def run(self):
         while not self.stopping.is_set():
@@ -272,35 +259,143 @@ class Traffic:
                 self.done += 1
             except Exception as why:  # noqa: BLE001 - whatever it is, it is a failed request
                 self.failed.append(repr(why))
-            time.sleep(0.01)
+            time.sleep(0.03)
 
     def stop(self):
         self.stopping.set()
-        self.thread.join(10)
-        assert self.done > 20 and self.failed == [], (self.done, self.failed[:3])
+        self.thread.join(15)
+        return self.done, self.failed[:3]
 
 
-def test_renewal_under_load(site):
-    """New certificates on the central server and outside on the Edge, while requests run; none fails."""
-    central = Traffic(site, "client", ("10.77.0.11", 5061), "uc01.corp.example", (str(site.dir / "uc01/d/ca.pem"), None))
-    edge = Traffic(site, "stranger", ("198.51.100.11", 443), "sip.example.com", (str(site.dir / "public/root.pem"), None))
-    time.sleep(0.3)
-    before = presented(site, "client", "10.77.0.11", 5061, "uc01.corp.example")
-    outside = presented(site, "stranger", "198.51.100.11", 443, "sip.example.com")
-    site.witan("uc01", "Request-CsCertificate", "-New", "-Type", "Default")
-    have = json.loads(site.witan("uc01", "Get-CsCertificate", "-All", "-As", "json"))
-    if presented(site, "client", "10.77.0.11", 5061, "uc01.corp.example") == before:  # it is made, and to be used by a command of its own
-        newest = max((c for c in have if "uc01.corp.example" in json.dumps(c) and not c.get("Use")), key=lambda c: c.get("NotBefore", ""))
-        site.witan("uc01", "Set-CsCertificate", "-Type", "Default", "-Thumbprint", newest["Thumbprint"])
+def opened(site, machine, address, port, name, roots, own=None):
+    """A TLS connection from a machine, with the server's name checked."""
+    tls = ssl.create_default_context(cafile=str(roots))
+    if own:
+        tls.load_cert_chain(*own)
+        tls.maximum_version = ssl.TLSVersion.TLSv1_2  # there the handshake ends after the server's judgement
+    with inside(site, machine):
+        raw = socket.create_connection((address, port), 10)
+    return tls.wrap_socket(raw, server_hostname=name)
+
+
+def options(sock, wanted):
+    """One request and its answer, on a connection."""
+    sock.sendall(f"OPTIONS sip:example.com SIP/2.0\r\nVia: SIP/2.0/TLS x.invalid;branch=z9hG4bK{time.monotonic_ns()}\r\nMax-Forwards: 70\r\nFrom: <sip:x@example.com>;tag=a\r\n"
+                 f"To: <sip:example.com>\r\nCall-ID: {time.monotonic_ns()}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n".encode())
+    answer = sock.recv(8192)
+    assert answer.startswith(b"SIP/2.0 ") and answer.split()[1] in wanted, answer
+
+
+def get(sock, host, path):
+    sock.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept: application/vnd.microsoft.rtc.autodiscover+xml;v=1\r\n\r\n".encode())
+    answer = b""
+    while b"\r\n\r\n" not in answer or len(answer.partition(b"\r\n\r\n")[2]) < int(re.search(rb"(?i)content-length: *(\d+)", answer).group(1)):
+        piece = sock.recv(65536)
+        assert piece, answer
+        answer += piece
+    assert answer.startswith(b"HTTP/1.1 200 "), answer
+
+
+# Each listener that presents a certificate of ours: from where, where, by which name; what is asked there.
+ANSWERED, AT_THE_EDGE = (b"200", b"401", b"403", b"404", b"405", b"407"), (b"503",)  # an Edge's own answer to everything, in this version
+LISTENERS = [
+    *((f"SIP at {m}", "client", a, 5061, n, lambda s: options(s, ANSWERED), False)
+      for m, a, n in (("uc01", "10.77.0.11", "uc01.corp.example"), ("uc02", "10.77.0.12", "uc02.corp.example"), ("dir01", "10.77.0.13", "dir.corp.example"))),
+    *((f"management of {m}", "client", a, 444, f"{m}.corp.example", lambda s, m=m: get(s, f"{m}.corp.example:444", "/healthz"), False)
+      for m, a in (("uc01", "10.77.0.11"), ("uc02", "10.77.0.12"), ("dir01", "10.77.0.13"))),
+    ("web inside", "client", "10.77.0.13", 443, "lyncdiscoverinternal.example.com", lambda s: get(s, "lyncdiscoverinternal.example.com", "/?sipuri=ann@example.com"), False),
+    ("web outside", "stranger", "198.51.100.20", 443, "dirweb.example.com", lambda s: get(s, "dirweb.example.com", "/"), False),
+    ("Edge, people", "stranger", "198.51.100.11", 443, "sip.example.com", lambda s: options(s, AT_THE_EDGE), False),
+    ("Edge, partners", "stranger", "198.51.100.11", 5061, "sip.example.com", lambda s: options(s, AT_THE_EDGE), False),
+    ("Edge inside", "uc01", "10.77.1.11", 5061, "edge.corp.example", lambda s: options(s, AT_THE_EDGE), True),
+    ("replica at uc02", "uc01", "10.77.0.12", 4445, "uc02.corp.example", None, True),
+    ("replica at dir01", "uc01", "10.77.0.13", 4445, "dir01.corp.example", None, True),
+    ("replica at the Edge", "uc01", "10.77.1.11", 4443, "edge.corp.example", None, True),
+]
+
+
+@pytest.fixture
+def load(site, ann):
+    """Requests on new connections and on old ones, everywhere; ends with what came of them: {what: (well, failures)}."""
+    own, roots, running, old = files_of(site, "uc01"), {False: site.dir / "uc01/d/ca.pem", True: site.dir / "public/root.pem"}, [], []
+    for what, machine, address, port, name, ask, has_own in LISTENERS:
+        def connect(machine=machine, address=address, port=port, name=name, has_own=has_own):
+            return opened(site, machine, address, port, name, roots[machine == "stranger"], own if has_own else None)
+
+        def once(connect=connect, ask=ask):
+            with connect() as sock:
+                if ask:
+                    ask(sock)
+
+        running.append(Traffic(what, once))
+        if ask:
+            old.append(connect())
+            running.append(Traffic(f"{what}, one connection", lambda ask=ask, sock=old[-1]: ask(sock)))
+    people = [client(site, server, address, ann) for server, address in HOMES.items()]
+
+    def register(one):
+        assert one.register().status == 200
+
+    for one in people:
+        one.sign_in()
+        running.append(Traffic(f"{one.server.name}, signed in", lambda one=one: register(one)))
+    yield lambda: {one.name: one.stop() for one in running}
+    for one in running:
+        one.stop()
+    for one in (*old, *people):
+        one.close()
+
+
+# What is replaced: at which server, for what, and where it is then seen.
+RENEWED = {"dir01": [("Default", 5061, "dir.corp.example", DIRECTOR), ("WebServicesExternal", 4443, "dirweb.example.com", DIRECTOR_WEB)],
+           "uc02": [("Default", 5061, "uc02.corp.example", ["uc02.corp.example", "sip.example.com"])],
+           "edge01": [("Internal", 5061, "edge.corp.example", ["edge.corp.example"])]}
+
+
+def test_renewal_under_load(site, load, tmp_path):
+    """New certificates for every listener of the deployment, while requests run on old and new connections and changes go to all servers; none fails."""
+    time.sleep(0.5)
+    number = 0
+    links = {m: (site.dir / m / "witand.log").read_text().count('"replica.') for m in five.SERVERS}
+
+    def change():
+        nonlocal number
+        number += 1
+        site.witan("uc01", "Set-CsUser", "-Identity", "sip:ben@example.com", "-DisplayName", f"Ben {number}")
+
+    for usage, port, name in (("Default", 5061, "uc01.corp.example"), ("WebServicesInternal", 443, "lyncdiscoverinternal.example.com")):
+        before = presented(site, "client", "10.77.0.11", port, name)
+        site.witan("uc01", "Request-CsCertificate", "-New", "-Type", usage)
+        if in_use(site, "uc01", usage) == before:  # it is made, and to be used by a command of its own
+            newest = max((c for c in json.loads(site.witan("uc01", "Get-CsCertificate", "-All", "-As", "json")) if c.get("RequestedFor") == usage and not c.get("Use")),
+                         key=lambda c: c["NotBefore"])
+            site.witan("uc01", "Set-CsCertificate", "-Type", usage, "-Thumbprint", newest["Thumbprint"])
+        wait_for(lambda: presented(site, "client", "10.77.0.11", port, name) != before, 10, 0.1)
+        change()
+    for machine, usages in RENEWED.items():
+        for i, (usage, port, name, names) in enumerate(usages):
+            folder = tmp_path / f"{machine}{i}"
+            folder.mkdir()
+            want = thumbprint(issue(site, folder, {"san": names, "ca": "internal"}))
+            give(site, machine, usage, folder, folder / "c")
+            address = "10.77.1.11" if machine == "edge01" else HOMES[machine]
+            wait_for(lambda: presented(site, machine, address, port, name) == want, 10, 0.1)
+            change()
     (site.dir / "edge01/edge.req").unlink()
     (site.dir / "edge01/edge.pem").unlink()
     site.certify_edge("Renewed")
-    wait_for(lambda: presented(site, "client", "10.77.0.11", 5061, "uc01.corp.example") != before, 10)
-    assert wait_for(lambda: presented(site, "stranger", "198.51.100.11", 443, "sip.example.com") != outside, 10)
-    assert presented(site, "stranger", "198.51.100.11", 443, "sip.example.com") == thumbprint(site.dir / "edge01/edge.pem")
-    time.sleep(0.3)
-    central.stop()
-    edge.stop()
+    want = thumbprint(site.dir / "edge01/edge.pem")
+    wait_for(lambda: presented(site, "stranger", "198.51.100.11", 443, "sip.example.com") == want == presented(site, "stranger", "198.51.100.11", 5061, "sip.example.com"), 10, 0.1)
+    change()
+    wait_for(lambda: all(r["UpToDate"] for r in status(site).values()), 10)
+    for machine in ("uc02", "dir01"):
+        assert json.loads(site.witan(machine, "Get-CsUser", "-Identity", "sip:ben@example.com", "-As", "json"))[0]["DisplayName"] == f"Ben {number}"
+    time.sleep(0.5)
+    done = load()
+    print("\n".join(f"{what:<40} {well:>5} {failed}" for what, (well, failed) in done.items()))
+    assert {what: failed for what, (_, failed) in done.items() if failed} == {}
+    assert min(well for well, _ in done.values()) > 10, done
+    print({m: [line[:200] for line in (site.dir / m / "witand.log").read_text().splitlines() if '"replica.' in line][links[m]:] for m in links})
 
 
 def reaches(one, other):
