@@ -139,11 +139,11 @@ static bool is_used(const struct vault *v, const struct certstore_cert *c)
 	return certstore_usages(v->certstore, c, true) != 0 || (is_previous(v, c) && c->until > now_of());
 }
 
-/* Somebody has brought it, or asked for it a short while ago, and may be about to use it. */
+/* Nobody has used it yet; somebody has brought it, or asked for it a short while ago, and may be about to. */
 static bool is_waiting(const struct vault *v, const struct certstore_cert *c)
 {
 	const struct key_entry *key = vault_key_find(v, c->key);
-	return c->until > now_of() && (key == NULL || key->made == 0 || key->made + (int64_t)WAIT_DAYS * DAY > now_of());
+	return !c->was_used && c->until > now_of() && (key == NULL || key->made == 0 || key->made + (int64_t)WAIT_DAYS * DAY > now_of());
 }
 
 /* Those of the built-in authority that were replaced: the one before stays as long as it is valid. */
