@@ -91,6 +91,8 @@ static err override(struct init *in, bool *changed)
 			set_if(&pool->ports.web, in->port_web);
 			set_if(&pool->ports.http, in->port_http);
 			set_if(&pool->ports.https, in->port_https);
+			if (in->port_https != 0 && pool->web.internal.n == 0 && topo_has_web(pool)) /* its names are in a certificate only where a pool says that it has web services */
+				pool->web.internal = pool->pool;
 			set_if(&pool->front_processes, in->front_processes);
 		}
 	if (in->organization != NULL)
