@@ -66,7 +66,6 @@ void txn_reply(struct txn *t, const struct sip_out *o, unsigned status);
 void txn_reply_bytes(struct txn *t, str bytes, unsigned status);
 /* Ends it without an answer: a non-INVITE whose time is over (RFC 4320 4.1: no 408). */
 void txn_drop(struct txn *t);
-struct inbound *txn_inbound(const struct txn *t);
 bool txn_is_answered(const struct txn *t); /* a final answer was sent */
 
 /* ---- client (17.1) ---- */
@@ -95,7 +94,6 @@ void txn_cancel(struct txn *t);
 void txn_client_limit(struct txn *t, uint32_t ms);
 /* The opener is no longer interested: no more calls; the transaction ends by itself. */
 void txn_forget(struct txn *t);
-const struct flow *txn_flow(const struct txn *t);
 /* Gives a response to its transaction. ABSENT: nobody's (16.7: to be dropped). */
 err txn_response(struct txns *s, struct inbound *in);
 /* Which process a response belongs to, by the branch of its top Via; false: not made by any of ours. */

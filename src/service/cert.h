@@ -42,8 +42,6 @@ enum cert_key {
 
 /* "rsa-2048" */
 const char *cert_key_word(enum cert_key kind);
-/* By that word or the field's ("2048", "ECDH_P256"); false if there is no such kind. */
-bool cert_key_find(str word, enum cert_key *out);
 /* A new key as PKCS #8, not encrypted. Every pkcs8 is a secret: end its buffer by cert_wipe. INTERNAL. */
 err cert_key_new(enum cert_key kind, struct buf *pkcs8, struct diag *d);
 /* As PEM, encrypted by the passphrase (scrypt, AES-256-CBC), and back; 1 to 1024 bytes of passphrase. REFUSED (wrong passphrase), MALFORMED. */

@@ -24,6 +24,7 @@ struct certstore_cert {
 	char friendly[CERTSTORE_FRIENDLY];     /* never empty, and no other certificate or request has it */
 	uint8_t key[32];                       /* cert_spki_hash of its key */
 	bool exportable;                       /* the key, when it came */
+	bool was_used;                         /* it has been assigned, or was to be, since the store was opened */
 	int64_t from, until;                   /* as the certificate says; seconds since 1970 */
 	struct buf chain;                      /* PEM */
 };

@@ -117,9 +117,8 @@ struct plan_certificates {
 	size_t n;
 };
 
-/* "Default", and what it is for */
+/* "Default" */
 const char *plan_usage_word(enum plan_usage usage);
-const char *plan_usage_help(enum plan_usage usage);
 /* False if there is no such usage; compared without regard to case. */
 bool plan_usage_find(str word, enum plan_usage *out);
 /* Whether host is one of those that have it. */

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """./run as a newcomer uses it: from nothing to two clients that talk, by the printed text alone."""
+import http.client
 import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import time
 import urllib.request
@@ -17,7 +19,7 @@ from peers import Program, tone_share
 class Run(Program):
     def __init__(self, folder, port):
         self.dir, self.control = folder / "var", free_port()
-        super().__init__(["bash", str(ROOT / "run"), "--dir", str(self.dir), "--port", str(port), "--port-web", str(free_port()), "--port-http", str(free_port())], folder,
+        super().__init__(["bash", str(ROOT / "run"), "--dir", str(self.dir), "--port", str(port), "--port-web", str(free_port()), "--port-http", str(free_port()), "--port-https", str(free_port())], folder,
                          env={"HOME": os.environ.get("HOME", "/root"), "WITAN_BUILD": str(BUILD), "WITAN_BARESIP_CONTROL": str(self.control)})
 
     def stop(self):
@@ -45,6 +47,13 @@ def test_from_nothing_to_a_call(folder, linger):
     listed = re.search(r"^ *revocation list +(http://\S+/witan\.crl)$", run.text, re.M).group(1)
     with urllib.request.urlopen(listed, timeout=10) as answer:
         assert answer.read() == (run.dir / "certs/witan.crl").read_bytes()
+    web = re.search(r"^ *web services +https://(\S+):(\d+)/ ", run.text, re.M)
+    tls = ssl.create_default_context(cafile=str(run.dir / "ca.pem"))
+    with socket.create_connection(("127.0.0.1", int(web.group(2))), 10) as raw, tls.wrap_socket(raw, server_hostname="lyncdiscoverinternal.example.test") as sock:
+        sock.sendall(b"GET /?sipuri=ann@example.test HTTP/1.1\r\nHost: lyncdiscoverinternal.example.test\r\n\r\n")
+        discovered = http.client.HTTPResponse(sock)
+        discovered.begin()
+        assert discovered.status == 200 and web.group(1) in discovered.read().decode()
     users = dict(re.findall(r"^(\w+) \S+ (\S+)$", (run.dir / "users.txt").read_text(), re.M))
     assert set(users) == {"ann", "bob"} and all(len(p) >= 12 for p in users.values())
     assert (run.dir / "users.txt").stat().st_mode & 0o077 == 0

@@ -181,16 +181,6 @@ void txn_forget(struct txn *t)
 	t->arg = NULL;
 }
 
-const struct flow *txn_flow(const struct txn *t)
-{
-	return &t->flow;
-}
-
-struct inbound *txn_inbound(const struct txn *t)
-{
-	return t->in;
-}
-
 bool txn_is_answered(const struct txn *t)
 {
 	return t->status >= 200;

@@ -259,6 +259,8 @@ static void report_listeners(const struct init *in)
 		(void)printf(", SIP over TCP on port %u", pool->ports.sip_tcp);
 	if (pool->ports.web != 0)
 		(void)printf("\nmanagement:       https://%.*s:%u", STR_FMT(fqdn), pool->ports.web);
+	if (topo_has_web(pool) && pool->ports.https != 0)
+		(void)printf("\nweb services:     https://%.*s:%u", STR_FMT(fqdn), pool->ports.https);
 }
 
 static void report(const struct init *in)
@@ -336,6 +338,8 @@ int init_main(int argc, char **argv, const char *dir)
 			"HTTPS for administrators (1 to 65535; default: not at all)", 65535 },
 		{ "--port-http", WITAN_NUMBER, &in.port_http, "PORT",
 			"HTTP for revocation lists and issuers' certificates (1 to 65535; default: not at all)", 65535 },
+		{ "--port-https", WITAN_NUMBER, &in.port_https, "PORT",
+			"HTTPS for web services inside, as autodiscover (1 to 65535; clients look at 443; default: not at all)", 65535 },
 		{ "--front-processes", WITAN_NUMBER, &in.front_processes, "N",
 			"processes that handle SIP (1 to 64; default: 1)", 64 },
 		{ "--key", WITAN_TEXT, &in.key, "TYPE", "rsa-2048 (default), rsa-3072, rsa-4096, ec-p256 or ec-p384",

@@ -18,7 +18,7 @@ struct init {
 	/* what was asked for */
 	struct witan_texts sip_domains;
 	const char *fqdn, *host_name, *topology, *organization, *key, *root_passphrase;
-	uint32_t port_sip_tls, port_sip_tcp, port_web, port_http, front_processes;
+	uint32_t port_sip_tls, port_sip_tcp, port_web, port_http, port_https, front_processes;
 	/* what becomes of it */
 	const char *dir;
 	char path[PATH_OCTETS], new_path[PATH_OCTETS + 8];

@@ -81,7 +81,7 @@ static err override(struct init *in, bool *changed)
 {
 	enum topo_key_type key;
 	*changed = in->organization != NULL || in->key != NULL ||
-		   in->port_sip_tls + in->port_sip_tcp + in->port_web + in->port_http + in->front_processes != 0;
+		   in->port_sip_tls + in->port_sip_tcp + in->port_web + in->port_http + in->port_https + in->front_processes != 0;
 	TOPO_EACH (site, in->topo.sites)
 		TOPO_EACH (pool, site->pools) {
 			if (pool != in->host.pool)
@@ -90,6 +90,9 @@ static err override(struct init *in, bool *changed)
 			set_if(&pool->ports.sip_tcp, in->port_sip_tcp);
 			set_if(&pool->ports.web, in->port_web);
 			set_if(&pool->ports.http, in->port_http);
+			set_if(&pool->ports.https, in->port_https);
+			if (in->port_https != 0 && pool->web.internal.n == 0 && topo_has_web(pool)) /* its names are in a certificate only where a pool says that it has web services */
+				pool->web.internal = pool->pool;
 			set_if(&pool->front_processes, in->front_processes);
 		}
 	if (in->organization != NULL)

@@ -27,11 +27,6 @@ bool plan_is_json(const struct plan *p)
 	return strcmp(p->format, "json") == 0;
 }
 
-json_t *plan_json_str(str s)
-{
-	return json_stringn(s.n != 0 ? s.p : "", s.n);
-}
-
 err plan_print_json(json_t *all)
 {
 	bool ok = all != NULL && json_dumpf(all, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF;

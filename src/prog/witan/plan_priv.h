@@ -28,7 +28,6 @@ struct plan_subject_row {
 };
 
 bool plan_is_json(const struct plan *p);
-json_t *plan_json_str(str s);
 /* Prints an array of objects and takes it; NO_MEMORY when it is NULL. */
 err plan_print_json(json_t *all);
 

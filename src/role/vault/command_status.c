@@ -25,8 +25,11 @@ static err add_process(struct call *call, const char *name, bool there, bool sto
 	return add(call, "Process", name, there, there ? "running" : stopped ? "stopped by an administrator" : "starting", 0);
 }
 
-static bool has_web(const struct topo_pool *pool)
+/* Web services run where fronts do. */
+static bool has_web(const struct vault *v, const struct topo_pool *pool)
 {
+	if (v->skel->n_fronts == 0)
+		return false;
 	return pool->ports.web != 0 ||
 	       (topo_has_web(pool) && (pool->ports.http | pool->ports.external_http | pool->ports.https | pool->ports.external_https) != 0);
 }
@@ -43,7 +46,9 @@ static err add_processes(struct call *call, const struct topo_pool *pool)
 	}
 	if (v->fetches->n != 0)
 		TRY(add_process(call, "fetch", vault_fetch_is_there(v), false));
-	return has_web(pool) ? add_process(call, "web", vault_web_is_there(v), v->stopped[VAULT_FRONTS_MAX] != 0) : OK;
+	if (pool->role == TOPO_EDGE)
+		TRY(add_process(call, "edge", v->edge != NULL, v->stopped[VAULT_FRONTS_MAX + 1] != 0));
+	return has_web(v, pool) ? add_process(call, "web", vault_web_is_there(v), v->stopped[VAULT_FRONTS_MAX] != 0) : OK;
 }
 
 /* Master keeps the ports open for the life of the server; whether somebody takes what comes is what is told here. */
@@ -56,9 +61,22 @@ static err add_listener(struct call *call, const char *what, uint32_t port, bool
 	return add(call, "Listener", name, there, there ? "open" : "nobody takes connections", 0);
 }
 
+/* Those that the process of an Edge has: plan.c of the master opens them by the same rules. */
+static err add_edge_listeners(struct call *call, const struct topo_pool *pool)
+{
+	bool there = call->vault->edge != NULL, federates = pool->federation || pool->public_im;
+	TRY(add_listener(call, "inside, SIP over TLS", pool->ports.sip_tls, there));
+	TRY(add_listener(call, "outside, sign-in", pool->single_address ? 0 : 443, there));
+	return add_listener(call, pool->single_address ? "outside, sign-in and partners" : "outside, partners", federates || pool->single_address ? 5061 : 0, there);
+}
+
 static err add_listeners(struct call *call, const struct topo_pool *pool)
 {
 	struct vault *v = call->vault;
+	if (pool->role == TOPO_EDGE)
+		return add_edge_listeners(call, pool);
+	if (v->skel->n_fronts == 0)
+		return OK;
 	bool front = false, web = vault_web_is_there(v);
 	for (unsigned i = 0; i < v->skel->n_fronts; i++)
 		front = front || vault_front_is_there(v, i);
@@ -96,7 +114,18 @@ static err add_certificates(struct call *call)
 	return OK;
 }
 
-/* What is planned for this host, and nothing is assigned to. */
+/*
+ * What is planned for this host, and nothing is assigned to. That for tokens is one for all servers, which the central one has: it comes here by export and
+ * import, with its key, and until tokens are signed nobody misses it.
+ */
+static err add_unassigned(struct call *call, enum plan_usage usage)
+{
+	char state[sizeof call->vault->central + 80];
+	bool elsewhere = usage == PLAN_OAUTH_TOKEN_ISSUER && call->vault->central[0] != '\0';
+	(void)snprintf(state, sizeof state, elsewhere ? "not needed yet; the one for all servers is on %s" : "none is assigned%.0s", call->vault->central);
+	return add(call, "Certificate", plan_usage_word(usage), elsewhere, state, 0);
+}
+
 static err add_missing(struct call *call)
 {
 	struct vault *v = call->vault;
@@ -108,7 +137,7 @@ static err add_missing(struct call *call)
 		struct plan_certificate plan;
 		struct diag d;
 		if (certstore_assigned(v->certstore, (enum plan_usage)u) == NULL && !failed(plan_certificate_host(&v->topo, &host, (enum plan_usage)u, &a, &plan, &d)))
-			TRY(add(call, "Certificate", plan_usage_word((enum plan_usage)u), false, "none is assigned", 0));
+			TRY(add_unassigned(call, (enum plan_usage)u));
 	}
 	return OK;
 }

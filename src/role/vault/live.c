@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-enum { DAY = 86400, TICK_MS = 60 * 1000, ROOM = 256 * 1024 };
+enum { DAY = 86400, WAIT_DAYS = 30, TICK_MS = 60 * 1000, ROOM = 256 * 1024 };
 
 static int64_t now_of(void)
 {
@@ -139,13 +139,20 @@ static bool is_used(const struct vault *v, const struct certstore_cert *c)
 	return certstore_usages(v->certstore, c, true) != 0 || (is_previous(v, c) && c->until > now_of());
 }
 
+/* Nobody has used it yet; somebody has brought it, or asked for it a short while ago, and may be about to. */
+static bool is_waiting(const struct vault *v, const struct certstore_cert *c)
+{
+	const struct key_entry *key = vault_key_find(v, c->key);
+	return !c->was_used && c->until > now_of() && (key == NULL || key->made == 0 || key->made + (int64_t)WAIT_DAYS * DAY > now_of());
+}
+
 /* Those of the built-in authority that were replaced: the one before stays as long as it is valid. */
 static void drop_certificates(struct vault *v)
 {
 	struct diag d;
 	for (size_t i = 0; i < certstore_count(v->certstore);) {
 		const struct certstore_cert *c = certstore_at(v->certstore, i);
-		if (is_used(v, c) || c->exportable || !is_ours(v, c) || failed(vault_certificate_remove(v, c, &d)))
+		if (is_used(v, c) || is_waiting(v, c) || c->exportable || !is_ours(v, c) || failed(vault_certificate_remove(v, c, &d)))
 			i++;
 	}
 }

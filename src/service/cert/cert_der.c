@@ -104,16 +104,6 @@ void der_add_general_time(struct buf *b, int64_t t)
 	add_time(b, t, true);
 }
 
-void der_add_extension(struct buf *b, str oid, bool critical, str value)
-{
-	const size_t from = b->n;
-	der_add(b, DER_OID, oid);
-	if (critical)
-		der_add_bool(b, true);
-	der_add(b, DER_OCTETS, value);
-	der_wrap(b, from, DER_SEQUENCE);
-}
-
 /* ---- reading ---- */
 
 static bool take_length(str in, size_t *at, size_t *out)

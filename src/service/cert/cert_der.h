@@ -38,8 +38,6 @@ void der_add_bits(struct buf *b, str bytes, unsigned unused);
 void der_add_time(struct buf *b, int64_t t);
 /* GeneralizedTime always. */
 void der_add_general_time(struct buf *b, int64_t t);
-/* An extension (RFC 5280 4.1): value is its DER. oid is the content of an OBJECT IDENTIFIER. */
-void der_add_extension(struct buf *b, str oid, bool critical, str value);
 
 /* ---- reading: forms that are not DER are refused ---- */
 

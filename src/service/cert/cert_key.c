@@ -14,31 +14,21 @@
 enum { SALT = 16, SCRYPT_N = 1 << 14, SCRYPT_R = 8, SCRYPT_P = 1, PASSPHRASE_MOST = 1024, RSA_BITS_MOST = 8192 };
 
 static const struct {
-	const char *word, *field; /* as the field's cmdlets have it */
+	const char *word;
 	int rsa_bits;             /* or */
 	const char *curve;
 } kinds[CERT_KEY_N] = {
-	[CERT_RSA_2048] = { "rsa-2048", "2048", 2048, NULL },
-	[CERT_RSA_3072] = { "rsa-3072", "3072", 3072, NULL },
-	[CERT_RSA_4096] = { "rsa-4096", "4096", 4096, NULL },
-	[CERT_EC_P256] = { "ec-p256", "ECDH_P256", 0, "P-256" },
-	[CERT_EC_P384] = { "ec-p384", "ECDH_P384", 0, "P-384" },
-	[CERT_EC_P521] = { "ec-p521", "ECDH_P521", 0, "P-521" },
+	[CERT_RSA_2048] = { "rsa-2048", 2048, NULL },
+	[CERT_RSA_3072] = { "rsa-3072", 3072, NULL },
+	[CERT_RSA_4096] = { "rsa-4096", 4096, NULL },
+	[CERT_EC_P256] = { "ec-p256", 0, "P-256" },
+	[CERT_EC_P384] = { "ec-p384", 0, "P-384" },
+	[CERT_EC_P521] = { "ec-p521", 0, "P-521" },
 };
 
 const char *cert_key_word(enum cert_key kind)
 {
 	return kinds[kind].word;
-}
-
-bool cert_key_find(str word, enum cert_key *out)
-{
-	for (unsigned i = 0; i < CERT_KEY_N; i++)
-		if (str_eq_case(word, str_of(kinds[i].word)) || str_eq_case(word, str_of(kinds[i].field))) {
-			*out = (enum cert_key)i;
-			return true;
-		}
-	return false;
 }
 
 void cert_wipe(struct buf *secret)

@@ -29,6 +29,16 @@ static void fall_back(struct certstore_assignment *a)
 	}
 }
 
+/* Whatever an assignment names. */
+static void mark_used(struct certstore *s, const struct certstore_assignment *a)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const char *name = s->certs[i].thumbprint;
+		if (strcmp(name, a->current) == 0 || strcmp(name, a->previous) == 0 || strcmp(name, a->next) == 0)
+			s->certs[i].was_used = true;
+	}
+}
+
 static void take_line(struct certstore *s, str line)
 {
 	enum plan_usage usage;
@@ -43,6 +53,7 @@ static void take_line(struct certstore *s, str line)
 	if (str_to_u64(rest, &since))
 		a->since = (int64_t)since;
 	fall_back(a);
+	mark_used(s, a);
 }
 
 err certstore_assigned_read(struct certstore *s, struct diag *d)
@@ -71,6 +82,8 @@ static err change(struct certstore *s, const struct certstore_assignment after[P
 	ENSURE(!text.failed, NO_MEMORY);
 	TRY(file_write(s->dir, path, buf_str(&text), 0644, d));
 	memcpy(s->assigned, after, sizeof s->assigned);
+	for (unsigned u = 0; u < PLAN_USAGE_N; u++)
+		mark_used(s, &after[u]);
 	return OK;
 }
 

@@ -21,11 +21,6 @@ const char *plan_usage_word(enum plan_usage usage)
 	return usages[usage].word;
 }
 
-const char *plan_usage_help(enum plan_usage usage)
-{
-	return usages[usage].help;
-}
-
 bool plan_usage_find(str word, enum plan_usage *out)
 {
 	for (unsigned i = 0; i < PLAN_USAGE_N; i++) {

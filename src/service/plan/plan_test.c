@@ -128,7 +128,6 @@ static void usages_have_words(void **state)
 		enum plan_usage usage;
 		assert_true(plan_usage_find(str_of(plan_usage_word((enum plan_usage)i)), &usage));
 		assert_int_equal(usage, i);
-		assert_true(strlen(plan_usage_help(usage)) > 5);
 	}
 }
 
