@@ -252,3 +252,4 @@ def test_several_front_processes(server_factory, sipe, client, fronts):
         assert one.response(request).status == 200
         ann.do("send", who=uri, text=f"again to {name}")
         assert answer_message(one).text == f"again to {name}"
+    assert server.counters()["messages.conversations"] == len(names) - 1, "an answer has opened a session of its own"

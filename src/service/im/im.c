@@ -31,6 +31,34 @@ static struct im_end *find_sender(struct im *s, const struct request *r)
 	return t != NULL && t->near.dialog != NULL ? &t->far : NULL;
 }
 
+/* Marks of ours in the Request-URI. */
+static bool is_marked(const struct sip_msg *m, str mark)
+{
+	str opaque;
+	return uri_param(&m->uri, STR("opaque"), &opaque) && str_eq(opaque, mark);
+}
+
+/* Somebody who has begun a session with the sender is at home in another process than this one, where that session is: he asks. */
+static bool is_elsewhere(const struct im *s, const struct request *r)
+{
+	return s->c.home_flow(s->c.arg, r->aor).front != s->c.home_flow(s->c.arg, r->target).front;
+}
+
+static err take_question(struct im *s, struct request *r, enum stage_verdict *v)
+{
+	struct im_text text;
+	struct im_item *i;
+	struct im_talk *t = im_talk_find(s, r->target, r->aor);
+	ENSURE(t != NULL && t->near.dialog != NULL, SIP_NO_TXN);
+	TRY(im_text_read(&r->in->msg, s->c.xml, &r->in->arena, &text));
+	TRY(im_item_new(t, &t->far, r, &i));
+	*v = STAGE_WAIT;
+	i->text = text;
+	i->has_text = true;
+	im_item_deliver(i);
+	return OK;
+}
+
 static err take_page(struct im *s, struct request *r, enum stage_verdict *v)
 {
 	struct im_text text;
@@ -44,12 +72,16 @@ static err take_page(struct im *s, struct request *r, enum stage_verdict *v)
 	if (from == NULL) {
 		TRY(im_talk_open(s, r->aor, r->target, &t));
 		from = &t->near;
+		t->asks = is_elsewhere(s, r);
 	}
 	TRY(im_item_new(from->talk, from, r, &i));
 	*v = STAGE_WAIT;
 	i->text = text;
 	i->has_text = true;
-	im_item_deliver(i);
+	if (from->talk->asks)
+		im_item_ask(i);
+	else
+		im_item_deliver(i);
 	return OK;
 }
 
@@ -131,20 +163,14 @@ static err take_in_dialog(struct im_end *e, struct request *r, enum stage_verdic
 	return in_dialog[m->method](e, r);
 }
 
-/* Of a session that is no more, or was of a process that has died: the sender begins a new one. */
-static bool is_for_us(const struct sip_msg *m)
-{
-	str opaque;
-	return uri_param(&m->uri, STR("opaque"), &opaque) && str_eq(opaque, STR(IM_OPAQUE));
-}
-
 static err in_some_dialog(struct im *s, struct request *r, enum stage_verdict *v)
 {
 	struct im_end *e = im_end_find(s, r->in->msg.to_tag);
 	if (e != NULL)
 		return take_in_dialog(e, r, v);
-	if (!is_for_us(&r->in->msg))
+	if (!is_marked(&r->in->msg, STR(IM_OPAQUE)))
 		return OK;
+	/* of a session that is no more, or was of a process that has died: the sender begins a new one */
 	*v = STAGE_DONE;
 	return r->in->msg.method == SIP_METHOD_ACK ? OK : ERR(SIP_NO_TXN);
 }
@@ -171,6 +197,8 @@ err im_stage(void *state, struct request *r, enum stage_verdict *v)
 	err e = OK;
 	if (m->to_tag.n != 0)
 		e = in_some_dialog(s, r, v);
+	else if (m->method == SIP_METHOD_MESSAGE && is_marked(m, STR(IM_QUESTION)))
+		e = take_question(s, r, v);
 	else if (m->method == SIP_METHOD_MESSAGE && is_between_people(s, r))
 		e = take_page(s, r, v);
 	else if (m->method == SIP_METHOD_INVITE && is_between_people(s, r))

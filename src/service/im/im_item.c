@@ -160,14 +160,8 @@ static void to_devices(struct im_item *i, struct im_end *e)
 static void to_home(struct im_item *i, str aor)
 {
 	struct im *s = i->talk->im;
-	struct buf b DEFER(buf_fini) = { 0 };
-	size_t at = str_find_char(aor, '@');
-	buf_init(&b, 4 * USER_AOR_MAX);
-	buf_add(&b, STR("sip:"));
-	uri_add_user(&b, str_cut(aor, 0, at));
-	buf_add(&b, str_cut(aor, at, aor.n));
-	str uri = arena_copy(&i->r.in->arena, buf_str(&b));
-	if (uri.p != NULL && !b.failed)
+	str uri = im_uri(&i->r.in->arena, aor, STR(""));
+	if (uri.p != NULL)
 		im_send_page(i, &(const struct reg_target){ .uri = uri, .path = STR(""), .flow = s->c.home_flow(s->c.arg, aor) });
 }
 
@@ -184,4 +178,14 @@ void im_item_deliver(struct im_item *i)
 	else if (i->has_text)
 		to_home(i, im_aor(i->to));
 	im_item_over(i, is_call(i) && !i->has_text ? 200 : 0);
+}
+
+void im_item_ask(struct im_item *i)
+{
+	im_item_hold(i);
+	im_talk_use(i->talk);
+	if (i->text.is_typing)
+		answer(i, 200);
+	im_send_question(i);
+	im_item_over(i, 0);
 }

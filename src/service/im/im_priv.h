@@ -10,6 +10,7 @@
 
 #define IM_TAG       19               /* characters of our tags */
 #define IM_OPAQUE    "app:im"         /* marks our Contact: a request with it is for a dialog of ours, or for none */
+#define IM_QUESTION  "app:im-session"   /* marks a MESSAGE that is only for a session that its receiver has begun: 481 when there is none here */
 #define IM_TARGETS   64               /* contacts of a user that are looked at */
 #define IM_QUEUE_MAX 16               /* messages that wait for a session */
 #define IM_PER_USER  64               /* conversations that one user has begun */
@@ -71,6 +72,7 @@ struct im_talk {
 	unsigned refs;
 	bool is_listed; /* found by its pair */
 	bool is_over, is_acked;
+	bool asks;      /* far may have begun a session with near, of which the home of near knows */
 	size_t near_n, pair_n;
 	char pair[]; /* near, line feed, far */
 };
@@ -137,6 +139,8 @@ void im_end_drop_dialog(struct im_end *e);
 err im_item_new(struct im_talk *t, struct im_end *from, const struct request *r, struct im_item **out);
 /* Sends it to the other side, by page, by session or both; the sender is answered by what becomes of it. */
 void im_item_deliver(struct im_item *i);
+/* First asks the home of the sender for a session of the receiver's. */
+void im_item_ask(struct im_item *i);
 void im_item_hold(struct im_item *i); /* one more delivery is under way */
 void im_item_over(struct im_item *i, unsigned status); /* one has ended so */
 void im_item_refuse_queue(struct im_end *e, unsigned status);
@@ -145,6 +149,8 @@ void im_item_refuse_queue(struct im_end *e, unsigned status);
 
 /* To a standard client, or to the home of somebody: a MESSAGE by itself. */
 void im_send_page(struct im_item *i, const struct reg_target *target);
+/* The question of im_item_ask. */
+void im_send_question(struct im_item *i);
 /* In the session of e. */
 void im_send_in_session(struct im_item *i, struct im_end *e);
 void im_send_bye(struct im *s, struct dialog *d);
@@ -156,6 +162,8 @@ struct im_form {
 	str type, body;
 };
 struct im_form im_session_form(const struct im_item *i);
+/* "sip:" and an address of record, with parameters; p is NULL past the ceiling. */
+str im_uri(struct arena *a, str aor, str params);
 /* Our Contact; what an INVITE of ours offers, and what we answer. */
 void im_add_contact(const struct im_talk *t, struct sip_out *o);
 void im_add_offer(const struct im *s, struct sip_out *o);

@@ -23,31 +23,34 @@ void im_add_call_id(const struct im *s, struct sip_out *o)
 	sip_out_addf(o, SIP_HDR_CALL_ID, "%.*s@%.*s", (int)sizeof hex, hex, STR_FMT(s->c.fqdn));
 }
 
-static void add_uri(struct buf *b, str aor)
+str im_uri(struct arena *a, str aor, str params)
 {
+	struct buf b DEFER(buf_fini) = { 0 };
 	size_t at = str_find_char(aor, '@');
-	buf_add(b, STR("<sip:"));
-	uri_add_user(b, str_cut(aor, 0, at));
-	buf_add(b, str_cut(aor, at, aor.n));
+	buf_init(&b, 4 * USER_AOR_MAX);
+	buf_add(&b, STR("sip:"));
+	uri_add_user(&b, str_cut(aor, 0, at));
+	buf_add(&b, str_cut(aor, at, aor.n));
+	buf_add(&b, params);
+	return b.failed ? (str){ NULL, 0 } : arena_copy(a, buf_str(&b));
+}
+
+static void add_uri(struct sip_out *o, enum sip_hdr_id id, str uri, str tag)
+{
+	o->failed = o->failed || uri.p == NULL;
+	if (!o->failed)
+		sip_out_addf(o, id, "<%.*s>%s%.*s", STR_FMT(uri), tag.n != 0 ? ";tag=" : "", STR_FMT(tag));
 }
 
 void im_add_address(struct sip_out *o, enum sip_hdr_id id, str aor, str tag)
 {
-	struct buf b DEFER(buf_fini) = { 0 };
-	buf_init(&b, 4 * USER_AOR_MAX);
-	add_uri(&b, aor);
-	sip_out_addf(o, id, "%.*s>%s%.*s", STR_FMT(buf_str(&b)), tag.n != 0 ? ";tag=" : "", STR_FMT(tag));
-	o->failed = o->failed || b.failed;
+	add_uri(o, id, im_uri(o->arena, aor, STR("")), tag);
 }
 
 /* The called user's address of record leads to his home, which is this process. */
 void im_add_contact(const struct im_talk *t, struct sip_out *o)
 {
-	struct buf b DEFER(buf_fini) = { 0 };
-	buf_init(&b, 4 * USER_AOR_MAX);
-	add_uri(&b, im_far(t));
-	sip_out_addf(o, SIP_HDR_CONTACT, "%.*s;opaque=" IM_OPAQUE ">", STR_FMT(buf_str(&b)));
-	o->failed = o->failed || b.failed;
+	add_uri(o, SIP_HDR_CONTACT, im_uri(o->arena, im_far(t), STR(";opaque=" IM_OPAQUE)), STR(""));
 }
 
 /* Address and port mean nothing: messages go the way of the signalling. */
@@ -103,7 +106,7 @@ static struct im_form page_form(const struct im_item *i)
 	return (struct im_form){ i->text.plain_type, i->text.plain };
 }
 
-static err send_page(struct im_item *i, const struct reg_target *target, const struct im_form *form)
+static err send_page(struct im_item *i, const struct reg_target *target, const struct im_form *form, const struct txn_client_door *door)
 {
 	struct im *s = i->talk->im;
 	struct arena a DEFER(arena_fini) = { 0 };
@@ -127,7 +130,7 @@ static err send_page(struct im_item *i, const struct reg_target *target, const s
 	im_add_address(&o, SIP_HDR_P_ASSERTED_IDENTITY, im_aor(i->from), STR(""));
 	sip_out_add(&o, SIP_HDR_CONTENT_TYPE, form->type);
 	o.body = form->body;
-	return txn_client_open(s->c.txns, &target->flow, &o, SIP_METHOD_MESSAGE, STR(""), i->r.in->request, &page_door, i, &t);
+	return txn_client_open(s->c.txns, &target->flow, &o, SIP_METHOD_MESSAGE, STR(""), i->r.in->request, door, i, &t);
 }
 
 void im_send_page(struct im_item *i, const struct reg_target *target)
@@ -137,8 +140,46 @@ void im_send_page(struct im_item *i, const struct reg_target *target)
 	meter_add(i->talk->im->c.meter, METER_IM_TRANSLATED, 1);
 	if (form.body.p == NULL)
 		im_item_over(i, 415);
-	else if (failed(send_page(i, target, &form)))
+	else if (failed(send_page(i, target, &form, &page_door)))
 		im_item_over(i, 480);
+}
+
+/* No such session: the message goes the usual way. */
+static void not_there(struct im_item *i)
+{
+	i->talk->asks = false;
+	if (!i->talk->is_over)
+		im_item_deliver(i);
+	im_item_over(i, 0);
+}
+
+static void on_answer(void *arg, struct txn *t, struct inbound *in)
+{
+	(void)t;
+	if (in->msg.status == 481)
+		not_there(arg);
+	else if (in->msg.status >= 200)
+		im_item_over(arg, in->msg.status);
+}
+
+static void on_no_answer(void *arg, struct txn *t, err why)
+{
+	(void)t;
+	(void)why;
+	not_there(arg);
+}
+
+static const struct txn_client_door question_door = { on_answer, on_no_answer, NULL };
+
+void im_send_question(struct im_item *i)
+{
+	struct im *s = i->talk->im;
+	const struct im_form form = { i->text.type, i->text.body };
+	str uri = im_uri(&i->r.in->arena, im_far(i->talk), STR(";opaque=" IM_QUESTION));
+	const struct reg_target home = { .uri = uri, .path = STR(""), .flow = s->c.home_flow(s->c.arg, im_near(i->talk)) };
+	im_item_hold(i);
+	if (uri.p == NULL || failed(send_page(i, &home, &form, &question_door)))
+		not_there(i);
 }
 
 /* ---- in sessions ---- */

@@ -35,6 +35,7 @@ struct world {
 	char last[FLOWS][8192]; /* the last message to each flow */
 	bool gone[FLOWS];       /* sending over it fails */
 	unsigned cseq;
+	bool ann_elsewhere; /* her home is another process */
 };
 
 static err fake_send(void *arg, const struct flow *to, uint64_t request, str bytes)
@@ -53,7 +54,9 @@ static err fake_send(void *arg, const struct flow *to, uint64_t request, str byt
 
 static struct flow home_flow(void *arg, str aor)
 {
-	return (struct flow){ .slot = HOME, .serial = 1 };
+	const struct world *w = arg;
+	bool is_elsewhere = w->ann_elsewhere && str_eq(aor, STR(ANN));
+	return (struct flow){ .slot = HOME, .serial = 1, .front = is_elsewhere ? 1 : 0 };
 }
 
 static void add_user(struct world *w, const char *aor)
@@ -201,7 +204,7 @@ static void answer_to(struct world *w, uint32_t slot, const char *request, unsig
 		sip_out_add(&o, SIP_HDR_SUPPORTED, str_of(supported));
 	assert_false(failed(sip_out_print(&o, &b)));
 	assert_false(failed(inbound_new(buf_str(&b), NULL, &out, NULL)));
-	const struct flow flow = { .slot = slot, .serial = 1 };
+	const struct flow flow = { .slot = slot, .serial = 1, .front = slot == HOME && w->ann_elsewhere ? 1 : 0 };
 	const struct addr peer = { .family = 4 };
 	inbound_set_source(out, &flow, &peer, true, 1);
 	(void)failed(txn_response(w->txns, out));
@@ -585,6 +588,43 @@ static void who_is_not_of_the_session_stays_out(void **state)
 	happened(w, "1:500");
 }
 
+/* He may have begun a session with her, of which only her home knows. */
+static void a_session_is_looked_for_at_the_home_of_the_sender(void **state)
+{
+	struct world *w = *state;
+	w->ann_elsewhere = true;
+	sign_in(w, 2, BOB, "aa");
+	page(w, "text/plain", "one");
+	page(w, "text/plain", "two");
+	happened(w, "7:MESSAGE 7:MESSAGE");
+	assert_true(sent(w, HOME, "MESSAGE sip:bob@example.test;opaque=app:im-session SIP/2.0\r\n") && sent(w, HOME, "From: <sip:ann@example.test>"));
+	answer(w, HOME, 200);
+	happened(w, "1:200");
+	assert_int_equal(im_count(w->im), 0);
+	page(w, "text/plain", "three");
+	happened(w, "7:MESSAGE");
+	answer(w, HOME, 481);
+	happened(w, "2:INVITE");
+	answer_shown(w, 2);
+	happened(w, "2:ACK 1:200");
+	page(w, "text/plain", "four");
+	happened(w, "2:MESSAGE");
+}
+
+static void a_question_of_another_process(void **state)
+{
+	struct world *w = *state;
+	char to[1024];
+	const char fields[] = "To: <sip:" ANN ">\r\n" PLAIN;
+	ask(w, 2, BOB, "MESSAGE sip:" ANN ";opaque=app:im-session", fields, "x");
+	happened(w, "2:481");
+	open_call(w, to);
+	ask(w, 2, BOB, "MESSAGE sip:" ANN ";opaque=app:im-session", fields, "x");
+	happened(w, "1:MESSAGE");
+	answer(w, 1, 486);
+	happened(w, "2:486");
+}
+
 /* ---- both kinds on one side ---- */
 
 static void a_user_with_both_kinds(void **state)
@@ -708,6 +748,8 @@ int main(void)
 		WITH(a_first_text_that_is_refused),
 		WITH(a_caller_who_gives_up),
 		WITH(who_is_not_of_the_session_stays_out),
+		WITH(a_session_is_looked_for_at_the_home_of_the_sender),
+		WITH(a_question_of_another_process),
 		WITH(a_user_with_both_kinds),
 		WITH(policies_make_plain_text),
 		WITH(silence_ends_it),
