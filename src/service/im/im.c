@@ -65,10 +65,12 @@ static err take_page(struct im *s, struct request *r, enum stage_verdict *v)
 	struct im_item *i;
 	struct im_talk *t;
 	struct im_end *from = find_sender(s, r);
-	if (from == NULL && !kinds_of(s, r).dialect)
+	struct kinds kinds = kinds_of(s, r);
+	if (from == NULL && !kinds.dialect)
 		return OK;
-	if (failed(im_text_read(&r->in->msg, s->c.xml, &r->in->arena, &text)))
-		return OK; /* the devices say themselves what they make of it */
+	err e = im_text_read(&r->in->msg, s->c.xml, &r->in->arena, &text);
+	if (failed(e))
+		return kinds.standard ? OK : e; /* standard devices say themselves what they make of it */
 	if (from == NULL) {
 		TRY(im_talk_open(s, r->aor, r->target, &t));
 		from = &t->near;
@@ -120,9 +122,10 @@ static err take_again(struct im_end *e, struct request *r)
 	return OK;
 }
 
-static err take_options(struct im_end *e, struct request *r)
+/* OPTIONS, and UPDATE that says that the session goes on (RFC 4028). */
+static err take_sign_of_life(struct im_end *e, struct request *r)
 {
-	(void)e;
+	im_talk_use(e->talk);
 	request_reply(r, 200, STR(""));
 	return OK;
 }
@@ -144,7 +147,8 @@ static err (*const in_dialog[SIP_METHOD_N])(struct im_end *e, struct request *r)
 	[SIP_METHOD_INFO] = take_text,
 	[SIP_METHOD_BYE] = take_bye,
 	[SIP_METHOD_INVITE] = take_again,
-	[SIP_METHOD_OPTIONS] = take_options,
+	[SIP_METHOD_OPTIONS] = take_sign_of_life,
+	[SIP_METHOD_UPDATE] = take_sign_of_life,
 };
 
 static err take_in_dialog(struct im_end *e, struct request *r, enum stage_verdict *v)

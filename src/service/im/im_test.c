@@ -300,6 +300,9 @@ static void alike_passes(void **state)
 	ask(w, 1, ANN, "INVITE sip:" BOB, "To: <sip:" BOB ">\r\nContact: <sip:a@example.test>\r\nContent-Type: application/sdp\r\n", "v=0\r\nm=audio 4000 RTP/AVP 0\r\n");
 	happened(w, "1:299");
 	ask(w, 1, ANN, "MESSAGE sip:cyd@example.test", "To: <sip:cyd@example.test>\r\nContent-Type: image/gif\r\n", "x");
+	happened(w, "1:415"); /* which no device there could show */
+	sign_in(w, 4, "cyd@example.test", NULL);
+	ask(w, 1, ANN, "MESSAGE sip:cyd@example.test", "To: <sip:cyd@example.test>\r\nContent-Type: image/gif\r\n", "x");
 	happened(w, "1:299");
 	ask(w, 1, ANN, "MESSAGE sip:" BOB, "To: <sip:" BOB ">;tag=other\r\n" PLAIN, "x");
 	happened(w, "1:299");
@@ -522,6 +525,8 @@ static void a_session_becomes_pages(void **state)
 	happened(w, "1:200 2:MESSAGE");
 	assert_string_equal(field(w, 2, "Content-Type", value), "application/im-iscomposing+xml");
 	in_call(w, to, "UPDATE", "", "");
+	happened(w, "1:200");
+	in_call(w, to, "REFER", "Refer-To: <sip:cyd@example.test>\r\n", "");
 	happened(w, "1:405");
 	/* his answer comes by itself, and goes into her session */
 	ask(w, 2, BOB, "MESSAGE sip:" ANN, "To: <sip:" ANN ">\r\n" PLAIN, "hello ann");
