@@ -236,6 +236,18 @@ def test_front_killed(server, sipe, linphone):
     bob.wait_message("after-to-bob")
 
 
+@pytest.mark.slow
+def test_a_conversation_outlasts_the_wait_for_its_ack(server, sipe, client):
+    allow_ntlm(server, "ann")
+    ann, bob = sipe(server, "ann"), client(server, "bob").sign_in()
+    ann.do("send", who=BOB, text="one")
+    answer_message(bob)
+    time.sleep(34)
+    assert server.counters()["messages.conversations"] == 1
+    ann.do("send", who=BOB, text="two")
+    assert answer_message(bob).text == "two"
+
+
 @pytest.mark.parametrize("fronts", [4])
 def test_several_front_processes(server_factory, sipe, client, fronts):
     server = server_factory(fronts=fronts)

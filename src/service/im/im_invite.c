@@ -11,9 +11,8 @@
 
 static void unref(struct im_invite *v)
 {
-	if (--v->refs != 0)
-		return;
-	free(v);
+	if (--v->refs == 0)
+		free(v);
 }
 
 static void cancel(struct im_invite *v, str reason)
@@ -23,12 +22,38 @@ static void cancel(struct im_invite *v, str reason)
 			txn_cancel(v->legs[i].txn, reason);
 }
 
-void im_invite_abandon(struct im_invite *v)
+/* Nobody waits for it any more; answers its side of the conversation. */
+static struct im_end *let_go(struct im_invite *v)
 {
-	v->end->invite = NULL;
+	struct im_end *e = v->end;
+	timer_clear(v->im->c.timers, &v->timer);
 	v->end = NULL;
 	v->first = NULL;
+	e->invite = NULL;
+	return e;
+}
+
+void im_invite_abandon(struct im_invite *v)
+{
+	(void)let_go(v);
 	cancel(v, STR(""));
+}
+
+/* Nobody has taken it. */
+static void give_up(struct im_invite *v, unsigned status)
+{
+	struct im_end *e = let_go(v);
+	struct im_talk *t = e->talk;
+	t->refs++;
+	cancel(v, STR(""));
+	im_item_refuse_queue(e, status);
+	im_talk_settle(t);
+	im_talk_unref(t);
+}
+
+static void on_timeout(void *arg)
+{
+	give_up(arg, 480);
 }
 
 /* ---- what was answered ---- */
@@ -59,20 +84,12 @@ static void flush(struct im_end *e, struct im_item *first, bool has_shown)
 	}
 }
 
-static void win(struct im_invite *v, struct inbound *in)
+static void win(struct im_invite *v, struct inbound *in, struct dialog *d)
 {
-	struct im_end *e = v->end;
-	struct dialog *d;
-	if (failed(dialog_open_calling(in, &d))) {
-		im_item_refuse_queue(e, 480);
-		return;
-	}
 	struct im_item *first = v->first;
+	struct im_end *e = let_go(v);
 	struct im_talk *t = e->talk;
 	t->refs++;
-	v->end = NULL;
-	v->first = NULL;
-	e->invite = NULL;
 	im_end_set_dialog(e, d);
 	im_send_ack(v->im, d, in->msg.cseq);
 	cancel(v, STR("SIP;cause=200;text=\"Call completed elsewhere\""));
@@ -91,38 +108,37 @@ static void leg_over(struct im_leg *leg, unsigned status)
 		v->best = status;
 	if (status >= 600)
 		cancel(v, STR("")); /* a person has declined, for all devices */
-	if (v->open != 0 || v->end == NULL)
-		return;
-	struct im_end *e = v->end;
-	struct im_talk *t = e->talk;
-	v->end = NULL;
-	v->first = NULL;
-	e->invite = NULL;
-	t->refs++;
-	im_item_refuse_queue(e, v->best == 0 ? 480 : v->best);
-	im_talk_settle(t);
-	im_talk_unref(t);
+	if (v->open == 0 && v->end != NULL)
+		give_up(v, v->best == 0 ? 480 : v->best);
 }
 
-static void on_response(void *arg, struct txn *t, struct inbound *in)
+static void leg_accepted(struct im_leg *leg, struct inbound *in)
 {
-	struct im_leg *leg = arg;
 	struct im_invite *v = leg->invite;
-	unsigned status = in->msg.status;
-	if (status < 200) {
-		txn_client_limit(t, IM_INVITE_MS);
+	struct dialog *d;
+	if (v->end == NULL) {
+		leg_over(leg, 487);
+		refuse_session(v, in);
 		return;
 	}
-	if (status >= 300) {
-		leg_over(leg, status);
+	if (failed(dialog_open_calling(in, &d))) { /* nowhere to send anything to */
+		leg_over(leg, 480);
 		return;
 	}
 	v->open -= leg->is_open ? 1 : 0;
 	leg->is_open = false;
-	if (v->end != NULL)
-		win(v, in);
+	win(v, in, d);
+}
+
+static void on_response(void *arg, struct txn *t, struct inbound *in)
+{
+	unsigned status = in->msg.status;
+	if (status < 200)
+		txn_client_limit(t, 2 * IM_INVITE_MS);
+	else if (status < 300)
+		leg_accepted(arg, in);
 	else
-		refuse_session(v, in);
+		leg_over(arg, status);
 }
 
 static void on_fail(void *arg, struct txn *t, err why)
@@ -181,7 +197,6 @@ static err send_leg(struct im_invite *v, struct im_leg *leg, const struct reg_ta
 	*carries = add_first(first, &o);
 	im_add_offer(v->im, &o);
 	TRY(txn_client_open(v->im->c.txns, &target->flow, &o, SIP_METHOD_INVITE, STR(""), first->r.in->request, &door, leg, &leg->txn));
-	txn_client_limit(leg->txn, IM_INVITE_MS);
 	return OK;
 }
 
@@ -195,7 +210,7 @@ static void open_legs(struct im_invite *v, const struct reg_target *targets, siz
 		struct im_leg *leg = &v->legs[v->n];
 		if (!targets[i].is_dialect || targets[i].is_alternative)
 			continue;
-		*leg = (struct im_leg){ .invite = v, .flow = targets[i].flow };
+		*leg = (struct im_leg){ .invite = v };
 		if (failed(send_leg(v, leg, &targets[i], first, call_id.rows[0].value, &carries)))
 			continue;
 		leg->is_open = true;
@@ -217,10 +232,14 @@ void im_invite_begin(struct im_end *e, const struct reg_target *targets, size_t 
 	v->im = e->talk->im;
 	v->end = e;
 	v->refs = 1;
-	open_legs(v, targets, n, first);
-	if (v->open == 0)
+	if (failed(timer_set(v->im->c.timers, &v->timer, IM_INVITE_MS, on_timeout, v))) {
+		free(v);
 		im_item_refuse_queue(e, 480);
-	else
-		e->invite = v;
+		return;
+	}
+	open_legs(v, targets, n, first);
+	e->invite = v;
+	if (v->open == 0)
+		give_up(v, 480);
 	unref(v);
 }

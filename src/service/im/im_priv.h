@@ -27,7 +27,6 @@ struct im_talk;
 struct im_leg {
 	struct im_invite *invite;
 	struct txn *txn;  /* NULL once it has ended */
-	struct flow flow;
 	bool is_open;     /* no final answer yet */
 };
 
@@ -35,7 +34,7 @@ struct im_invite {
 	struct im *im;
 	struct im_end *end;    /* NULL: nobody waits for it any more */
 	struct im_item *first; /* whose text it carries along; referenced; NULL: none */
-	struct dialog *dialog; /* of the winner; belongs to the end */
+	struct timer timer;    /* until nobody waits for it any more */
 	unsigned n, open, refs, best;
 	struct im_leg legs[];
 };

@@ -36,6 +36,7 @@ struct world {
 	bool gone[FLOWS];       /* sending over it fails */
 	unsigned cseq;
 	bool ann_elsewhere; /* her home is another process */
+	bool no_contact;    /* answers have none */
 };
 
 static err fake_send(void *arg, const struct flow *to, uint64_t request, str bytes)
@@ -199,7 +200,8 @@ static void answer_to(struct world *w, uint32_t slot, const char *request, unsig
 	(void)snprintf(tag, sizeof tag, "t%u", slot);
 	(void)snprintf(contact, sizeof contact, "<sip:device%u@example.test>", slot);
 	sip_out_reply(&o, &in->arena, &in->msg, status, STR(""), str_of(tag), STR(""));
-	sip_out_add(&o, SIP_HDR_CONTACT, str_of(contact));
+	if (!w->no_contact)
+		sip_out_add(&o, SIP_HDR_CONTACT, str_of(contact));
 	if (supported[0] != '\0')
 		sip_out_add(&o, SIP_HDR_SUPPORTED, str_of(supported));
 	assert_false(failed(sip_out_print(&o, &b)));
@@ -304,6 +306,9 @@ static void alike_passes(void **state)
 	sign_in(w, 4, "cyd@example.test", NULL);
 	ask(w, 1, ANN, "MESSAGE sip:cyd@example.test", "To: <sip:cyd@example.test>\r\nContent-Type: image/gif\r\n", "x");
 	happened(w, "1:299");
+	ask(w, 1, ANN, "INVITE sip:" BOB, "To: <sip:" BOB ">\r\nFrom: <sip:" ANN ">;tag=f1;epid=aa\r\nContact: <sip:a@example.test>\r\nContent-Type: multipart/alternative;boundary=\"b\"\r\n",
+		"--b\r\nContent-Type: application/sdp\r\n\r\no=\r\nm=audio 0 RTP/AVP\r\n--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\nm=audio 4000 RTP/AVP 0\r\n--b--");
+	happened(w, "1:299");
 	ask(w, 1, ANN, "MESSAGE sip:" BOB, "To: <sip:" BOB ">;tag=other\r\n" PLAIN, "x");
 	happened(w, "1:299");
 	assert_int_equal(im_count(w->im), 0);
@@ -389,13 +394,31 @@ static void refusals_are_told(void **state)
 		happened(w, rows[i].told);
 		assert_int_equal(im_count(w->im), 0);
 	}
+	for (unsigned rings = 0; rings < 2; rings++) { /* nobody takes it in time */
+		char invite[8192];
+		page(w, "text/plain", "one");
+		happened(w, "2:INVITE");
+		memcpy(invite, w->last[2], sizeof invite);
+		if (rings)
+			answer(w, 2, 180);
+		timers_run(&w->timers, w->timers.now + IM_INVITE_MS);
+		happened(w, rings ? "2:CANCEL 1:480" : "1:480");
+		assert_int_equal(im_count(w->im), 0);
+		answer_to(w, 2, invite, 200, "");
+		happened(w, "2:ACK 2:BYE");
+		answer(w, 2, 200);
+		happened(w, "");
+	}
+	/* what no dialog can come of */
 	page(w, "text/plain", "one");
 	happened(w, "2:INVITE");
-	timers_run(&w->timers, w->timers.now + IM_INVITE_MS);
+	char request[8192];
+	memcpy(request, w->last[2], sizeof request);
+	w->no_contact = true;
+	answer_to(w, 2, request, 200, "");
+	w->no_contact = false;
 	happened(w, "1:480");
 	assert_int_equal(im_count(w->im), 0);
-	answer(w, 2, 200); /* nobody waits any more, nor does the transaction */
-	happened(w, "");
 }
 
 static void the_first_device_wins(void **state)
