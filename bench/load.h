@@ -22,7 +22,7 @@ enum { SIP_LINES = 16 };
 struct msg {
 	unsigned status; /* 0: a request */
 	str method;      /* of the request line, or of CSeq */
-	str from, to, call_id, contact;
+	str from, to, call_id, contact, etag, body;
 	uint32_t cseq;
 	str via[SIP_LINES], route[SIP_LINES]; /* values; route: Record-Route, one element each */
 	size_t n_via, n_route;
@@ -98,7 +98,7 @@ bool link_flush(struct net *n, struct link *l, void *arg);
 
 /* ---- the users and what they do (load_peer.c) ---- */
 
-enum step { STEP_DOWN, STEP_REGISTER, STEP_READY, STEP_MESSAGE, STEP_INVITE, STEP_BYE };
+enum step { STEP_DOWN, STEP_REGISTER, STEP_SUBSCRIBE, STEP_READY, STEP_MESSAGE, STEP_INVITE, STEP_BYE, STEP_PUBLISH };
 
 /* One user on one connection, and the request that he waits for. */
 struct peer {
@@ -114,9 +114,10 @@ struct peer {
 	bool setting_up;            /* connects and registers before (or again between) operations */
 	uint64_t serial;            /* makes Call-ID, tag and branch of the operation */
 	char *to, *target, *routes; /* of the dialog: To value, remote target, Route fields */
+	char etag[64];              /* of what he has published; "": nothing */
 };
 
-enum mode { MODE_REGISTER, MODE_REFRESH, MODE_CONNREG, MODE_MESSAGE, MODE_CALL, MODE_IDLE, MODE_N };
+enum mode { MODE_REGISTER, MODE_REFRESH, MODE_CONNREG, MODE_MESSAGE, MODE_CALL, MODE_IDLE, MODE_PRESENCE, MODE_N };
 
 struct tally {
 	uint64_t ops, errors, timeouts, lost, challenges, acks, longest_ns;
@@ -138,6 +139,7 @@ struct load {
 	size_t next_start; /* peers from here on may be down */
 	uint64_t serial, now_ns;
 	bool running, measuring; /* operations are begun; they are counted */
+	unsigned state, untold;  /* presence: what was published last, and how many watchers have not heard of it */
 	struct tally tally;
 };
 

@@ -166,6 +166,43 @@ static void ack_refusal(struct load *l, struct peer *p, const struct msg *m)
 	buf_add(&p->link.out, STR("Content-Length: 0\r\n\r\n"));
 }
 
+/* ---- presence: the first user publishes, all others watch him ---- */
+
+static str publisher_of(const struct load *l, char out[300])
+{
+	char aor[256];
+	snprintf(out, 300, "sip:%s", aor_of(l, &l->peers[0], aor).p);
+	return str_of(out);
+}
+
+static void send_subscribe(struct load *l, struct peer *p)
+{
+	char uri[300], to[310];
+	snprintf(to, sizeof to, "<%s>", publisher_of(l, uri).p);
+	print_head(l, p, STR("SUBSCRIBE"), str_of(uri), str_of(to), 's');
+	print_contact(l, p, &p->link.out);
+	print_credentials(l, p, STR("SUBSCRIBE"), str_of(uri));
+	buf_add(&p->link.out, STR("Event: presence\r\nAccept: application/pidf+xml\r\nExpires: 3600\r\nContent-Length: 0\r\n\r\n"));
+	p->step = STEP_SUBSCRIBE;
+}
+
+static void send_publish(struct load *l, struct peer *p)
+{
+	char uri[300], to[310], body[800];
+	snprintf(to, sizeof to, "<%s>", publisher_of(l, uri).p);
+	int n = snprintf(body, sizeof body,
+		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n<presence xmlns=\"urn:ietf:params:xml:ns:pidf\" entity=\"%s\"><tuple id=\"t\">"
+		"<status><basic>open</basic></status><contact>%s</contact><note>state-%x-</note></tuple></presence>\r\n",
+		uri, uri, l->state);
+	print_head(l, p, STR("PUBLISH"), str_of(uri), str_of(to), 'p');
+	print_credentials(l, p, STR("PUBLISH"), str_of(uri));
+	buf_add(&p->link.out, STR("Event: presence\r\nExpires: 3600\r\n"));
+	if (p->etag[0] != '\0')
+		buf_printf(&p->link.out, "SIP-If-Match: %s\r\n", p->etag);
+	print_body(p, "application/pidf+xml", (str){ body, (size_t)n });
+	p->step = STEP_PUBLISH;
+}
+
 static void send_again(struct load *l, struct peer *p)
 {
 	switch (p->step) {
@@ -180,6 +217,12 @@ static void send_again(struct load *l, struct peer *p)
 		break;
 	case STEP_BYE:
 		send_bye(l, p);
+		break;
+	case STEP_SUBSCRIBE:
+		send_subscribe(l, p);
+		break;
+	case STEP_PUBLISH:
+		send_publish(l, p);
 		break;
 	case STEP_DOWN:
 	case STEP_READY:
@@ -206,6 +249,19 @@ static void new_serial(struct load *l, struct peer *p)
 
 void peer_begin(struct load *l, struct peer *p)
 {
+	if (l->mode == MODE_PRESENCE) {
+		if (p != l->peers)
+			return;
+		p->began_ns = load_clock();
+		p->cseq++;
+		p->tries = 0;
+		l->state++;
+		l->untold = (unsigned)l->n_peers - 1;
+		send_publish(l, p);
+		if (!link_flush(&l->net, &p->link, p))
+			peer_expire(l, p);
+		return;
+	}
 	if (l->mode == MODE_IDLE || ((l->mode == MODE_MESSAGE || l->mode == MODE_CALL) && p->other == NULL))
 		return;
 	p->began_ns = load_clock();
@@ -298,6 +354,11 @@ static void registered(struct load *l, struct peer *p)
 		op_done(l, p);
 		return;
 	}
+	if (l->mode == MODE_PRESENCE && p != l->peers && p->step == STEP_REGISTER) {
+		new_serial(l, p);
+		send_subscribe(l, p);
+		return;
+	}
 	p->setting_up = false;
 	p->step = STEP_READY;
 	l->connecting--;
@@ -346,6 +407,35 @@ static bool is_mine(const struct peer *p, const struct msg *m)
 	return str_eq(m->call_id, str_of(id)) && m->cseq == p->cseq;
 }
 
+/* The next is published when this one is answered and everybody has heard of it. */
+static void publish_next(struct load *l)
+{
+	struct peer *p = &l->peers[0];
+	if (l->running && p->step == STEP_READY && l->untold == 0)
+		peer_begin(l, p);
+}
+
+static void published(struct load *l, struct peer *p, const struct msg *m)
+{
+	snprintf(p->etag, sizeof p->etag, "%.*s", STR_FMT(m->etag));
+	p->step = STEP_READY;
+	publish_next(l);
+}
+
+/* An operation is one watcher's hearing of it. */
+static void notified(struct load *l, const struct msg *m)
+{
+	char wanted[32];
+	int n = snprintf(wanted, sizeof wanted, "state-%x-", l->state);
+	if (l->state == 0 || l->untold == 0 || memmem(m->body.p, m->body.n, wanted, (size_t)n) == NULL)
+		return;
+	count_op(l, &l->peers[0]);
+	if (--l->untold == 0) {
+		l->peers[0].began_ns = l->peers[0].step == STEP_READY ? 0 : l->peers[0].began_ns;
+		publish_next(l);
+	}
+}
+
 static void on_response(struct load *l, struct peer *p, const struct msg *m)
 {
 	if (m->status < 200 || !is_mine(p, m))
@@ -356,8 +446,10 @@ static void on_response(struct load *l, struct peer *p, const struct msg *m)
 		challenged(l, p, m);
 	} else if (m->status >= 300) {
 		op_failed(l, p, m);
-	} else if (p->step == STEP_REGISTER) {
+	} else if (p->step == STEP_REGISTER || p->step == STEP_SUBSCRIBE) {
 		registered(l, p);
+	} else if (p->step == STEP_PUBLISH) {
+		published(l, p, m);
 	} else if (p->step == STEP_INVITE) {
 		answered(l, p, m);
 	} else if (p->step == STEP_MESSAGE || p->step == STEP_BYE) {
@@ -398,6 +490,8 @@ static void on_request(struct load *l, struct peer *p, const struct msg *m)
 	}
 	if (!str_eq(m->method, STR("INVITE"))) {
 		answer(l, p, m, "200 OK", false, (str){ "", 0 });
+		if (str_eq(m->method, STR("NOTIFY")))
+			notified(l, m);
 		return;
 	}
 	struct buf sdp DEFER(buf_fini) = { 0 };

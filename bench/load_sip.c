@@ -55,6 +55,8 @@ static void take_field(struct msg *m, str name, str value)
 		m->call_id = value;
 	} else if (str_eq_case(name, STR("Contact")) || str_eq_case(name, STR("m"))) {
 		m->contact = value;
+	} else if (str_eq_case(name, STR("SIP-ETag"))) {
+		m->etag = value;
 	} else if (str_eq_case(name, STR("Record-Route"))) {
 		add_routes(m, value);
 	} else if (str_eq_case(name, STR("CSeq"))) {
@@ -89,6 +91,7 @@ bool msg_parse(struct msg *m, str bytes)
 		str value, name = str_trim(str_split(line, ':', &value));
 		take_field(m, name, str_trim(value));
 	}
+	m->body = rest;
 	return m->n_via != 0 && m->call_id.n != 0;
 }
 

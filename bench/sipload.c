@@ -18,6 +18,7 @@ static const char usage_text[] =
 	"  message    MESSAGE from one registered user to another and its 200\n"
 	"  call       INVITE, 180, 200, ACK, BYE, 200 between two registered users\n"
 	"  idle       N registered connections held; memory of the server for each\n"
+	"  presence   PUBLISH of one user, and one NOTIFY to each of N watchers; an operation is a NOTIFY\n"
 	"options:\n"
 	"  -H HOST    IPv4 address [127.0.0.1]     -p PORT   [5061]\n"
 	"  -n N       connections; message, call: pairs; connreg: at once [100]\n"
@@ -36,7 +37,7 @@ static const char usage_text[] =
 	"  -l LABEL   goes into the result         -j FILE   appends the result as a JSON line\n"
 	"  -v         tell of each refused request\n";
 
-static const char *const mode_names[MODE_N] = { "register", "refresh", "connreg", "message", "call", "idle" };
+static const char *const mode_names[MODE_N] = { "register", "refresh", "connreg", "message", "call", "idle", "presence" };
 
 struct run {
 	struct load load;
@@ -161,7 +162,7 @@ static void take_option(struct run *r, int option, const char *arg)
 static void make_peers(struct load *l)
 {
 	bool pairs = l->mode == MODE_MESSAGE || l->mode == MODE_CALL;
-	l->n_peers = pairs ? 2 * (size_t)l->n : l->n;
+	l->n_peers = pairs ? 2 * (size_t)l->n : l->mode == MODE_PRESENCE ? l->n + 1u : l->n;
 	l->peers = calloc(l->n_peers, sizeof *l->peers);
 	if (l->peers == NULL || l->n_peers == 0 || l->users == 0 || l->spread == 0)
 		usage("no connections to make");

@@ -56,6 +56,8 @@ void request_send(struct request *r, const struct sip_out *o, unsigned status);
 void request_reply(struct request *r, unsigned status, str reason);
 /* Answers by an error row and logs it (REQUEST_REFUSED below 500, else REQUEST_FAILED). where: the stage's name. */
 void request_fail(struct request *r, err why, const char *where);
+/* The same for an answer to which the caller adds something before he sends it; answers its status. */
+unsigned request_answer_error(struct request *r, struct sip_out *o, err why, const char *where);
 /* The same by a status alone, of somebody else's answer maybe. */
 void request_refuse(struct request *r, unsigned status, const char *where);
 /* ms-diagnostics beside a status, where the sender of r speaks the Lync dialect: its clients show or log it. */

@@ -23,6 +23,7 @@ err notifier_new(const struct notifier_config *config, struct notifier **out)
 	struct notifier *n = calloc(1, sizeof *n);
 	ENSURE(n != NULL, NO_MEMORY);
 	n->config = *config;
+	crypt_random(&n->next_id, sizeof n->next_id);
 	map_init(&n->by_tag, tag_key);
 	map_init(&n->by_flow, flow_key);
 	*out = n;

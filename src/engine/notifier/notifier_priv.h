@@ -14,6 +14,7 @@ enum dialog_text { DIALOG_CALL_ID, DIALOG_FROM, DIALOG_FROM_TAG, DIALOG_TO, DIAL
 
 struct notifier {
 	struct notifier_config config;
+	uint64_t next_id; /* that follows a notification through the log; begins by chance */
 	struct map by_tag, by_flow; /* struct subscription, struct flow_list */
 	struct {
 		const struct notifier_package *package;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What leaves: NOTIFY, one at a time in each subscription (RFC 6665 4.2.2); BENOTIFY, which nobody answers; and the 200. */
-#include "base/crypt.h"
 #include "engine/notifier/notifier_priv.h"
 
 #define OUT_MOST 1048576 /* bytes of a message */
@@ -94,11 +93,10 @@ static err send_it(struct subscription *s, const struct notification *n, const c
 	struct arena a DEFER(arena_fini) = { 0 };
 	struct buf start DEFER(buf_fini) = { 0 };
 	struct sip_out o;
-	uint64_t id;
+	uint64_t id = s->notifier->next_id++;
 	arena_init(&a, OUT_MOST);
 	buf_init(&start, 2 * TEXT_MOST);
 	buf_printf(&start, "%s %.*s SIP/2.0", s->is_quick ? "BENOTIFY" : "NOTIFY", (int)s->target_n, s->target);
-	crypt_random(&id, sizeof id);
 	s->cseq++;
 	sip_out_new(&o, &a, buf_str(&start));
 	fill(s, &o, n, reason);

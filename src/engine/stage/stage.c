@@ -114,7 +114,7 @@ void request_add_diagnostics(const struct request *r, struct sip_out *o, unsigne
 	add_diagnostics(r, o, find_row(status), sip_reason(status));
 }
 
-static void fail(struct request *r, unsigned status, const struct err_def *def, str text, const char *where)
+static void answer_error(struct request *r, struct sip_out *o, unsigned status, const struct err_def *def, str text, const char *where)
 {
 	char peer[ADDR_TEXT];
 	bool ours = status >= 500;
@@ -125,18 +125,27 @@ static void fail(struct request *r, unsigned status, const struct err_def *def, 
 		LOG_Z("peer", addr_print(&r->in->peer, peer)), { .key = NULL },
 	};
 	log_write(r->answers->log, ours ? EV_REQUEST_FAILED : EV_REQUEST_REFUSED, fields);
-	struct sip_out o;
-	request_answer(r, &o, status, STR(""));
-	add_diagnostics(r, &o, def, text);
-	request_send(r, &o, status);
+	request_answer(r, o, status, STR(""));
+	add_diagnostics(r, o, def, text);
+}
+
+unsigned request_answer_error(struct request *r, struct sip_out *o, err why, const char *where)
+{
+	unsigned status = why.def->sip != 0 ? why.def->sip : 500;
+	answer_error(r, o, status, why.def, str_of(why.def->text), where);
+	return status;
 }
 
 void request_fail(struct request *r, err why, const char *where)
 {
-	fail(r, why.def->sip != 0 ? why.def->sip : 500, why.def, str_of(why.def->text), where);
+	struct sip_out o;
+	unsigned status = request_answer_error(r, &o, why, where);
+	request_send(r, &o, status);
 }
 
 void request_refuse(struct request *r, unsigned status, const char *where)
 {
-	fail(r, status, find_row(status), sip_reason(status), where);
+	struct sip_out o;
+	answer_error(r, &o, status, find_row(status), sip_reason(status), where);
+	request_send(r, &o, status);
 }

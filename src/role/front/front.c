@@ -58,6 +58,7 @@ const struct stage front_stages[] = {
 	{ "permit", permit_stage, SIP_INVITE },   /* by the marks and policies of both sides */
 	{ "register", reg_stage, SIP_REGISTER },
 	{ "presence", pres_stage, SIP_SERVICE | SIP_SUBSCRIBE | SIP_PUBLISH },
+	{ "contact", contact_stage, SIP_SERVICE | SIP_SUBSCRIBE },
 	{ "publish", publish_stage, SIP_PUBLISH },
 	{ "subscribe", notifier_stage, SIP_SUBSCRIBE },
 	{ "message", im_stage, SIP_ANY & ~(SIP_REGISTER | SIP_CANCEL) },
@@ -145,6 +146,12 @@ static void on_proven(void *arg, struct request *r)
 	stage_run(front_stages, f->states, FRONT_STAGE_HOME, r);
 }
 
+static uint16_t home_of(void *arg, str aor)
+{
+	const struct front *f = arg;
+	return route_home_of(f->route, aor);
+}
+
 static bool is_signed_in(void *arg, str aor, str epid)
 {
 	const struct front *f = arg;
@@ -155,6 +162,12 @@ static void resume_presence(void *arg, struct request *r)
 {
 	struct front *f = arg;
 	stage_run(front_stages, f->states, FRONT_STAGE_PRESENCE, r);
+}
+
+static void resume_contact(void *arg, struct request *r)
+{
+	struct front *f = arg;
+	stage_run(front_stages, f->states, FRONT_STAGE_CONTACT, r);
 }
 
 static void on_devices(void *arg, str aor)
@@ -243,8 +256,14 @@ static err make_services(struct front *f)
 	TRY(kept_new(&front_kept_door, f, &f->kept));
 	TRY(xml_reader_new(&f->xml));
 	TRY(pres_new(&(struct pres_config){ .timers = loop_timers(s->loop), .users = f->users, .config = &f->config, .notifier = f->notifier, .kept = f->kept,
-			     .xml = f->xml, .fqdn = f->fqdn, .log = &s->log, .meter = s->meter, .door = { is_signed_in, resume_presence }, .arg = f },
+			     .xml = f->xml, .fqdn = f->fqdn, .log = &s->log, .meter = s->meter, .front = (uint16_t)s->index,
+			     .door = { home_of, front_bus_watch, front_bus_unwatch, front_bus_news, is_signed_in, resume_presence }, .arg = f },
 		&f->pres));
+	TRY(contacts_new(&(struct contact_config){ .timers = loop_timers(s->loop), .users = f->users, .policies = f->policies, .config = &f->config,
+				 .notifier = f->notifier, .kept = f->kept, .xml = f->xml, .log = &s->log, .door = { resume_contact, front_search }, .arg = f },
+		&f->contacts));
+	f->provision = (struct provision){ f->users, f->policies, &f->config, f->xml };
+	TRY(provision_add(&f->provision, f->notifier));
 	TRY(im_new(&(struct im_config){ .timers = loop_timers(s->loop), .txns = f->txns, .reg = f->reg, .users = f->users, .policies = f->policies,
 			   .xml = f->xml, .fqdn = f->fqdn, .send = front_send, .home_flow = front_self_flow, .arg = f, .log = &s->log, .meter = s->meter,
 			   .most = CONVERSATIONS_MAX },
@@ -320,7 +339,7 @@ static err front_start(struct skel *s, struct diag *d)
 	TRY(make_engine(f));
 	TRY(make_services(f));
 	front_apply_config(f);
-	void *const states[FRONT_STAGES] = { f->peers_known, f->auth, f, &f->permit, f->reg, f->pres, f, f->notifier, f->im, f->route };
+	void *const states[FRONT_STAGES] = { f->peers_known, f->auth, f, &f->permit, f->reg, f->pres, f->contacts, f, f->notifier, f->im, f->route };
 	memcpy(f->states, states, sizeof states);
 	f->has_rooms = true;
 	for (unsigned i = 0; i < f->n_early; i++) {

@@ -91,7 +91,7 @@ static void take(const struct authority *by, uint64_t number, int64_t ago, int64
 static void the_newest_is_kept(void **state)
 {
 	take(&good, 5, 1000, DAY, NULL);
-	take(&good, 5, 1001, DAY, "older than the one that is kept");
+	take(&good, 5, 1100, DAY, "older than the one that is kept");
 	take(&good, 4, 900, DAY, "older than the one that is kept");
 	take(&good, 6, 800, DAY, NULL);
 	take(&other, 7, 700, DAY, "it is the list of CN=Other,O=Example, not of CN=Elsewhere");
