@@ -58,6 +58,10 @@ void request_reply(struct request *r, unsigned status, str reason);
 void request_fail(struct request *r, err why, const char *where);
 /* The same for an answer to which the caller adds something before he sends it; answers its status. */
 unsigned request_answer_error(struct request *r, struct sip_out *o, err why, const char *where);
+/* The same by a status alone, of somebody else's answer maybe. */
+void request_refuse(struct request *r, unsigned status, const char *where);
+/* ms-diagnostics beside a status, where the sender of r speaks the Lync dialect: its clients show or log it. */
+void request_add_diagnostics(const struct request *r, struct sip_out *o, unsigned status);
 /* Is this To tag of a request one that our own answers carry (so an ACK with it ends here)? */
 bool request_is_our_tag(const struct request *r);
 

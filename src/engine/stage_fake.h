@@ -137,6 +137,16 @@ void request_fail(struct request *r, err why, const char *where)
 	request_reply(r, why.def->sip, STR(""));
 }
 
+void request_refuse(struct request *r, unsigned status, const char *where)
+{
+	request_reply(r, status, STR(""));
+}
+
+void request_add_diagnostics(const struct request *r, struct sip_out *o, unsigned status)
+{
+	sip_out_add_other(o, STR("ms-diagnostics"), STR("2"));
+}
+
 /* ---- engine/txn ---- */
 
 err txn_client_open(struct txns *s, const struct flow *to, struct sip_out *o, enum sip_method_index method,

@@ -88,8 +88,9 @@ err txn_client_open(struct txns *s, const struct flow *to, struct sip_out *o, en
 	uint64_t request, const struct txn_client_door *door, void *arg, struct txn **out);
 /* Our Via on top of a request that is no transaction, because nobody answers it (BENOTIFY); its branch finds none. CEILING. */
 err txns_add_via(const struct txns *s, const struct flow *to, struct sip_out *o);
-/* INVITE: sends CANCEL now, or when the first provisional answer is there (9.1). Others: nothing. */
-void txn_cancel(struct txn *t);
+/* INVITE: sends CANCEL now, or when the first provisional answer is there (9.1). Others: nothing. reason: the value of its Reason field (RFC 3326),
+ * a literal; empty: none. */
+void txn_cancel(struct txn *t, str reason);
 /* INVITE: (re)sets Timer C (16.6 step 11): after ms without a final answer on_fail(SIP_TIMEOUT) and CANCEL. */
 void txn_client_limit(struct txn *t, uint32_t ms);
 /* The opener is no longer interested: no more calls; the transaction ends by itself. */

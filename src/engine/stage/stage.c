@@ -72,7 +72,7 @@ void request_reply(struct request *r, unsigned status, str reason)
 	request_send(r, &o, status);
 }
 
-static void add_diagnostics(const struct request *r, struct sip_out *o, err why)
+static unsigned diagnostics_number(const struct err_def *def)
 {
 	static const struct {
 		const struct err_def *def;
@@ -82,33 +82,57 @@ static void add_diagnostics(const struct request *r, struct sip_out *o, err why)
 #include "engine/stage/stage_diagnostics.def"
 #undef DIAGNOSTICS
 	};
-	unsigned number = 2;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-		if (rows[i].def == why.def)
-			number = rows[i].number;
+		if (rows[i].def == def)
+			return rows[i].number;
+	return 2;
+}
+
+static void add_diagnostics(const struct request *r, struct sip_out *o, const struct err_def *def, str text)
+{
+	if (!sipae_is_client(&r->in->msg))
+		return;
 	struct buf b DEFER(buf_fini) = { 0 };
 	buf_init(&b, 1024);
-	buf_printf(&b, "%u;reason=\"%s\";source=\"%.*s\"", number, why.def->text, STR_FMT(r->answers->fqdn));
+	buf_printf(&b, "%u;reason=\"%.*s\";source=\"%.*s\"", diagnostics_number(def), STR_FMT(text), STR_FMT(r->answers->fqdn));
 	str value = arena_copy(o->arena, buf_str(&b));
 	if (!b.failed && value.p != NULL)
 		sip_out_add_other(o, STR("ms-diagnostics"), value);
 }
 
-unsigned request_answer_error(struct request *r, struct sip_out *o, err why, const char *where)
+/* The first row that is answered so; NULL: none. */
+static const struct err_def *find_row(unsigned status)
 {
-	unsigned status = why.def->sip != 0 ? why.def->sip : 500;
+	for (size_t i = 0; i < ERR_N; i++)
+		if (err_defs[i].sip == status)
+			return &err_defs[i];
+	return NULL;
+}
+
+void request_add_diagnostics(const struct request *r, struct sip_out *o, unsigned status)
+{
+	add_diagnostics(r, o, find_row(status), sip_reason(status));
+}
+
+static void answer_error(struct request *r, struct sip_out *o, unsigned status, const struct err_def *def, str text, const char *where)
+{
 	char peer[ADDR_TEXT];
 	bool ours = status >= 500;
 	meter_add(r->answers->meter, ours ? METER_SIP_FAILED : METER_SIP_REFUSED, 1);
 	const struct log_field fields[] = {
-		LOG_REQ(r->in->request), LOG_Z("stage", where), LOG_ERR(why), LOG_Z("why", why.def->text), LOG_INT("status", status),
+		LOG_REQ(r->in->request), LOG_Z("stage", where), LOG_Z("error", def != NULL ? def->name : "SIP"), LOG_STR("why", text), LOG_INT("status", status),
 		LOG_STR("method", r->in->msg.method_name), LOG_STR("uri", r->in->msg.request_uri), LOG_STR("from", r->aor),
 		LOG_Z("peer", addr_print(&r->in->peer, peer)), { .key = NULL },
 	};
 	log_write(r->answers->log, ours ? EV_REQUEST_FAILED : EV_REQUEST_REFUSED, fields);
 	request_answer(r, o, status, STR(""));
-	if (sipae_is_client(&r->in->msg))
-		add_diagnostics(r, o, why);
+	add_diagnostics(r, o, def, text);
+}
+
+unsigned request_answer_error(struct request *r, struct sip_out *o, err why, const char *where)
+{
+	unsigned status = why.def->sip != 0 ? why.def->sip : 500;
+	answer_error(r, o, status, why.def, str_of(why.def->text), where);
 	return status;
 }
 
@@ -116,5 +140,12 @@ void request_fail(struct request *r, err why, const char *where)
 {
 	struct sip_out o;
 	unsigned status = request_answer_error(r, &o, why, where);
+	request_send(r, &o, status);
+}
+
+void request_refuse(struct request *r, unsigned status, const char *where)
+{
+	struct sip_out o;
+	answer_error(r, &o, status, find_row(status), sip_reason(status), where);
 	request_send(r, &o, status);
 }

@@ -186,6 +186,8 @@ static void send_beside(struct txn *t, str method, const struct sip_msg *respons
 	sip_out_add(&o, SIP_HDR_TO, sip_hdr_value(response != NULL ? response : &m, SIP_HDR_TO));
 	sip_out_add(&o, SIP_HDR_CALL_ID, m.call_id);
 	sip_out_add(&o, SIP_HDR_CSEQ, cseq);
+	if (response == NULL && t->cancel_reason.n != 0)
+		sip_out_add_other(&o, STR("Reason"), t->cancel_reason);
 	if (!failed(sip_out_print(&o, &b)))
 		(void)failed(txn_send(t, buf_str(&b)));
 }
@@ -197,11 +199,12 @@ static void send_cancel(struct txn *t)
 	txn_timer(t, &t->timeout, TIMEOUT_64T1, timed_out); /* 9.1: no final answer in that time counts as cancelled */
 }
 
-void txn_cancel(struct txn *t)
+void txn_cancel(struct txn *t, str reason)
 {
 	if (t->kind != TXN_CLIENT_INVITE || t->cancel_sent || t->state > TXN_PROCEEDING)
 		return;
 	t->cancel_wanted = true;
+	t->cancel_reason = reason;
 	if (t->state == TXN_PROCEEDING)
 		send_cancel(t);
 }

@@ -48,6 +48,7 @@ struct txn {
 	char *sent;           /* what may have to be sent again, or (client INVITE) told to ACK and CANCEL */
 	size_t sent_n;
 	err failure;          /* client: why on_fail is due */
+	str cancel_reason;    /* client INVITE: a literal, or empty */
 	const struct txn_server_door *server_door;
 	const struct txn_client_door *client_door;
 	void *arg;

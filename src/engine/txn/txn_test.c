@@ -186,7 +186,7 @@ static void act(struct world *w, const char *word, char branch[128])
 		txn_reply(w->t, &o, status);
 		inbound_unref(in);
 	} else if (strcmp(word, "cancel") == 0) {
-		txn_cancel(w->t);
+		txn_cancel(w->t, STR(""));
 	} else if (sscanf(word, "limit %u", &status) == 1) {
 		txn_client_limit(w->t, status);
 	} else if (strcmp(word, "gone") == 0) {

@@ -7,6 +7,7 @@
 
 #define SEALED_MAX (2u << 20) /* bytes of a message with our signature */
 #define SUBSCRIPTIONS_MAX 1000000 /* of one process */
+#define CONVERSATIONS_MAX 50000   /* between clients of different kinds, of one process */
 #define QUIET_MS 20 /* how often a draining process looks whether it is done */
 
 /* ---- the way of a request ---- */
@@ -61,6 +62,7 @@ const struct stage front_stages[] = {
 	{ "contact", contact_stage, SIP_SERVICE | SIP_SUBSCRIBE },
 	{ "publish", publish_stage, SIP_PUBLISH },
 	{ "subscribe", notifier_stage, SIP_SUBSCRIBE },
+	{ "message", im_stage, SIP_ANY & ~(SIP_REGISTER | SIP_CANCEL) },
 	{ "route", route_stage, SIP_ANY & ~(SIP_REGISTER | SIP_CANCEL) },
 	{ 0 },
 };
@@ -105,6 +107,7 @@ static void on_close(void *arg, struct conn *c)
 	auth_conn_closed(f->auth, c);
 	front_bus_flow_gone(f, c);
 	notifier_flow_gone(f->notifier, &flow);
+	im_flow_gone(f->im, &flow);
 	reg_flow_gone(f->reg, &flow);
 	txns_flow_gone(f->txns, &flow);
 }
@@ -129,6 +132,8 @@ static err send_here(struct front *f, struct conn *c, const struct flow *to, uin
 err front_send(void *arg, const struct flow *to, uint64_t request, str bytes)
 {
 	struct front *f = arg;
+	if (to->slot == FRONT_SELF)
+		return front_self_send(f, to, request, bytes);
 	if (to->front != f->skel->index)
 		return front_bus_write(f, to, request, bytes);
 	struct conn *c = conn_find(f->conns, to);
@@ -261,6 +266,10 @@ static err make_services(struct front *f)
 		&f->contacts));
 	f->provision = (struct provision){ f->users, f->policies, &f->config, f->xml };
 	TRY(provision_add(&f->provision, f->notifier));
+	TRY(im_new(&(struct im_config){ .timers = loop_timers(s->loop), .txns = f->txns, .reg = f->reg, .users = f->users, .policies = f->policies,
+			   .xml = f->xml, .fqdn = f->fqdn, .send = front_send, .home_flow = front_self_flow, .arg = f, .log = &s->log, .meter = s->meter,
+			   .most = CONVERSATIONS_MAX },
+		&f->im));
 	return route_new(&(struct route_config){ .crypt = f->crypt, .users = f->users, .reg = f->reg, .txns = f->txns,
 				 .fqdn = f->fqdn, .port_tls = f->port_tls, .port_tcp = f->port_tcp,
 				 .front = (uint16_t)s->index, .n_fronts = (uint16_t)s->n_fronts, .home_k0 = home[0],
@@ -280,6 +289,7 @@ static err front_open(struct skel *s, struct diag *d)
 	f->skel = s;
 	f->fqdn = str_of(s->fqdn);
 	list_init(&f->links);
+	list_init(&f->own);
 	for (uint16_t i = 0; i < FRONT_MAX; i++)
 		f->peers[i] = (struct front_peer){ .front = f, .index = i };
 	config_default(&f->config);
@@ -333,7 +343,7 @@ static err front_start(struct skel *s, struct diag *d)
 	TRY(make_engine(f));
 	TRY(make_services(f));
 	front_apply_config(f);
-	void *const states[FRONT_STAGES] = { f->peers_known, f->auth, f, &f->permit, f->reg, f->pres, f->contacts, f, f->notifier, f->route };
+	void *const states[FRONT_STAGES] = { f->peers_known, f->auth, f, &f->permit, f->reg, f->pres, f->contacts, f, f->notifier, f->im, f->route };
 	memcpy(f->states, states, sizeof states);
 	f->has_rooms = true;
 	for (unsigned i = 0; i < f->n_early; i++) {

@@ -170,6 +170,10 @@ static err on_write(struct front_peer *p, str body)
 	struct front *f = p->front;
 	struct ipc_write m;
 	TRY(ipc_write_parse(&m, body));
+	if (m.slot == FRONT_SELF) {
+		(void)failed(front_self_take(f, p->index, m.request, m.bytes));
+		return OK;
+	}
 	const struct flow flow = { .slot = m.slot, .serial = m.serial, .front = (uint16_t)f->skel->index };
 	if (failed(front_send(f, &flow, m.request, m.bytes)))
 		tell_flow_gone(f, p->index, m.slot, m.serial);
@@ -182,6 +186,7 @@ static err on_flow_gone(struct front_peer *p, str body)
 	TRY(ipc_flow_gone_parse(&m, body));
 	const struct flow flow = { .slot = m.slot, .serial = m.serial, .front = p->index };
 	notifier_flow_gone(p->front->notifier, &flow);
+	im_flow_gone(p->front->im, &flow);
 	reg_flow_gone(p->front->reg, &flow);
 	txns_flow_gone(p->front->txns, &flow);
 	return OK;
@@ -260,6 +265,7 @@ static void on_close(void *arg, struct ipc *from)
 		return;
 	p->ipc = NULL;
 	notifier_front_gone(p->front->notifier, p->index);
+	im_front_gone(p->front->im, p->index);
 	pres_front_gone(p->front->pres, p->index);
 	reg_front_gone(p->front->reg, p->index);
 	txns_front_gone(p->front->txns, p->index);

@@ -15,6 +15,7 @@
 #include "role/identity.h"
 #include "service/auth.h"
 #include "service/contact.h"
+#include "service/im.h"
 #include "service/kept.h"
 #include "service/peer.h"
 #include "service/permit.h"
@@ -26,8 +27,9 @@
 #include "wire/xml_tree.h"
 
 #define FRONT_MAX    64 /* front processes of one server */
-#define FRONT_STAGES 11
+#define FRONT_STAGES 12
 #define FRONT_TRACES 16
+#define FRONT_SELF   UINT32_MAX /* slot of the flow over which requests of our own go: no connection */
 
 /* A channel to another front process. */
 struct front_peer {
@@ -70,7 +72,11 @@ struct front {
 	struct contacts *contacts;
 	struct provision provision;
 	struct reg *reg;
+	struct im *im;
 	struct route *route;
+	struct list own;      /* requests of our own, and answers to them, that wait for the next turn */
+	unsigned n_own;
+	struct loop_task own_task;
 	struct answers answers;
 	void *states[FRONT_STAGES];
 	struct ipc *vault;
@@ -121,6 +127,11 @@ bool front_is_peer_uri(void *arg, const struct uri *u);
 err front_dial(void *arg, const struct uri *u, void (*found)(void *found_arg, err e, const struct flow *flow), void *found_arg);
 void front_hop_opened(struct front *f, struct conn *c);
 void front_hop_closed(struct front *f, struct conn *c);
+
+/* front_self.c */
+struct flow front_self_flow(void *arg, str aor);
+err front_self_send(struct front *f, const struct flow *to, uint64_t request, str bytes);
+err front_self_take(struct front *f, uint16_t from, uint64_t request, str bytes);
 
 /* front_bus.c */
 err front_bus_open(struct front *f, unsigned index, int fd);

@@ -48,7 +48,8 @@ static bool fill(const struct reg_binding *b, struct arena *a, struct reg_target
 		.flow = b->flow,
 		.reg_id = b->reg_id,
 		.q = b->q,
-		.is_alternative = is_alternative };
+		.is_alternative = is_alternative,
+		.is_dialect = b->epid_n != 0 };
 	return t->uri.p != NULL && t->path.p != NULL && t->instance.p != NULL;
 }
 

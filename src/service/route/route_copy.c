@@ -99,7 +99,15 @@ static str response_start(const struct sip_msg *m)
 	return str_trim(str_cut(m->raw, 0, str_find_char(m->raw, '\n')));
 }
 
-err route_relay(struct txn *server, struct inbound *in, str start)
+static bool has_diagnostics(const struct sip_msg *m)
+{
+	for (size_t i = 0; i < m->n_hdrs; i++)
+		if (str_eq_case(m->hdrs[i].name, STR("ms-diagnostics")))
+			return true;
+	return false;
+}
+
+err route_relay(struct txn *server, struct inbound *in, str start, const struct request *failed_one)
 {
 	struct sip_out o;
 	struct buf b DEFER(buf_fini) = { 0 };
@@ -107,6 +115,8 @@ err route_relay(struct txn *server, struct inbound *in, str start)
 	sip_out_from(&o, &in->arena, &in->msg, start.n != 0 ? start : response_start(&in->msg));
 	sip_out_remove_top(&o, SIP_HDR_VIA);
 	sip_out_remove(&o, SIP_HDR_P_ASSERTED_IDENTITY);
+	if (failed_one != NULL && !has_diagnostics(&in->msg))
+		request_add_diagnostics(failed_one, &o, in->msg.status);
 	TRY(sip_out_print(&o, &b));
 	txn_reply_bytes(server, buf_str(&b), in->msg.status);
 	return OK;

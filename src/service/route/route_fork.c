@@ -7,6 +7,9 @@
 
 #include <stdlib.h>
 
+#include "engine/dialog.h"
+#include "wire/sipae.h"
+
 #define CHALLENGES 4 /* 401 and 407 answers whose challenges go back together (16.7 step 7) */
 
 enum branch_state { BRANCH_WAITING, BRANCH_OPEN, BRANCH_DONE };
@@ -32,6 +35,8 @@ struct fork {
 	unsigned n, next, open, refs, breadth;
 	bool done;             /* a final answer has gone back */
 	bool stopped;          /* cancelled, or 6xx: no more groups */
+	bool is_dialect;       /* the caller speaks the Lync dialect: it neither takes nor ends a second dialog */
+	struct branch *winner; /* whose 2xx has gone back first; NULL */
 	struct branch branches[];
 };
 
@@ -113,7 +118,7 @@ static err relay_best(struct fork *f)
 {
 	if (f->n_challenges > 1 && (f->best_status == 401 || f->best_status == 407))
 		return relay_challenges(f);
-	return route_relay(f->server, f->best, f->best_status == 503 ? STR("SIP/2.0 500 Server Internal Error") : STR(""));
+	return route_relay(f->server, f->best, f->best_status == 503 ? STR("SIP/2.0 500 Server Internal Error") : STR(""), &f->r);
 }
 
 static void finish(struct fork *f)
@@ -129,21 +134,22 @@ static void finish(struct fork *f)
 	else if (f->best == NULL && f->best_status == 408 && !is_invite)
 		txn_drop(f->server);
 	else if (f->best == NULL)
-		request_reply(&f->r, f->best_status, STR(""));
+		request_refuse(&f->r, f->best_status, "route");
 	fork_settle(f);
 }
 
 /* ---- branches ---- */
 
-static void cancel_open(struct fork *f)
+static void cancel_open(struct fork *f, str reason)
 {
 	f->stopped = true;
 	for (unsigned i = 0; i < f->next; i++)
 		if (f->branches[i].state == BRANCH_OPEN && f->branches[i].txn != NULL)
-			txn_cancel(f->branches[i].txn);
+			txn_cancel(f->branches[i].txn, reason);
 }
 
 static bool branch_begin(struct branch *b);
+static const struct txn_client_door branch_door;
 
 /* Another flow to the same instance, when one has failed (RFC 5626 7: 430). */
 static bool try_alternative(struct fork *f, const struct branch *b)
@@ -179,20 +185,54 @@ static void branch_over(struct branch *b, unsigned status, struct inbound *in)
 		return;
 	consider(f, status == 430 ? 480 : status, status == 430 ? NULL : in);
 	if (status >= 600)
-		cancel_open(f);
+		cancel_open(f, STR(""));
 	advance(f);
+}
+
+/* A dialog that nobody wants is ended by us: its caller would have to do it (13.2.2.4), but has gone, or does not know how. */
+static void end_dialog(struct route *s, struct inbound *in)
+{
+	struct arena a DEFER(arena_fini) = { 0 };
+	struct buf b DEFER(buf_fini) = { 0 };
+	struct sip_out ack, bye;
+	struct dialog *d;
+	struct txn *t;
+	arena_init(&a, 1u << 20);
+	buf_init(&b, 1u << 20);
+	if (failed(dialog_open_calling(in, &d)))
+		return;
+	d->routes = STR(""); /* they lead to us */
+	if (!failed(dialog_request(d, SIP_METHOD_ACK, in->msg.cseq, &a, &ack)) && !failed(txns_add_via(s->c.txns, &in->flow, &ack)) &&
+		!failed(sip_out_print(&ack, &b)))
+		(void)failed(s->c.send(s->c.arg, &in->flow, in->request, buf_str(&b)));
+	if (!failed(dialog_request(d, SIP_METHOD_BYE, 0, &a, &bye)) &&
+		!failed(txn_client_open(s->c.txns, &in->flow, &bye, SIP_METHOD_BYE, STR(""), in->request, &branch_door, NULL, &t)))
+		txn_forget(t);
+	dialog_close(d);
+}
+
+/* A 2xx after the answer that has gone back: who called gets it too (16.7 step 5), unless he could not make anything of it. */
+static bool is_unwanted(const struct branch *b, const struct inbound *in)
+{
+	const struct fork *f = b->fork;
+	bool is_late = in->msg.method == SIP_METHOD_INVITE && f->done && f->winner != b && b->target.path.n == 0;
+	return is_late && (f->server == NULL || f->is_dialect);
 }
 
 static void branch_accept(struct branch *b, struct inbound *in)
 {
 	struct fork *f = b->fork;
 	bool was_open = b->state == BRANCH_OPEN;
-	if (f->server != NULL && (!f->done || in->msg.method == SIP_METHOD_INVITE))
-		(void)failed(route_relay(f->server, in, STR("")));
+	if (is_unwanted(b, in))
+		end_dialog(f->s, in);
+	else if (f->server != NULL && (!f->done || in->msg.method == SIP_METHOD_INVITE))
+		(void)failed(route_relay(f->server, in, STR(""), NULL));
+	if (f->winner == NULL && !f->done)
+		f->winner = b;
 	f->done = true;
 	b->state = BRANCH_DONE;
 	f->open -= was_open ? 1 : 0;
-	cancel_open(f);
+	cancel_open(f, STR("SIP;cause=200;text=\"Call completed elsewhere\""));
 	fork_settle(f);
 }
 
@@ -205,7 +245,7 @@ static void on_response(void *arg, struct txn *t, struct inbound *in)
 	if (status < 200) {
 		txn_client_limit(t, ROUTE_TIMER_C);
 		if (!b->fork->done && b->fork->server != NULL)
-			(void)failed(route_relay(b->fork->server, in, STR("")));
+			(void)failed(route_relay(b->fork->server, in, STR(""), NULL));
 		return;
 	}
 	if (status < 300)
@@ -278,7 +318,7 @@ static void on_cancel(void *arg, struct txn *t)
 		return;
 	if (f->best_status == 0 || rank(f->best_status) > rank(487))
 		consider(f, 487, NULL);
-	cancel_open(f);
+	cancel_open(f, STR(""));
 	advance(f);
 }
 
@@ -288,7 +328,7 @@ static void on_server_end(void *arg, struct txn *t)
 	(void)t;
 	f->server = NULL;
 	if (!f->done)
-		cancel_open(f);
+		cancel_open(f, STR(""));
 	fork_unref(f);
 }
 
@@ -325,6 +365,7 @@ err route_fork(struct route *s, struct request *r, const struct route_way *w, co
 	*f = (struct fork){ .s = s, .r = *r, .way = *w, .server = r->txn, .n = (unsigned)n, .refs = 1 };
 	f->r.in = inbound_ref(r->in);
 	f->r.conn = NULL;
+	f->is_dialect = sipae_is_client(&r->in->msg);
 	for (size_t i = 0; i < n; i++)
 		f->branches[i] = (struct branch){ .fork = f, .target = targets[i] };
 	err e = share_breadth(f, widest_group(targets, n));

@@ -51,8 +51,9 @@ struct route_hop {
 err route_copy(const struct route *s, const struct request *r, const struct route_way *w, const struct route_hop *hop,
 	struct arena *a, struct sip_out *o);
 
-/* An answer to relay, made from the one that came: without our Via, and without identities that a client asserts. */
-err route_relay(struct txn *server, struct inbound *in, str start);
+/* An answer to relay, made from the one that came: without our Via, and without identities that a client asserts. failed_one: the
+ * request, when the answer says why it has failed; NULL. */
+err route_relay(struct txn *server, struct inbound *in, str start, const struct request *failed_one);
 
 /* Sends the request to another server of the topology. */
 err route_to_peer(struct route *s, struct request *r, const struct route_way *w);

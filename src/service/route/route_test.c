@@ -72,7 +72,7 @@ static int open_world(void **state)
 	assert_false(failed(route_new(&(const struct route_config){ .crypt = w->crypt, .users = w->users, .reg = w->reg,
 					      .txns = w->txns, .fqdn = STR("uc01.example.test"), .port_tls = 5061, .port_tcp = 5060,
 					      .n_fronts = 1, .home_k0 = 1, .home_k1 = 2, .send = fake_send, .arg = w }, &w->route)));
-	w->answers = (struct answers){ .send = fake_send, .arg = w, .tag_k0 = 3, .tag_k1 = 4 };
+	w->answers = (struct answers){ .send = fake_send, .arg = w, .tag_k0 = 3, .tag_k1 = 4, .fqdn = STR("uc01.example.test") };
 	*state = w;
 	return 0;
 }
@@ -177,6 +177,7 @@ static void answer(struct world *w, uint32_t slot, unsigned status)
 	for (const struct sip_hdr *h = sip_hdr_first(&in->msg, SIP_HDR_RECORD_ROUTE); h != NULL; h = sip_hdr_next(&in->msg, h))
 		sip_out_add(&o, SIP_HDR_RECORD_ROUTE, h->value);
 	sip_out_add(&o, SIP_HDR_P_ASSERTED_IDENTITY, STR("<sip:somebody@else.test>"));
+	sip_out_addf(&o, SIP_HDR_CONTACT, "<sip:device%u@example.test>", slot);
 	assert_false(failed(sip_out_print(&o, &b)));
 	assert_false(failed(inbound_new(buf_str(&b), NULL, &out, NULL)));
 	const struct flow flow = { .slot = slot, .serial = 1 };
@@ -327,6 +328,75 @@ static void global_failure_ends_all(void **state)
 	happened(w, "3:ACK 2:CANCEL");
 	timers_run(&w->timers, w->timers.now + 33000);
 	happened(w, "1:603");
+}
+
+/* A caller of the Lync dialect takes one answer: a device that answers later is told by us that it is over. */
+static void a_late_answer_to_a_caller_of_the_dialect(void **state)
+{
+	struct world *w = *state;
+	char value[1024], invite[8192];
+	sign_in(w, 2, "bob@example.test", "");
+	sign_in(w, 3, "bob@example.test", "");
+	ask(w, 1, "ann@example.test", "INVITE sip:bob@example.test", "From: <sip:ann@example.test>;tag=f;epid=aa\r\nTo: <sip:bob@example.test>\r\n");
+	happened(w, "3:INVITE 2:INVITE");
+	memcpy(invite, w->last[3], sizeof invite);
+	answer(w, 3, 180);
+	happened(w, "1:180");
+	answer(w, 2, 200);
+	happened(w, "1:200 3:CANCEL");
+	assert_string_equal(field(w, 3, "Reason", value), "SIP;cause=200;text=\"Call completed elsewhere\"");
+	memcpy(w->last[3], invite, sizeof invite);
+	answer(w, 3, 200);
+	happened(w, "3:ACK 3:BYE");
+	assert_true(sent(w, 3, "BYE sip:device3@example.test SIP/2.0\r\n") && sent(w, 3, ";tag=t3\r\n") && !sent(w, 3, "\r\nRoute:"));
+	answer(w, 3, 200);
+	happened(w, "");
+}
+
+/* Any other caller gets it himself (RFC 3261 16.7 step 5). */
+static void a_late_answer_to_a_standard_caller(void **state)
+{
+	struct world *w = *state;
+	char invite[8192];
+	sign_in(w, 2, "bob@example.test", "");
+	sign_in(w, 3, "bob@example.test", "");
+	ask(w, 1, "ann@example.test", "INVITE sip:bob@example.test", "");
+	happened(w, "3:INVITE 2:INVITE");
+	memcpy(invite, w->last[3], sizeof invite);
+	answer(w, 2, 200);
+	happened(w, "1:200");
+	memcpy(w->last[3], invite, sizeof invite);
+	answer(w, 3, 200);
+	happened(w, "1:200");
+}
+
+static void failures_say_why_to_clients_of_the_dialect(void **state)
+{
+	struct world *w = *state;
+	sign_in(w, 2, "bob@example.test", "");
+	static const struct {
+		unsigned status;
+		const char *said;
+	} rows[] = { { 486, "\r\nms-diagnostics: 2;reason=\"Busy Here\";source=\"uc01.example.test\"\r\n" },
+		{ 480, "\r\nms-diagnostics: 1007;reason=\"Temporarily Unavailable\";source=\"uc01.example.test\"\r\n" } };
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		char told[32];
+		ask(w, 1, "ann@example.test", "INVITE sip:bob@example.test", "From: <sip:ann@example.test>;tag=f;epid=aa\r\nTo: <sip:bob@example.test>\r\n");
+		happened(w, "2:INVITE");
+		answer(w, 2, rows[i].status);
+		(void)snprintf(told, sizeof told, "2:ACK 1:%u", rows[i].status);
+		happened(w, told);
+		assert_true(sent(w, 1, rows[i].said));
+	}
+	w->gone[2] = true; /* and an answer of our own */
+	ask(w, 1, "ann@example.test", "INVITE sip:bob@example.test", "From: <sip:ann@example.test>;tag=f;epid=aa\r\nTo: <sip:bob@example.test>\r\n");
+	happened(w, "1:480");
+	assert_true(sent(w, 1, rows[1].said));
+	w->gone[2] = false;
+	ask(w, 1, "ann@example.test", "INVITE sip:bob@example.test", "");
+	happened(w, "2:INVITE");
+	answer(w, 2, 486);
+	assert_false(sent(w, 1, "ms-diagnostics"));
 }
 
 static void the_caller_gives_up(void **state)
@@ -504,7 +574,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
 	const struct CMUnitTest tests[] = {
 		TEST(nobody_home), TEST(a_message_goes_and_comes), TEST(identity_can_be_hidden), TEST(forks_at_once), TEST(forks_in_turn),
-		TEST(best_answers), TEST(global_failure_ends_all), TEST(the_caller_gives_up), TEST(the_caller_disappears),
+		TEST(best_answers), TEST(global_failure_ends_all), TEST(the_caller_gives_up), TEST(the_caller_disappears), TEST(a_late_answer_to_a_caller_of_the_dialect),
+		TEST(a_late_answer_to_a_standard_caller), TEST(failures_say_why_to_clients_of_the_dialect),
 		TEST(nobody_answers), TEST(another_flow_of_the_same_phone), TEST(dialogs_stay_on_their_flows),
 		TEST(routes_of_others_lead_nowhere), TEST(strict_routers_are_understood), TEST(hops_breadth_and_extensions), TEST(loops),
 	};
