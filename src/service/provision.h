@@ -19,6 +19,7 @@ struct provision {
 	const struct policies *policies;
 	const struct config *config;
 	struct xml_reader *xml;
+	str trusted; /* TrustModelData: further names of servers that clients are to trust, with commas between them; empty: none */
 };
 
 /* Adds the packages. p must outlive the notifier. */

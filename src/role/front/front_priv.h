@@ -71,6 +71,7 @@ struct front {
 	struct pres *pres;
 	struct contacts *contacts;
 	struct provision provision;
+	char trusted[4096]; /* names that clients are told to trust */
 	struct reg *reg;
 	struct im *im;
 	struct route *route;

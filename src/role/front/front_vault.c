@@ -125,6 +125,9 @@ static err on_sts(struct front *f, str body)
 	struct ipc_sts m;
 	TRY(ipc_sts_parse(&m, body));
 	auth_set_sts(f->auth, m.uri);
+	if (!str_to_z(m.trusted, f->trusted, sizeof f->trusted))
+		f->trusted[0] = '\0';
+	f->provision.trusted = str_of(f->trusted);
 	return OK;
 }
 

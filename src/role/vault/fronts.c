@@ -46,7 +46,7 @@ static void send_certificate(struct vault_front *f)
 
 static void send_sts(struct vault_front *f)
 {
-	sent(f, ipc_send_sts(f->channel, &(struct ipc_sts){ .uri = str_of(f->vault->sts) }, -1));
+	sent(f, ipc_send_sts(f->channel, &(struct ipc_sts){ .uri = str_of(f->vault->sts), .trusted = str_of(f->vault->trusted) }, -1));
 }
 
 static void send_settings(struct vault_front *f)

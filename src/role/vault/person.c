@@ -4,6 +4,7 @@
 #include "role/vault/vault_cert.h"
 #include "service/plan_dhcp.h"
 #include "service/plan_web.h"
+#include "service/trust.h"
 
 #include <stdio.h>
 
@@ -29,6 +30,20 @@ static err print_sts(const struct vault *v, struct buf *out)
 	return out->failed ? ERR(CEILING) : OK;
 }
 
+/* What does not fit is not told: a client then asks its user. */
+static bool find_trusted(struct vault *v)
+{
+	struct arena a DEFER(arena_fini) = { 0 };
+	struct trust_model model = { .value = STR("") };
+	char fresh[sizeof v->trusted];
+	arena_init(&a, PLAN_ROOM);
+	if (failed(trust_model(&v->topo, &a, &model)) || !str_to_z(model.value, fresh, sizeof fresh))
+		fresh[0] = '\0';
+	bool is_new = strcmp(fresh, v->trusted) != 0;
+	(void)snprintf(v->trusted, sizeof v->trusted, "%s", fresh);
+	return is_new;
+}
+
 bool vault_find_sts(struct vault *v)
 {
 	struct buf uri DEFER(buf_fini) = { 0 };
@@ -41,7 +56,7 @@ bool vault_find_sts(struct vault *v)
 		fresh[0] = '\0';
 	bool is_new = strcmp(fresh, v->sts) != 0;
 	(void)snprintf(v->sts, sizeof v->sts, "%s", fresh);
-	return is_new;
+	return find_trusted(v) || is_new;
 }
 
 /* ---- whose ---- */

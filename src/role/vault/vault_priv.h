@@ -93,6 +93,7 @@ struct vault {
 	struct tally tally;
 	struct vault_front *fronts[VAULT_FRONTS_MAX];
 	char sts[513]; /* where people get certificates to sign in with; empty: nowhere */
+	char trusted[4096]; /* TrustModelData: further names that their clients are to trust */
 	struct list admins;
 	struct list changes; /* to be told once they are committed */
 	struct list answers; /* to be given then */
@@ -203,7 +204,8 @@ void vault_kerberos_read(struct vault *v);
 void vault_kerberos_take(struct vault *v, str rows);
 /* The same of a certificate (person.c). */
 void vault_judge_certificate(struct vault *v, struct ipc *to, const struct ipc_proof_ask *m);
-/* Finds out where people get certificates (v->sts): is it another place than before? And tells fronts if it is. */
+/* Finds out where people get certificates (v->sts), and which names their clients are to trust (v->trusted): is it other than before? And tells
+ * fronts if it is. */
 bool vault_find_sts(struct vault *v);
 void vault_tell_sts(struct vault *v);
 bool vault_front_is_there(const struct vault *v, unsigned index);

@@ -123,6 +123,8 @@ static void add_endpoint_configuration(const struct provision *p, str grants, st
 	buf_add(out, STR("<propertyEntryList>"));
 	for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
 		add_setting(out, i, client_policy(p, grants));
+	if (p->trusted.n != 0)
+		add_property(out, STR("TrustModelData"), p->trusted);
 	buf_add(out, STR("</propertyEntryList>"));
 }
 

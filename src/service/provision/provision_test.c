@@ -109,6 +109,12 @@ static void what_is_asked_for_is_told_once(void **state)
 static void policies_are_told(void **state)
 {
 	struct bench *b = *state;
+	b->provision.trusted = STR("pool.elsewhere.test,a<b");
+	subscribe(b, ANN, "vnd-microsoft-provisioning-v2", "Expires: 0\n", ASK("endpointConfiguration"));
+	assert_non_null(strstr(fake.answer, "<property name=\"TrustModelData\">pool.elsewhere.test,a&lt;b</property>"));
+	b->provision.trusted = STR("");
+	subscribe(b, ANN, "vnd-microsoft-provisioning-v2", "Expires: 0\n", ASK("endpointConfiguration"));
+	assert_null(strstr(fake.answer, "TrustModelData"));
 	subscribe(b, ANN, "vnd-microsoft-provisioning-v2", "Expires: 0\n", ASK("endpointConfiguration"));
 	HAS_NOT(fake.answer, "DisableRTFIM"); /* what nobody has set is the client's to decide */
 	HAS_NOT(fake.answer, "MaximumNumberOfContacts");
