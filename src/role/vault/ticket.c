@@ -45,12 +45,11 @@ static err sign_in_refused(struct diag *d)
 	return diag_fail(d, ERR(SIGN_IN), "sign-in", "", "the name or the password is wrong, or you may not sign in");
 }
 
-/* "EXAMPLE\ann", "ann", "ann@example.test", "sip:ann@example.test" */
+/* "EXAMPLE\ann", "ann", "ann@example.test" */
 static str bare_name(str s)
 {
 	size_t at = str_find_char(s, '\\');
-	s = at < s.n ? str_cut(s, at + 1, s.n) : s;
-	return str_begins_case(s, STR("sip:")) ? str_cut(s, 4, s.n) : s;
+	return at < s.n ? str_cut(s, at + 1, s.n) : s;
 }
 
 static err read_claim(struct vault *v, const struct ipc_ticket_ask *m, struct claim *c, struct diag *d)
