@@ -41,6 +41,7 @@ struct fake {
 /* One test program, one of these. */
 static struct fake fake;
 
+static struct conn fake_conn(uint32_t slot, bool secure) __attribute__((unused));
 static struct conn fake_conn(uint32_t slot, bool secure)
 {
 	struct conn c = { .flow = { .slot = slot, .serial = 1 }, .secure = secure };
@@ -159,7 +160,7 @@ void txn_forget(struct txn *t)
 
 /* A request that came over c, from text whose lines end in \n; the caller drops it with fake_request_free. NULL: it is
  * not well-formed, and would have been answered before any stage. */
-static struct request *fake_request(struct conn *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static struct request *fake_request(struct conn *c, const char *fmt, ...) __attribute__((format(printf, 2, 3), unused));
 static struct request *fake_request(struct conn *c, const char *fmt, ...)
 {
 	char text[16384], *raw;
@@ -196,6 +197,7 @@ static struct request *fake_request(struct conn *c, const char *fmt, ...)
 	return r;
 }
 
+static void fake_request_free(struct request *r) __attribute__((unused));
 static void fake_request_free(struct request *r)
 {
 	inbound_unref(r->in);

@@ -80,6 +80,8 @@ enum store_user_name { STORE_BY_SAM, STORE_BY_UPN, STORE_BY_LINE, STORE_BY_DISPL
 err store_user_find_by(struct store *s, enum store_user_name by, str name, void (*fn)(void *arg, const struct store_user *u), void *arg);
 /* The same for all users in the order of their addresses. */
 err store_users_each(struct store *s, void (*fn)(void *arg, const struct store_user *u), void *arg);
+/* The same for at most `most` of those that stand behind an address (empty: from the first on). */
+err store_users_after(struct store *s, str aor, uint32_t most, void (*fn)(void *arg, const struct store_user *u), void *arg);
 err store_users_count(struct store *s, uint64_t *n);
 
 /* ---- declared objects ---- */

@@ -23,6 +23,13 @@ struct config;
 struct pres;
 
 struct pres_door {
+	/* Which front process aor is at home in. */
+	uint16_t (*home)(void *arg, str aor);
+	/* To another front process: somebody at home here watches aor, who is at home there (categories: names, one a line); he does no longer; what
+	 * a watcher there is shown. What cannot be sent is asked for anew when the process is there again (pres_front_up). */
+	void (*watch)(void *arg, uint16_t front, uint32_t id, str aor, str watcher, str categories);
+	void (*unwatch)(void *arg, uint16_t front, uint32_t id);
+	void (*news)(void *arg, uint16_t front, uint32_t id, str pieces);
 	/* Is a device of aor signed in: any (epid empty), or the one of this epid? */
 	bool (*is_signed_in)(void *arg, str aor, str epid);
 	/* A request that had to wait may begin again at this stage. */
@@ -30,6 +37,7 @@ struct pres_door {
 };
 
 struct pres_config {
+	uint16_t front; /* this process */
 	struct timers *timers;
 	uint64_t (*unix_ms)(void); /* milliseconds since 1970; NULL: the system's clock */
 	const struct users *users;
@@ -56,5 +64,16 @@ err pres_stage(void *state, struct request *r, enum stage_verdict *v);
 void pres_devices_changed(struct pres *p, str aor);
 /* Administrators have changed what is known of aor, or he is gone. */
 void pres_user_changed(struct pres *p, str aor);
+
+/* ---- watching across front processes ---- */
+
+/* What another process sends by its doors. MALFORMED. */
+err pres_on_watch(struct pres *p, uint16_t front, uint32_t id, str aor, str watcher, str categories);
+void pres_on_unwatch(struct pres *p, uint16_t front, uint32_t id);
+err pres_on_news(struct pres *p, uint16_t front, uint32_t id, str pieces);
+/* A channel to it is there (again): what is watched there is asked for anew. */
+void pres_front_up(struct pres *p, uint16_t front);
+/* It has gone, with everybody who watched from there. */
+void pres_front_gone(struct pres *p, uint16_t front);
 
 #endif

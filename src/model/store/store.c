@@ -313,6 +313,21 @@ err store_users_each(struct store *s, void (*fn)(void *arg, const struct store_u
 	return sql_end(s, st, rc);
 }
 
+err store_users_after(struct store *s, str aor, uint32_t most, void (*fn)(void *arg, const struct store_user *u), void *arg)
+{
+	TRY(store_ready(s));
+	sqlite3_stmt *st = s->stmt[SQL_USER_AFTER];
+	int rc;
+	sql_bind_text(st, 1, aor);
+	sql_bind_u64(st, 2, most);
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+		struct store_user u;
+		read_user(st, &u);
+		fn(arg, &u);
+	}
+	return sql_end(s, st, rc);
+}
+
 err store_users_count(struct store *s, uint64_t *n)
 {
 	TRY(store_ready(s));

@@ -57,6 +57,7 @@ const struct stage front_stages[] = {
 	{ "permit", permit_stage, SIP_INVITE },   /* by the marks and policies of both sides */
 	{ "register", reg_stage, SIP_REGISTER },
 	{ "presence", pres_stage, SIP_SERVICE | SIP_SUBSCRIBE | SIP_PUBLISH },
+	{ "contact", contact_stage, SIP_SERVICE | SIP_SUBSCRIBE },
 	{ "publish", publish_stage, SIP_PUBLISH },
 	{ "subscribe", notifier_stage, SIP_SUBSCRIBE },
 	{ "route", route_stage, SIP_ANY & ~(SIP_REGISTER | SIP_CANCEL) },
@@ -140,6 +141,12 @@ static void on_proven(void *arg, struct request *r)
 	stage_run(front_stages, f->states, FRONT_STAGE_HOME, r);
 }
 
+static uint16_t home_of(void *arg, str aor)
+{
+	const struct front *f = arg;
+	return route_home_of(f->route, aor);
+}
+
 static bool is_signed_in(void *arg, str aor, str epid)
 {
 	const struct front *f = arg;
@@ -150,6 +157,12 @@ static void resume_presence(void *arg, struct request *r)
 {
 	struct front *f = arg;
 	stage_run(front_stages, f->states, FRONT_STAGE_PRESENCE, r);
+}
+
+static void resume_contact(void *arg, struct request *r)
+{
+	struct front *f = arg;
+	stage_run(front_stages, f->states, FRONT_STAGE_CONTACT, r);
 }
 
 static void on_devices(void *arg, str aor)
@@ -238,8 +251,14 @@ static err make_services(struct front *f)
 	TRY(kept_new(&front_kept_door, f, &f->kept));
 	TRY(xml_reader_new(&f->xml));
 	TRY(pres_new(&(struct pres_config){ .timers = loop_timers(s->loop), .users = f->users, .config = &f->config, .notifier = f->notifier, .kept = f->kept,
-			     .xml = f->xml, .fqdn = f->fqdn, .log = &s->log, .meter = s->meter, .door = { is_signed_in, resume_presence }, .arg = f },
+			     .xml = f->xml, .fqdn = f->fqdn, .log = &s->log, .meter = s->meter, .front = (uint16_t)s->index,
+			     .door = { home_of, front_bus_watch, front_bus_unwatch, front_bus_news, is_signed_in, resume_presence }, .arg = f },
 		&f->pres));
+	TRY(contacts_new(&(struct contact_config){ .timers = loop_timers(s->loop), .users = f->users, .policies = f->policies, .config = &f->config,
+				 .notifier = f->notifier, .kept = f->kept, .xml = f->xml, .log = &s->log, .door = { resume_contact, front_search }, .arg = f },
+		&f->contacts));
+	f->provision = (struct provision){ f->users, f->policies, &f->config, f->xml };
+	TRY(provision_add(&f->provision, f->notifier));
 	return route_new(&(struct route_config){ .crypt = f->crypt, .users = f->users, .reg = f->reg, .txns = f->txns,
 				 .fqdn = f->fqdn, .port_tls = f->port_tls, .port_tcp = f->port_tcp,
 				 .front = (uint16_t)s->index, .n_fronts = (uint16_t)s->n_fronts, .home_k0 = home[0],
@@ -310,7 +329,7 @@ static err front_start(struct skel *s, struct diag *d)
 	TRY(make_engine(f));
 	TRY(make_services(f));
 	front_apply_config(f);
-	void *const states[FRONT_STAGES] = { f->peers_known, f->auth, f, &f->permit, f->reg, f->pres, f, f->notifier, f->route };
+	void *const states[FRONT_STAGES] = { f->peers_known, f->auth, f, &f->permit, f->reg, f->pres, f->contacts, f, f->notifier, f->route };
 	memcpy(f->states, states, sizeof states);
 	f->has_rooms = true;
 	for (unsigned i = 0; i < f->n_early; i++) {

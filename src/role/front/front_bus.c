@@ -209,12 +209,37 @@ static err on_binding(struct front_peer *p, str body)
 	return reg_binding_restore(p->front->reg, &flow, m.aor, m.bytes);
 }
 
+static err on_watch(struct front_peer *p, str body)
+{
+	struct ipc_watch m;
+	TRY(ipc_watch_parse(&m, body));
+	return pres_on_watch(p->front->pres, p->index, m.id, m.aor, m.watcher, m.categories);
+}
+
+static err on_unwatch(struct front_peer *p, str body)
+{
+	struct ipc_unwatch m;
+	TRY(ipc_unwatch_parse(&m, body));
+	pres_on_unwatch(p->front->pres, p->index, m.id);
+	return OK;
+}
+
+static err on_watch_news(struct front_peer *p, str body)
+{
+	struct ipc_watch_news m;
+	TRY(ipc_watch_news_parse(&m, body));
+	return pres_on_news(p->front->pres, p->index, m.id, m.pieces);
+}
+
 static err (*const readers[IPC_N])(struct front_peer *p, str body) = {
 	[IPC_PASS] = on_pass,
 	[IPC_WRITE] = on_write,
 	[IPC_FLOW_GONE] = on_flow_gone,
 	[IPC_KEEP] = on_keep,
 	[IPC_BINDING] = on_binding,
+	[IPC_WATCH] = on_watch,
+	[IPC_UNWATCH] = on_unwatch,
+	[IPC_WATCH_NEWS] = on_watch_news,
 };
 
 static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body, int fd)
@@ -235,6 +260,7 @@ static void on_close(void *arg, struct ipc *from)
 		return;
 	p->ipc = NULL;
 	notifier_front_gone(p->front->notifier, p->index);
+	pres_front_gone(p->front->pres, p->index);
 	reg_front_gone(p->front->reg, p->index);
 	txns_front_gone(p->front->txns, p->index);
 }
@@ -269,5 +295,29 @@ err front_bus_open(struct front *f, unsigned index, int fd)
 	}
 	TRY(ipc_open(f->skel->loop, fd, &door, p, &p->ipc));
 	conns_each(f->conns, tell_kept, p);
+	pres_front_up(f->pres, p->index);
 	return OK;
+}
+
+/* ---- watching across processes ---- */
+
+void front_bus_watch(void *arg, uint16_t front, uint32_t id, str aor, str watcher, str categories)
+{
+	struct ipc *c = peer_channel(arg, front);
+	if (c != NULL)
+		(void)failed(ipc_send_watch(c, &(const struct ipc_watch){ .id = id, .aor = aor, .watcher = watcher, .categories = categories }, -1));
+}
+
+void front_bus_unwatch(void *arg, uint16_t front, uint32_t id)
+{
+	struct ipc *c = peer_channel(arg, front);
+	if (c != NULL)
+		(void)failed(ipc_send_unwatch(c, &(const struct ipc_unwatch){ .id = id }, -1));
+}
+
+void front_bus_news(void *arg, uint16_t front, uint32_t id, str pieces)
+{
+	struct ipc *c = peer_channel(arg, front);
+	if (c != NULL)
+		(void)failed(ipc_send_watch_news(c, &(const struct ipc_watch_news){ .id = id, .pieces = pieces }, -1));
 }

@@ -14,17 +14,19 @@
 #include "role/front.h"
 #include "role/identity.h"
 #include "service/auth.h"
+#include "service/contact.h"
 #include "service/kept.h"
 #include "service/peer.h"
 #include "service/permit.h"
 #include "service/pres.h"
+#include "service/provision.h"
 #include "service/reg.h"
 #include "service/route.h"
 #include "service/user.h"
 #include "wire/xml_tree.h"
 
 #define FRONT_MAX    64 /* front processes of one server */
-#define FRONT_STAGES 10
+#define FRONT_STAGES 11
 #define FRONT_TRACES 16
 
 /* A channel to another front process. */
@@ -64,6 +66,8 @@ struct front {
 	struct kept *kept;
 	struct xml_reader *xml;
 	struct pres *pres;
+	struct contacts *contacts;
+	struct provision provision;
 	struct reg *reg;
 	struct route *route;
 	struct answers answers;
@@ -94,6 +98,7 @@ struct front {
 extern const struct stage front_stages[];
 #define FRONT_STAGE_HOME 2 /* where a request of another front process begins */
 #define FRONT_STAGE_PRESENCE 5 /* where one goes on that has waited for what its user keeps */
+#define FRONT_STAGE_CONTACT 6  /* the same */
 void front_handle(struct front *f, struct inbound *in, struct conn *c, str aor, bool is_peer, size_t from);
 err front_send(void *arg, const struct flow *to, uint64_t request, str bytes);
 void front_apply_config(struct front *f);
@@ -108,6 +113,7 @@ void front_tell_failure(void *arg, str aor, const struct addr *from);
 void front_tell_success(void *arg, str aor);
 err front_ask(void *arg, const struct auth_ask *q);
 extern const struct kept_door front_kept_door;
+err front_search(void *arg, const struct contact_search *q);
 
 /* front_hop.c */
 bool front_is_peer_uri(void *arg, const struct uri *u);
@@ -123,6 +129,10 @@ err front_bus_write(struct front *f, const struct flow *to, uint64_t request, st
 void front_bus_flow_gone(struct front *f, struct conn *c);
 void front_bus_keep(void *arg, const struct flow *flow, str aor, str bytes);
 void front_bus_forget(void *arg, const struct flow *flow, str aor);
+
+void front_bus_watch(void *arg, uint16_t front, uint32_t id, str aor, str watcher, str categories);
+void front_bus_unwatch(void *arg, uint16_t front, uint32_t id);
+void front_bus_news(void *arg, uint16_t front, uint32_t id, str pieces);
 
 /* front_trace.c */
 void front_trace_set(struct front *f, uint32_t id, str filter, bool on);

@@ -33,6 +33,7 @@ static err on_user_gone(struct front *f, str body)
 	TRY(ipc_user_gone_parse(&m, body));
 	users_remove(f->users, m.aor);
 	reg_user_gone(f->reg, m.aor);
+	contact_user_gone(f->contacts, m.aor);
 	return OK;
 }
 
@@ -132,6 +133,15 @@ static err on_kept_done(struct front *f, str body)
 	return OK;
 }
 
+static err on_directory_tell(struct front *f, str body)
+{
+	struct ipc_directory_tell m;
+	TRY(ipc_directory_tell_parse(&m, body));
+	ENSURE(m.error <= ERR_N, MALFORMED);
+	contacts_told_people(f->contacts, m.id, m.error != 0 ? (err){ &err_defs[m.error - 1] } : OK, m.rows, m.has_more != 0);
+	return OK;
+}
+
 static err (*const readers[IPC_N])(struct front *f, str body) = {
 	[IPC_SETTING] = on_setting,
 	[IPC_USER] = on_user,
@@ -146,6 +156,7 @@ static err (*const readers[IPC_N])(struct front *f, str body) = {
 	[IPC_PROOF_TELL] = on_proof_tell,
 	[IPC_KEPT_ROWS] = on_kept_rows,
 	[IPC_KEPT_DONE] = on_kept_done,
+	[IPC_DIRECTORY_TELL] = on_directory_tell,
 };
 
 static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body, int fd)
@@ -166,6 +177,7 @@ static void on_close(void *arg, struct ipc *from)
 	f->n_traces = 0; /* whoever looked has lost his line */
 	auth_told_nothing(f->auth);
 	kept_told_nothing(f->kept);
+	contacts_told_nothing(f->contacts);
 }
 
 static const struct ipc_door door = { on_message, on_close };
@@ -216,6 +228,13 @@ static err kept_set(void *arg, uint64_t id, str aor, str rows)
 	struct front *f = arg;
 	ENSURE(f->vault != NULL, BUSY);
 	return ipc_send_kept_set(f->vault, &(const struct ipc_kept_set){ .id = id, .aor = aor, .rows = rows }, -1);
+}
+
+err front_search(void *arg, const struct contact_search *q)
+{
+	struct front *f = arg;
+	ENSURE(f->vault != NULL, BUSY);
+	return ipc_send_directory_ask(f->vault, &(const struct ipc_directory_ask){ .id = q->id, .most = (uint16_t)q->most, .filter = q->filter }, -1);
 }
 
 const struct kept_door front_kept_door = { kept_ask, kept_set };

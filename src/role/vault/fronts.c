@@ -433,6 +433,8 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 		return vault_kept_ask(f, body);
 	case IPC_KEPT_SET:
 		return vault_kept_set(f, body);
+	case IPC_DIRECTORY_ASK:
+		return vault_directory_ask(f, body);
 	case IPC_PROOF_ASK:
 		return vault_judge_proof(f->vault, from, body);
 	case IPC_LIST_MISSING:
@@ -446,6 +448,7 @@ static void on_close(void *arg, struct ipc *from)
 {
 	struct vault_front *f = arg;
 	vault_kept_forget(f);
+	vault_directory_forget(f);
 	f->vault->fronts[f->index] = NULL;
 	free(f);
 }

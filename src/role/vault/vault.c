@@ -60,6 +60,7 @@ static err vault_open(struct skel *s, struct diag *d)
 	list_init(&v->changes);
 	list_init(&v->answers);
 	list_init(&v->kept);
+	list_init(&v->searches);
 	list_init(&v->copies);
 	list_init(&v->enrolments);
 	buf_init(&v->topology_text, TOPO_SIZE_MAX + 1);

@@ -96,6 +96,9 @@ struct vault {
 	struct list changes; /* to be told once they are committed */
 	struct list answers; /* to be given then */
 	struct list kept;    /* to be acknowledged then: what people keep (kept.c) */
+	struct list searches; /* for people, under way: struct vault_search */
+	unsigned n_searches;
+	struct loop_task search_task;
 	struct list held;    /* answers of commands that are not done yet */
 	struct list works;   /* what is under way with keeper: struct work */
 	struct vault_keys *keys; /* the channel to keeper; NULL: it has not come yet */
@@ -184,6 +187,9 @@ err vault_kept_set(struct vault_front *f, str body);
 /* The turn is on the disk, or (e) not: whoever waits for that is told. */
 void vault_kept_answer(struct vault *v, err e);
 void vault_kept_forget(struct vault_front *f);
+/* Searches for people (directory.c). */
+err vault_directory_ask(struct vault_front *f, str body);
+void vault_directory_forget(struct vault_front *f);
 /* A proof of the Lync dialect that a process cannot judge itself (proof.c); the answer goes to `to`. */
 err vault_judge_proof(struct vault *v, struct ipc *to, str body);
 bool vault_front_is_there(const struct vault *v, unsigned index);

@@ -78,9 +78,7 @@ static err open_watch(struct event *e, struct resource *one)
 	TRY(presentity_get(e->pres, resource_aor(one), &u));
 	if (!u->is_loaded)
 		TRY(presentity_load(u));
-	TRY(pres_watch_open(u, watcher_of(e), e->categories, &door, one, &one->watch));
-	pres_subscriber_seen(u, watcher_of(e));
-	return OK;
+	return pres_watch_open(u, watcher_of(e), e->categories, &door, one, &one->watch);
 }
 
 static err add_resource(struct event *e, str aor)
@@ -256,7 +254,7 @@ static bool is_to_be_told(const struct resource *one, bool is_whole)
 {
 	if (one->watch == NULL)
 		return is_whole || one->is_new;
-	return one->watch->presentity->is_loaded && (is_whole || one->is_new || one->is_pending);
+	return pres_watch_is_ready(one->watch) && (is_whole || one->is_new || one->is_pending);
 }
 
 /* "list" and the addresses name the parts; clients drop the last bytes of a part that does not end with a line of its own. */
@@ -339,7 +337,7 @@ static err tell_list(struct event *e, bool is_whole, struct notification *n)
 static err tell_one(struct event *e, bool is_whole, struct notification *n)
 {
 	struct resource *one = e->resources[0];
-	ENSURE(one->watch != NULL && one->watch->presentity->is_loaded, ABSENT);
+	ENSURE(one->watch != NULL && pres_watch_is_ready(one->watch), ABSENT);
 	if (e->is_pidf) {
 		n->type = STR(PIDF);
 		one->is_pending = one->is_new = false;

@@ -50,14 +50,14 @@ static void add_escaped(struct buf *out, str s)
 		out->failed = true;
 }
 
-static void print(const struct pres_watch *w, uint32_t availability, str note, struct buf *out)
+static void print(const struct presentity *p, uint32_t availability, str note, struct buf *out)
 {
 	size_t row = row_of(availability);
 	buf_add(out, STR("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<presence xmlns=\"urn:ietf:params:xml:ns:pidf\" xmlns:dm=\"urn:ietf:params:xml:ns:pidf:data-model\""
 			 " xmlns:rpid=\"urn:ietf:params:xml:ns:pidf:rpid\" entity=\"sip:"));
-	add_escaped(out, presentity_aor(w->presentity));
+	add_escaped(out, presentity_aor(p));
 	buf_printf(out, "\"><tuple id=\"w1\"><status><basic>%s</basic></status><contact priority=\"1\">sip:", availability >= OFFLINE ? "closed" : "open");
-	add_escaped(out, presentity_aor(w->presentity));
+	add_escaped(out, presentity_aor(p));
 	buf_add(out, STR("</contact>"));
 	if (note.n != 0) {
 		buf_add(out, STR("<note>"));
@@ -69,7 +69,8 @@ static void print(const struct pres_watch *w, uint32_t availability, str note, s
 	buf_printf(out, "</rpid:activities><dm:note>%s</dm:note></dm:person></presence>\n", rows[row].note);
 }
 
-err pres_pidf_print(struct pres_watch *w, struct buf *out)
+/* From what the view shows: nothing can be seen here that it hides. */
+static err write_pidf(struct presentity *p, struct pres_view *v)
 {
 	struct arena a DEFER(arena_fini) = { 0 };
 	struct buf shown DEFER(buf_fini) = { 0 };
@@ -77,10 +78,19 @@ err pres_pidf_print(struct pres_watch *w, struct buf *out)
 	arena_init(&a, 1 << 20);
 	buf_init(&shown, PRES_VIEW_MAX + 64);
 	buf_add(&shown, STR("<categories>"));
-	(void)pres_watch_print(w, true, &shown);
+	pres_view_print(v, UINT64_C(1) << CATEGORY_STATE | UINT64_C(1) << CATEGORY_NOTE, 0, &shown);
 	buf_add(&shown, STR("</categories>"));
 	ENSURE(!shown.failed, CEILING);
-	TRY(xml_tree_read(w->presentity->pres->config.xml, buf_str(&shown), NULL, &a, &root, NULL));
-	print(w, shown_availability(root, &a), shown_note(root, &a), out);
+	TRY(xml_tree_read(p->pres->config.xml, buf_str(&shown), NULL, &a, &root, NULL));
+	print(p, shown_availability(root, &a), shown_note(root, &a), &v->pidf);
 	return OK;
+}
+
+err pres_pidf_print(struct pres_watch *w, struct buf *out)
+{
+	if (w->view->pidf.n == 0)
+		TRY(write_pidf(w->presentity, w->view));
+	w->told = w->presentity->serial;
+	buf_add(out, buf_str(&w->view->pidf));
+	return w->view->pidf.failed ? ERR(CEILING) : OK;
 }

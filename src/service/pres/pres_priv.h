@@ -168,6 +168,8 @@ struct pres_view {
 	struct pres_piece pieces[PRES_CATEGORIES];
 	size_t n_pieces;
 	struct buf text;
+	struct buf pidf;      /* the same as PIDF, when somebody has asked for it; empty: not written since it changed */
+	struct pres_far *far; /* of a user who is at home in another process: what that tells us (pres_far.c); of one watch */
 };
 
 struct pres_watch {
@@ -189,6 +191,9 @@ struct pres_watch_door {
 
 struct pres {
 	struct pres_config config;
+	struct map fars;   /* struct pres_far by id */
+	struct map guests; /* struct pres_guest by process and id: who watches from there */
+	uint32_t next_far;
 	struct map presentities; /* by address of record */
 	struct pres_categories categories;
 };
@@ -206,6 +211,7 @@ struct pres_subscriber {
 struct presentity {
 	struct map_node node;
 	struct pres *pres;
+	bool is_far; /* he is at home in another process: nothing of him is here but what is watched */
 	bool is_loaded, is_loading;
 	struct list waiting;       /* requests, until he is loaded (pres_table.c) */
 	struct publication *publications;
@@ -256,12 +262,28 @@ void pres_watch_close(struct pres_watch *w);
 /* Elements <category>: all, or those that have changed since the last time; false: nothing was written. */
 bool pres_watch_print(struct pres_watch *w, bool is_whole, struct buf *out);
 
+/* Is there anything to print yet? */
+bool pres_watch_is_ready(const struct pres_watch *w);
+
+/* ---- across processes (pres_far.c) ---- */
+
+void pres_fars_init(struct pres *p);
+void pres_fars_fini(struct pres *p);
+bool pres_is_far(const struct pres *p, str aor);
+/* Asks his home for what w wants; v is empty, and w's alone. */
+err pres_far_open(struct pres_watch *w, struct pres_view *v);
+void pres_far_close(struct pres_view *v);
+
 /* ---- what containers show (pres_view.c) ---- */
 
 /* Writes it anew; a bit for each category that is other than before. */
 uint64_t pres_view_refresh(struct presentity *p, struct pres_view *v);
 /* Of the wanted categories those that changed after a serial; 0: all. */
 void pres_view_print(const struct pres_view *v, uint64_t categories, uint32_t since, struct buf *out);
+/* The same for another process: "NAME LENGTH\n" before each piece. */
+void pres_view_pack(const struct presentity *p, const struct pres_view *v, uint64_t categories, uint32_t since, struct buf *out);
+/* Puts pieces in the place of those that are there; those that are other get the next serial. Answers a bit for each of them. MALFORMED: not packed. */
+err pres_view_unpack(struct presentity *p, struct pres_view *v, str pieces, uint64_t *changed);
 void pres_add_time(struct buf *out, uint64_t unix_ms);
 
 /* ---- what people see of themselves (pres_self.c) ---- */

@@ -35,6 +35,7 @@ err pres_new(const struct pres_config *config, struct pres **out)
 	p->config = *config;
 	map_init(&p->presentities, key_of);
 	pres_categories_init(&p->categories);
+	pres_fars_init(p);
 	err e = notifier_add(config->notifier, &pres_self_package, p);
 	if (!failed(e))
 		e = notifier_add(config->notifier, &pres_package, p);
@@ -104,6 +105,7 @@ void pres_free(struct pres *p)
 {
 	if (p == NULL)
 		return;
+	pres_fars_fini(p);
 	map_each(&p->presentities, free_one, NULL);
 	map_fini(&p->presentities);
 	free(p);
@@ -119,6 +121,7 @@ err presentity_get(struct pres *p, str aor, struct presentity **out)
 	u = calloc(1, sizeof *u + aor.n);
 	ENSURE(u != NULL, NO_MEMORY);
 	u->pres = p;
+	u->is_far = pres_is_far(p, aor);
 	u->aor_n = (uint16_t)aor.n;
 	memcpy(u->aor, aor.p, aor.n);
 	u->aggregate = PRES_OFFLINE;
@@ -254,13 +257,15 @@ static void on_loaded(void *arg, err e, str rows)
 	u->is_loaded = u->is_loaded || !failed(e);
 	if (u->is_loaded)
 		presentity_show(u);
+	if (u->is_loaded && !again)
+		presentity_place_watches(u); /* until now nobody was known to be in a container */
 	presentity_settle(u);
 	forget_waiting(u, u->is_loaded);
 }
 
 err presentity_load(struct presentity *u)
 {
-	if (u->is_loading)
+	if (u->is_loading || u->is_far)
 		return OK;
 	TRY(kept_load(u->pres->config.kept, presentity_aor(u), on_loaded, u));
 	u->is_loading = true;

@@ -203,35 +203,104 @@ static str piece_text(const struct pres_view *v, const struct pres_piece *piece)
 	return str_cut(buf_str(&v->text), piece->at, piece->at + piece->n);
 }
 
-/* Writes all pieces anew; those that are other than before get the next serial. Answers a bit for each of them. */
+/* Takes the place of what v had; pieces that are other than before get the next serial. Answers a bit for each of them. */
+static uint64_t replace(struct presentity *p, struct pres_view *v, struct pres_view *fresh)
+{
+	uint64_t changed = 0;
+	for (size_t i = 0; i < fresh->n_pieces; i++) {
+		struct pres_piece *piece = &fresh->pieces[i];
+		const struct pres_piece *old = find_piece(v, piece->category);
+		bool is_same = old != NULL && str_eq(piece_text(v, old), piece_text(fresh, piece));
+		piece->serial = is_same ? old->serial : p->serial + 1;
+		changed |= is_same ? 0 : UINT64_C(1) << piece->category;
+	}
+	if (changed != 0)
+		buf_reset(&v->pidf);
+	buf_fini(&v->text);
+	memcpy(v->pieces, fresh->pieces, sizeof v->pieces);
+	v->n_pieces = fresh->n_pieces;
+	v->text = fresh->text;
+	return changed;
+}
+
+static struct pres_piece *begin_piece(struct pres_view *v, uint8_t category)
+{
+	struct pres_piece *piece = &v->pieces[v->n_pieces++];
+	*piece = (struct pres_piece){ .category = category, .at = (uint32_t)v->text.n };
+	return piece;
+}
+
+static void end_piece(struct pres_view *v, struct pres_piece *piece)
+{
+	piece->n = (uint32_t)(v->text.n - piece->at);
+}
+
+/* Writes all pieces anew. */
 uint64_t pres_view_refresh(struct presentity *p, struct pres_view *v)
 {
 	struct pres_view fresh = { .n_pieces = 0 };
-	uint64_t changed = 0;
-	size_t n = p->pres->categories.n;
 	buf_init(&fresh.text, PRES_VIEW_MAX);
-	for (size_t i = 0; i < n; i++) {
-		struct pres_piece *piece = &fresh.pieces[fresh.n_pieces++];
-		*piece = (struct pres_piece){ .category = (uint8_t)i, .at = (uint32_t)fresh.text.n };
+	for (size_t i = 0; i < p->pres->categories.n; i++) {
+		struct pres_piece *piece = begin_piece(&fresh, (uint8_t)i);
 		add_piece(p, (uint8_t)i, v->container, &fresh.text);
-		piece->n = (uint32_t)(fresh.text.n - piece->at);
+		end_piece(&fresh, piece);
 	}
-	if (fresh.text.failed) {
+	if (!fresh.text.failed)
+		return replace(p, v, &fresh);
+	buf_fini(&fresh.text);
+	return 0; /* what he shows is too much: watchers keep what they know */
+}
+
+/* ---- for other processes ---- */
+
+void pres_view_pack(const struct presentity *p, const struct pres_view *v, uint64_t categories, uint32_t since, struct buf *out)
+{
+	for (size_t i = 0; i < v->n_pieces; i++) {
+		const struct pres_piece *piece = &v->pieces[i];
+		if ((categories >> piece->category & 1) == 0 || (since != 0 && piece->serial <= since))
+			continue;
+		buf_printf(out, "%.*s %u\n", STR_FMT(pres_category_name(&p->pres->categories, piece->category)), piece->n);
+		buf_add(out, piece_text(v, piece));
+	}
+}
+
+static err unpack_one(struct presentity *p, struct pres_view *fresh, str *rest)
+{
+	str text, head = str_split(*rest, '\n', &text), length, name = str_split(head, ' ', &length);
+	uint8_t category;
+	uint32_t n;
+	ENSURE(str_to_u32(length, &n) && n <= text.n, MALFORMED);
+	TRY(pres_category_get(&p->pres->categories, name, &category));
+	ENSURE(find_piece(fresh, category) == NULL, MALFORMED);
+	struct pres_piece *piece = begin_piece(fresh, category);
+	buf_add(&fresh->text, str_cut(text, 0, n));
+	end_piece(fresh, piece);
+	*rest = str_cut(text, n, text.n);
+	return OK;
+}
+
+err pres_view_unpack(struct presentity *p, struct pres_view *v, str pieces, uint64_t *changed)
+{
+	struct pres_view fresh = { .n_pieces = 0 };
+	err e = OK;
+	buf_init(&fresh.text, 2 * PRES_VIEW_MAX);
+	while (pieces.n != 0 && !failed(e))
+		e = unpack_one(p, &fresh, &pieces);
+	for (size_t i = 0; i < v->n_pieces && !failed(e); i++) {
+		if (find_piece(&fresh, v->pieces[i].category) != NULL)
+			continue;
+		struct pres_piece *piece = begin_piece(&fresh, v->pieces[i].category);
+		buf_add(&fresh.text, piece_text(v, &v->pieces[i]));
+		end_piece(&fresh, piece);
+	}
+	if (!failed(e) && fresh.text.failed)
+		e = ERR(CEILING);
+	if (failed(e)) {
 		buf_fini(&fresh.text);
-		return 0; /* what he shows is too much: watchers keep what they know */
+		return e;
 	}
-	for (size_t i = 0; i < n; i++) {
-		struct pres_piece *piece = &fresh.pieces[i];
-		const struct pres_piece *old = find_piece(v, piece->category);
-		bool is_same = old != NULL && str_eq(piece_text(v, old), piece_text(&fresh, piece));
-		piece->serial = is_same ? old->serial : p->serial + 1;
-		changed |= is_same ? 0 : UINT64_C(1) << i;
-	}
-	buf_fini(&v->text);
-	memcpy(v->pieces, fresh.pieces, sizeof v->pieces);
-	v->n_pieces = fresh.n_pieces;
-	v->text = fresh.text;
-	return changed;
+	*changed = replace(p, v, &fresh);
+	return OK;
 }
 
 void pres_view_print(const struct pres_view *v, uint64_t categories, uint32_t since, struct buf *out)

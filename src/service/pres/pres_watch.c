@@ -16,6 +16,7 @@ static struct pres_view *view_get(struct presentity *p, uint16_t container)
 		return NULL;
 	v->container = container;
 	buf_init(&v->text, PRES_VIEW_MAX);
+	buf_init(&v->pidf, PRES_VIEW_MAX);
 	if (pres_view_refresh(p, v) != 0)
 		p->serial++;
 	v->next = p->views;
@@ -28,11 +29,32 @@ static void view_drop(struct presentity *p, struct pres_view *v)
 	struct pres_view **at = &p->views;
 	if (v == NULL || --v->n_watches != 0)
 		return;
+	pres_far_close(v);
 	while (*at != v)
 		at = &(*at)->next;
 	*at = v->next;
 	buf_fini(&v->text);
+	buf_fini(&v->pidf);
 	free(v);
+}
+
+/* A view of w alone, which his home fills. */
+static err place_far(struct pres_watch *w)
+{
+	struct pres_view *v = calloc(1, sizeof *v);
+	ENSURE(v != NULL, NO_MEMORY);
+	buf_init(&v->text, PRES_VIEW_MAX);
+	buf_init(&v->pidf, PRES_VIEW_MAX);
+	err e = pres_far_open(w, v);
+	if (failed(e)) {
+		free(v);
+		return e;
+	}
+	v->n_watches = 1;
+	v->next = w->presentity->views;
+	w->presentity->views = v;
+	w->view = v;
+	return OK;
 }
 
 /* Lets w see what its watcher may see now; false without memory: it goes on with what it had. */
@@ -60,13 +82,16 @@ err pres_watch_open(struct presentity *p, str watcher, uint64_t categories, cons
 	w->arg = arg;
 	w->aor_n = (uint16_t)watcher.n;
 	memcpy(w->aor, watcher.p, watcher.n);
-	if (!place(w)) {
+	err e = p->is_far ? place_far(w) : place(w) ? OK : ERR(NO_MEMORY);
+	if (failed(e)) {
 		free(w);
-		return ERR(NO_MEMORY);
+		return e;
 	}
 	list_add(&p->watches, &w->of_presentity);
 	p->n_watches++;
 	*out = w;
+	if (!p->is_far)
+		pres_subscriber_seen(p, watcher);
 	return OK;
 }
 
@@ -78,6 +103,11 @@ void pres_watch_close(struct pres_watch *w)
 	view_drop(p, w->view);
 	free(w);
 	presentity_settle(p);
+}
+
+bool pres_watch_is_ready(const struct pres_watch *w)
+{
+	return w->presentity->is_far ? w->view->n_pieces != 0 : w->presentity->is_loaded;
 }
 
 bool pres_watch_print(struct pres_watch *w, bool is_whole, struct buf *out)

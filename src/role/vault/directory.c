@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Searching for people by what administrators wrote of them. Everybody is looked at, a few in each turn, so that a large deployment costs a search
+ * time and nobody else. Without regard to the case of ASCII letters.
+ */
+#include "role/vault/user_priv.h"
+
+#include "service/contact.h"
+#include "service/kept.h"
+
+#include <stdlib.h>
+
+#define SLICE        200 /* users in one turn */
+#define SEARCHES_MAX 32
+#define FOUND_BYTES  (256u << 10)
+
+struct vault_search {
+	struct list node;
+	struct vault_front *front;
+	uint64_t id;
+	uint32_t most, n_found, n_seen;
+	bool has_more, is_over;
+	str address;              /* what the address is to begin with; of filter */
+	char after[VAULT_AOR];    /* whom it has come to */
+	size_t after_n;
+	struct buf filter, found;
+};
+
+/* What of a user may be found and told. Secrets are not among his properties, and nothing else of him leaves. */
+static const char *const told[] = { "DisplayName", "WindowsEmailAddress", "Title", "Company", "Office", "City", "Country", "Phone" };
+
+/* ---- one user ---- */
+
+static str property(const struct store_user *u, const json_t *body, str name)
+{
+	char z[64];
+	if (str_eq(name, STR("SipAddress")))
+		return u->aor;
+	if (str_eq(name, STR("DisplayName")))
+		return u->display_name;
+	return str_to_z(name, z, sizeof z) ? user_text(body, z) : STR("");
+}
+
+static bool matches(const struct vault_search *s, const struct store_user *u, const json_t *body)
+{
+	struct kept_row row;
+	str rest = buf_str(&s->filter);
+	err e = OK;
+	while (kept_row_next(&rest, &row, &e))
+		if (!str_begins_case(property(u, body, row.key), row.value))
+			return false;
+	return !failed(e);
+}
+
+static void add_person(struct vault_search *s, const struct store_user *u, const json_t *body)
+{
+	kept_row_add(&s->found, &(struct kept_row){ .kind = KEPT_CARD, .key = STR(""), .value = u->aor });
+	for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+		str value = property(u, body, str_of(told[i]));
+		if (value.n != 0 && value.n <= STORE_NAME_MAX)
+			kept_row_add(&s->found, &(struct kept_row){ .kind = KEPT_CARD, .key = str_of(told[i]), .value = value });
+	}
+	s->n_found++;
+}
+
+static void on_user(void *arg, const struct store_user *u)
+{
+	struct vault_search *s = arg;
+	s->n_seen++;
+	s->after_n = u->aor.n < sizeof s->after ? u->aor.n : sizeof s->after;
+	memcpy(s->after, u->aor.p, s->after_n);
+	if (s->is_over || !str_begins_case(u->aor, s->address)) {
+		s->is_over = true; /* those whose address begins so stand one after the other */
+		return;
+	}
+	if (!u->enabled)
+		return;
+	json_t *body = json_loadb(u->body.p, u->body.n, 0, NULL);
+	if (matches(s, u, body)) {
+		s->has_more = s->n_found == s->most || s->found.n > FOUND_BYTES;
+		s->is_over = s->has_more;
+		if (!s->has_more)
+			add_person(s, u, body);
+	}
+	json_decref(body);
+}
+
+/* ---- all of them ---- */
+
+static void drop(struct vault_search *s)
+{
+	struct vault *v = s->front->vault;
+	list_remove(&s->node);
+	v->n_searches--;
+	buf_fini(&s->filter);
+	buf_fini(&s->found);
+	free(s);
+}
+
+static void tell(struct vault_front *f, uint64_t id, err e, bool has_more, str rows)
+{
+	(void)failed(ipc_send_directory_tell(f->channel,
+		&(struct ipc_directory_tell){ .id = id, .error = failed(e) ? (uint16_t)(e.def - err_defs + 1) : 0, .has_more = has_more, .rows = rows }, -1));
+}
+
+static void look(struct vault_search *s)
+{
+	struct vault *v = s->front->vault;
+	s->n_seen = 0;
+	err e = v->store != NULL ? store_users_after(v->store, (str){ s->after, s->after_n }, SLICE, on_user, s) : ERR(BUSY);
+	if (!failed(e) && s->found.failed)
+		e = ERR(NO_MEMORY);
+	if (!failed(e) && s->n_seen == SLICE && !s->is_over)
+		return;
+	tell(s->front, s->id, e, s->has_more, failed(e) ? STR("") : buf_str(&s->found));
+	drop(s);
+}
+
+static void on_turn(void *arg)
+{
+	struct vault *v = arg;
+	struct vault_search *s = LIST_OF(v->searches.next, struct vault_search, node);
+	list_remove(&s->node); /* each in its turn */
+	list_add(&v->searches, &s->node);
+	look(s);
+	if (!list_is_empty(&v->searches))
+		loop_defer(v->skel->loop, &v->search_task, on_turn, v);
+}
+
+/* ---- the question ---- */
+
+/* Those whose address begins so stand behind it in the order of addresses, and the one who has it stands there himself. */
+static err begin_at_address(struct vault_search *s)
+{
+	struct kept_row row;
+	str rest = buf_str(&s->filter);
+	size_t n = 0;
+	err e = OK;
+	s->address = STR("");
+	while (kept_row_next(&rest, &row, &e)) {
+		ENSURE(n++ < CONTACT_FILTER_MAX && row.key.n < 64 && row.value.n != 0 && row.value.n <= STORE_NAME_MAX, MALFORMED);
+		if (str_eq(row.key, STR("SipAddress")))
+			s->address = row.value;
+	}
+	TRY(e);
+	ENSURE(n != 0, MALFORMED);
+	s->after_n = s->address.n < sizeof s->after ? s->address.n : 0;
+	for (size_t i = 0; i < s->after_n; i++)
+		s->after[i] = char_lower(s->address.p[i]);
+	if (s->after_n == 0 || s->front->vault->store == NULL)
+		return OK;
+	e = store_user_find(s->front->vault->store, (str){ s->after, s->after_n }, on_user, s);
+	return err_is(e, ERR_ABSENT) ? OK : e;
+}
+
+static err begin(struct vault_front *f, const struct ipc_directory_ask *m)
+{
+	struct vault *v = f->vault;
+	ENSURE(v->n_searches < SEARCHES_MAX, BUSY);
+	ENSURE(m->most != 0 && m->most <= CONTACT_FOUND_MAX, MALFORMED);
+	struct vault_search *s = calloc(1, sizeof *s);
+	ENSURE(s != NULL, NO_MEMORY);
+	s->front = f;
+	s->id = m->id;
+	s->most = m->most;
+	buf_init(&s->filter, IPC_BODY_MAX);
+	buf_init(&s->found, 2 * FOUND_BYTES);
+	buf_add(&s->filter, m->filter);
+	list_add(&v->searches, &s->node);
+	v->n_searches++;
+	err e = begin_at_address(s);
+	if (failed(e))
+		drop(s);
+	else
+		loop_defer(v->skel->loop, &v->search_task, on_turn, v);
+	return e;
+}
+
+err vault_directory_ask(struct vault_front *f, str body)
+{
+	struct ipc_directory_ask m;
+	TRY(ipc_directory_ask_parse(&m, body));
+	err e = begin(f, &m);
+	if (failed(e))
+		tell(f, m.id, e, false, STR(""));
+	return OK;
+}
+
+void vault_directory_forget(struct vault_front *f)
+{
+	LIST_EACH (it, &f->vault->searches) {
+		struct vault_search *s = LIST_OF(it, struct vault_search, node);
+		if (s->front == f)
+			drop(s);
+	}
+	if (list_is_empty(&f->vault->searches))
+		loop_undefer(&f->vault->search_task);
+}
