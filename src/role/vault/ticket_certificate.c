@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SIGNATURE = 20, OF_ONE_MOST = 256, KEEP_FREE = ISSUED_MAX / 10 };
+enum { SIGNATURE = 20, OF_ONE_MOST = 512, KEEP_FREE = ISSUED_MAX / 10 };
 
 /* What is awaited from keeper. */
 struct order {
