@@ -110,7 +110,7 @@ class TicketClient:
                             timestamp=None, digest=None):
         """shape changes the header after it was signed."""
         lifetime = times or ticket.lifetime
-        stamp = f'<wsu:Timestamp xmlns:wsu="{WSU}" wsu:Id="timestamp">' + re.sub(r' xmlns:wsu="[^"]*"', "", lifetime) + "</wsu:Timestamp>"
+        stamp = f'<wsu:Timestamp xmlns:wsu="{WSU}" wsu:Id="timestamp">{lifetime}</wsu:Timestamp>'
         digest = digest or base64.b64encode(hashlib.sha1(stamp.encode()).digest()).decode()
         info = (f'<SignedInfo xmlns="{DSIG}"><CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"></CanonicalizationMethod>'
                 f'<SignatureMethod Algorithm="{DSIG}hmac-sha1"></SignatureMethod><Reference URI="#timestamp"><Transforms>'

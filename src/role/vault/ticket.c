@@ -153,6 +153,7 @@ void vault_ticket_ask(struct vault *v, const struct ipc_ticket_ask *m)
 	if (!failed(e))
 		e = make(v, m, &o, &out, &room);
 	out.error = failed(e) ? (uint16_t)(e.def - err_defs + 1) : 0;
+	diag_clean(&d);
 	out.what = failed(e) ? str_of(d.what[0] != '\0' ? d.what : e.def->text) : STR("");
 	out.aor = str_of(o.is_there && !failed(e) ? o.aor : "");
 	if (vault_web_channel(v) != NULL)
@@ -178,9 +179,10 @@ static err ticket_open(struct vault *v, const struct ipc_ticket_show *m, struct 
 	return diag_fail(d, ERR(REFUSED), "ticket", "", "the web ticket is for another service");
 }
 
-void ticket_seen(struct vault *v, uint64_t id, uint64_t life, err e, const struct diag *d, const char *aor, str certificate)
+void ticket_seen(struct vault *v, uint64_t id, uint64_t life, err e, struct diag *d, const char *aor, str certificate)
 {
 	struct ipc_ticket_seen out = { .id = id, .error = failed(e) ? (uint16_t)(e.def - err_defs + 1) : 0, .aor = str_of(aor), .certificate = certificate };
+	diag_clean(d);
 	out.what = failed(e) ? str_of(d->what[0] != '\0' ? d->what : e.def->text) : STR("");
 	if (vault_web_channel(v) != NULL && life == v->web_lives)
 		(void)failed(ipc_send_ticket_seen(vault_web_channel(v), &out, -1));

@@ -28,6 +28,15 @@ static err check_signature(const struct ipc_ticket_show *m, const struct webtick
 	return diag_fail(d, ERR(REFUSED), "Signature", "", "the request is not signed by the key of its web ticket");
 }
 
+/* In words for whoever wanted the certificate; an administrator finds the reason by `witan status`. */
+static err check_authority(struct vault *v, struct diag *d)
+{
+	err e = vault_authority_check(v, d);
+	if (!failed(e) || err_is(e, ERR_BUSY))
+		return e;
+	return diag_fail(d, e, "authority", "", "this server cannot issue certificates now; tell your administrator (the authority is on the server with the central store)");
+}
+
 /* Nobody fills the list of what was issued, nor makes it impossible to renew a server's certificate. */
 static err check_room(struct vault *v, const struct ticket_owner *o, struct diag *d)
 {
@@ -131,7 +140,7 @@ err ticket_certificate(struct vault *v, const struct ipc_ticket_show *m, const s
 	TRY(check_signature(m, t, d));
 	if (!str_eq_case(m->entity, str_of(owner->aor)))
 		return diag_fail(d, ERR(REFUSED), "Entity", "", "the web ticket is of sip:%s, and the certificate would be of sip:%.*s", owner->aor, STR_FMT(str_cut(m->entity, 0, 80)));
-	TRY(vault_authority_check(v, d));
+	TRY(check_authority(v, d));
 	TRY(check_room(v, owner, d));
 	struct order *o = calloc(1, sizeof *o);
 	ENSURE(o != NULL, NO_MEMORY);

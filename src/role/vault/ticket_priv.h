@@ -21,8 +21,8 @@ struct ticket_room {
 
 /* ticket.c */
 void ticket_owner_find(struct vault *v, str aor, struct ticket_owner *out);
-/* Answers web what came of a ticket that was shown, if it is the one that has asked. */
-void ticket_seen(struct vault *v, uint64_t id, uint64_t life, err e, const struct diag *d, const char *aor, str certificate);
+/* Answers web what came of a ticket that was shown, if it is the one that has asked. d is cleaned; NULL: there is no error. */
+void ticket_seen(struct vault *v, uint64_t id, uint64_t life, err e, struct diag *d, const char *aor, str certificate);
 
 /* ticket_certificate.c: begins to issue a certificate to the owner of an opened ticket, who is told in a later turn. */
 err ticket_certificate(struct vault *v, const struct ipc_ticket_show *m, const struct ticket_owner *o, const struct webticket *t, struct diag *d);

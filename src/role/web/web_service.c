@@ -42,8 +42,9 @@ static void answer_fault(struct web_conn *c, err e, str text)
 		web_answer_whole(c, &(const struct web_head){ .status = 500, .type = XML_TYPE }, buf_str(&body));
 }
 
-static void refuse(struct web_conn *c, err e, const struct diag *d)
+static void refuse(struct web_conn *c, err e, struct diag *d)
 {
+	diag_clean(d);
 	answer_fault(c, e, str_of(d->what[0] != '\0' ? d->what : e.def->text));
 }
 

@@ -22,6 +22,7 @@ static void open_body(struct xml *x, struct buf *out)
 	xml_init(x, out);
 	xml_open(x, "s:Envelope");
 	xml_attr(x, "xmlns:s", STR(SOAP_ENVELOPE));
+	xml_attr(x, "xmlns:wsu", STR(SOAP_WSU));
 	xml_open(x, "s:Body");
 }
 
@@ -45,15 +46,13 @@ static void attr_time(struct xml *x, const char *name, int64_t at)
 	xml_attr(x, name, buf_str(&text));
 }
 
+/* pidgin-sipe pastes the two into a Timestamp that declares wsu, and signs that as if it were in canonical form: so they must not declare it again. */
 static void add_time(struct xml *x, const char *name, int64_t at)
 {
 	struct buf text DEFER(buf_fini) = { 0 };
 	buf_init(&text, 64);
 	soap_time_print(at, &text);
-	xml_open(x, name);
-	xml_attr(x, "xmlns:wsu", STR(SOAP_WSU));
-	xml_text(x, buf_str(&text));
-	xml_close(x);
+	xml_element(x, name, buf_str(&text));
 }
 
 /* ---- a ticket ---- */

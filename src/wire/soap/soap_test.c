@@ -204,6 +204,7 @@ static void tickets_go_round(void **state)
 	assert_true(str_eq(xml_node_text(xml_path(r, "Entropy", "BinarySecret", NULL), &arena), STR("MDEyMzQ1Njc4OWFiY2RlZg==")));
 	assert_true(str_eq(xml_node_text(xml_path(r, "Lifetime", "Expires", NULL), &arena), STR("2026-11-24T01:30:42Z")));
 	buf_add_char(&b, '\0');
+	assert_non_null(strstr(b.p, "<Lifetime><wsu:Created>2026-11-23T17:30:42Z</wsu:Created><wsu:Expires>")); /* as it is pasted into what is signed */
 	assert_false(failed(soap_ticket_read(reader, cut_assertion(buf_str(&b)), &arena, &t, &diag)));
 	assert_true(str_eq(t.user, STR("ann@a.test")) && str_eq(t.id, STR("SamlSecurityToken-1")) && str_eq(t.audience, STR("https://h/CertProv/x")));
 	assert_true(t.since == 1795455042 && t.until == 1795483842 && str_eq(t.sealed, STR("sealed bytes")));
