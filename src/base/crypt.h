@@ -33,6 +33,8 @@ err crypt_unseal(struct crypt *c, str sealed, uint8_t *out);
 
 /* A key from a password (scrypt, RFC 7914; r 8, p 1): takes time and 1024 << cost bytes of memory on purpose. cost: 10 to 20. */
 err crypt_stretch(str password, str salt, unsigned cost, uint8_t out[32]);
+/* SHA-1, which signatures of XML of the Lync dialect are made of; 20 bytes. */
+err crypt_sha1(str text, uint8_t out[20]);
 /* HMAC-SHA-1, which authenticator programs know for one-time codes (RFC 6238); 20 bytes. */
 err crypt_mac_sha1(str key, str text, uint8_t out[20]);
 

@@ -15,7 +15,8 @@
  * that scripts cannot read, and the "CSRF" of the answer must come back as `Witan-CSRF` with each request that uses the cookie.
  *
  * At its two sites (listeners "https-internal" and "https-external") it answers everybody, by the names of the topology alone: documents of
- * autodiscover, pages for people. It tells nothing of users there.
+ * autodiscover, pages for people. It tells nothing of users there but to themselves: who proves himself gets a web ticket, and for it a certificate and the
+ * document that says where he is at home (docs/adr/0069); vault judges and decides.
  *
  * Over plain HTTP (listeners "http" and "external-http") it gives to everybody what vault has published, revocation lists and
  * certificates of issuers, says where the sites are, and nothing else: GET and HEAD, 304 for who has it already.

@@ -291,6 +291,7 @@ struct cert_client {
 	str address; /* "ann@example.test", of letters, digits and - _ . + ~ before the @ */
 	str organization, crl_url;
 	uint32_t days;            /* at most CERT_CLIENT_DAYS_MAX */
+	uint32_t seconds;         /* instead of days, from now on; 0: days */
 	str issuer_url, ocsp_url; /* may be empty */
 };
 

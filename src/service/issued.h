@@ -6,13 +6,15 @@
 #include "base/err.h"
 #include "service/cert.h"
 
-enum { ISSUED_MAX = 100000, ISSUED_NAME = CERT_ADDRESS_MAX + 6 };
+enum { ISSUED_MAX = 100000, ISSUED_NAME = CERT_ADDRESS_MAX + 6, ISSUED_DEVICE = 65 };
 
 struct issued {
 	char user[ISSUED_NAME]; /* "sip:ann@example.test", or "host:uc01.example.test" */
 	int64_t expires;        /* seconds since 1970 */
 	bool is_revoked;
 	struct cert_revoked revoked; /* its serial is set always */
+	char device[ISSUED_DEVICE]; /* that it was issued to by the web service, printable without blanks; empty: another way */
+	int64_t issued; /* when; 0: not known */
 };
 
 struct issued_list {

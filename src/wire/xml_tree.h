@@ -32,6 +32,7 @@ struct xml_limits {
 	uint32_t depth;      /* of elements [32] */
 	uint32_t nodes;      /* elements and texts [8192] */
 	uint32_t attributes; /* of one element, namespaces not counted [32] */
+	bool keeps_space;    /* texts of nothing but blanks are nodes, too */
 };
 
 struct xml_reader; /* one per process: what reading needs is made once */

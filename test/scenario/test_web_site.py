@@ -102,10 +102,10 @@ def test_domain_with_an_edge(server_factory):
 
 
 def test_nobody_is_told_who_is_there(side):
-    """A user who is there, one who is not, none at all: the same answer."""
+    """A user who is there, one who is not, none at all: the same answer, which sends them to where tickets are given."""
     there, strange, none = (side.ask(f"{ROOT}/user{query}") for query in ("?sipuri=ann@example.test", "?sipuri=zoe@example.test", ""))
-    assert there.status == strange.status == none.status == 501 and there.body == strange.body == none.body
-    assert b"web tickets" in there.body and b"DNS" in there.body
+    assert there.status == strange.status == none.status == 401 and there.body == strange.body == none.body
+    assert there["X-MS-WebTicketURL"] == side.web + "/WebTicket/WebTicketService.svc" and there["X-MS-WebTicketSupported"] == "cwt,saml"
 
 
 def test_other_domains_and_names(side):

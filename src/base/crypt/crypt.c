@@ -162,6 +162,13 @@ err crypt_stretch(str password, str salt, unsigned cost, uint8_t out[32])
 	return OK;
 }
 
+err crypt_sha1(str text, uint8_t out[20])
+{
+	unsigned n = 20;
+	ENSURE(EVP_Digest(text.p, text.n, out, &n, EVP_sha1(), NULL) == 1 && n == 20, SYSTEM);
+	return OK;
+}
+
 err crypt_mac_sha1(str key, str text, uint8_t out[20])
 {
 	unsigned n = 20;

@@ -89,6 +89,7 @@ static const struct command_row rows[CMD_ID_N] = {
 	[CMD_CHALLENGE_NEW] = { command_challenge_new, true },
 	[CMD_CHALLENGE_REMOVE] = { command_challenge_remove, true },
 	[CMD_CLIENT_CERTIFICATE_NEW] = { command_client_certificate_new, true },
+	[CMD_CLIENT_CERTIFICATE_GET] = { command_client_certificate_get, false },
 	[CMD_CLIENT_CERTIFICATE_REVOKE] = { command_client_certificate_revoke, true },
 };
 

@@ -21,6 +21,7 @@ static err record(struct work *w, str der, struct cert_view *x)
 	struct issued one = { .is_revoked = false };
 	TRY(cert_view_read(der, &w->arena, x, &w->diag));
 	one.expires = one.revoked.expires = x->not_after;
+	one.issued = (int64_t)(vault_unix_ms() / 1000);
 	(void)snprintf(one.user, sizeof one.user, "sip:%.*s", STR_FMT(w->client.address));
 	memcpy(one.revoked.serial, x->serial, sizeof one.revoked.serial);
 	return issued_add(&w->vault->issued, &one, &w->diag);
@@ -75,6 +76,34 @@ err command_client_certificate_new(struct call *call)
 		return OK;
 	call->diag = w->diag;
 	work_end(w, OK);
+	return e;
+}
+
+/* ---- Get- ---- */
+
+/* The certificate itself is not kept: who needs it has it from its owner. */
+static json_t *show(const struct issued *i, str aor)
+{
+	return json_pack("{s:o,s:s,s:s,s:o,s:o,s:o}", "Identity", command_uri(aor), "ID", i->revoked.serial, "SerialNumber", i->revoked.serial, "ExpiryTime",
+		command_moment((uint64_t)i->expires), "PublishTime", command_moment((uint64_t)i->issued), "DeviceId", i->device[0] != '\0' ? json_string(i->device) : json_null());
+}
+
+err command_client_certificate_get(struct call *call)
+{
+	char room[VAULT_AOR], uri[ISSUED_NAME];
+	str aor;
+	json_t *body = NULL;
+	int64_t now = (int64_t)(vault_unix_ms() / 1000);
+	TRY(take_address(call, room, &aor));
+	TRY(command_user_body(call, aor, &body));
+	err e = command_reach_user(call, aor, body, false);
+	json_decref(body);
+	(void)snprintf(uri, sizeof uri, "sip:%.*s", STR_FMT(aor));
+	for (size_t i = 0; i < call->vault->issued.n && !failed(e); i++) {
+		const struct issued *one = &call->vault->issued.all[i];
+		if (!one->is_revoked && one->expires > now && str_eq_case(str_of(one->user), str_of(uri)))
+			e = command_add_object(call, show(one, aor));
+	}
 	return e;
 }
 

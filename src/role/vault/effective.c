@@ -12,14 +12,15 @@ static void keep_body(void *arg, const struct store_object *o)
 	*(json_t **)arg = json_loadb(o->body.p, o->body.n, 0, NULL);
 }
 
-/* The instance for Service:Registrar:POOL, else Site:NAME, else Global; NULL: defaults. */
+/* The instance for Service:Registrar:POOL (Service:WebServer:POOL of web services), else Site:NAME, else Global; NULL: defaults. */
 static json_t *nearest(struct vault *v, const struct schema_kind *k)
 {
 	char names[3][SCHEMA_IDENTITY_MAX];
 	struct place p;
 	json_t *body = NULL;
-	bool placed = place_find(v, STR("Registrar"), place_pool(v), &p);
-	(void)snprintf(names[0], sizeof names[0], "Service:Registrar:%.*s", STR_FMT(placed ? p.fqdn : STR("?")));
+	const char *role = schema_of_has(k, STR("WebServer")) ? "WebServer" : "Registrar";
+	bool placed = place_find(v, str_of(role), place_pool(v), &p);
+	(void)snprintf(names[0], sizeof names[0], "Service:%s:%.*s", role, STR_FMT(placed ? p.fqdn : STR("?")));
 	(void)snprintf(names[1], sizeof names[1], "Site:%.*s", STR_FMT(placed ? p.site : STR("?")));
 	(void)snprintf(names[2], sizeof names[2], "Global");
 	for (size_t i = 0; i < 3 && body == NULL; i++)
@@ -42,6 +43,15 @@ static void set_member(struct vault *v, struct config *c, const struct config_de
 	if (failed(config_set(c, str_of(schema_kinds[def->kind].name), str_of(def->property), s, &d))) /* of another version: the default holds */
 		LOG(&v->skel->log, SETTING_IGNORED, LOG_Z("object", schema_kinds[def->kind].name), LOG_Z("property", def->property), LOG_Z("why", d.what));
 	free(text);
+}
+
+bool effective_windows_auth(struct vault *v)
+{
+	json_t *body = v->store != NULL ? nearest(v, &schema_kinds[SCHEMA_ID_WebServiceConfiguration]) : NULL;
+	const char *word = json_string_value(json_object_get(body, "UseWindowsAuth"));
+	bool is_on = word == NULL || strcmp(word, "None") != 0;
+	json_decref(body);
+	return is_on;
 }
 
 err effective_config(struct vault *v, struct config *out, struct diag *d)

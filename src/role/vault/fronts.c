@@ -254,6 +254,7 @@ static err tell_object(struct vault *v, str key)
 		EACH_FRONT(v, f)
 			send_settings(f);
 		vault_edge_settings(v);
+		vault_web_sites(v); /* what it offers */
 	}
 	if (k != NULL && k->id == SCHEMA_ID_Registrar)
 		vault_tell_ports(v);

@@ -11,15 +11,9 @@
 
 /* ---- whose is it? ---- */
 
-struct named {
-	char aor[VAULT_AOR + 1];
-	unsigned n;
-	bool enabled;
-};
-
 static void keep_named(void *arg, const struct store_user *u)
 {
-	struct named *n = arg;
+	struct proof_named *n = arg;
 	n->n++;
 	n->enabled = u->enabled;
 	if (!str_to_z(u->aor, n->aor, sizeof n->aor))
@@ -28,12 +22,12 @@ static void keep_named(void *arg, const struct store_user *u)
 
 /* "ann" by SamAccountName, else as the first part of an address in the first domain; "ann@example.test" by UserPrincipalName, else
  * by address. A name that two people have is nobody's. */
-static bool find_named(struct vault *v, str user, struct named *out)
+bool proof_find_named(struct vault *v, str user, struct proof_named *out)
 {
 	char aor[NTLM_NAME_MOST + VAULT_AOR + 2], lower[VAULT_AOR + 1];
 	bool has_domain = str_find_char(user, '@') < user.n;
 	str rest, domain = str_split(str_of(v->skel->domains), ',', &rest);
-	*out = (struct named){ .n = 0 };
+	*out = (struct proof_named){ .n = 0 };
 	if (failed(store_user_find_by(v->store, has_domain ? STORE_BY_UPN : STORE_BY_SAM, user, keep_named, out)) || out->n != 0)
 		return out->n == 1;
 	int n = snprintf(aor, sizeof aor, has_domain ? "%.*s" : "%.*s@%.*s", STR_FMT(user), STR_FMT(domain));
@@ -65,24 +59,30 @@ static void tell(struct ipc *to, const struct ipc_proof_tell *m)
 	(void)failed(ipc_send_proof_tell(to, m, -1)); /* who has gone waits for nothing */
 }
 
+bool proof_ntlm(struct vault *v, const struct ntlm_authenticate *a, str negotiate, str challenge, struct proof_named *who, uint8_t key[16])
+{
+	struct secret secret = { .is_there = false };
+	bool is_known = proof_find_named(v, str_of(a->user), who);
+	if (is_known && who->enabled)
+		(void)failed(store_credential_find(v->store, str_of(who->aor), STR("nt"), keep_hash, &secret));
+	bool is_right = !failed(ntlm_check(v->crypt, a, negotiate, challenge, secret.is_there ? secret.hash : NULL, key));
+	crypt_wipe(&secret, sizeof secret);
+	return is_right;
+}
+
 static void judge_ntlm(struct vault *v, struct ipc *to, const struct ipc_proof_ask *m)
 {
 	struct ntlm_authenticate a;
-	struct named who = { .n = 0 };
-	struct secret secret = { .is_there = false };
+	struct proof_named who = { .n = 0 };
 	uint8_t key[16];
 	if (failed(ntlm_authenticate_parse(m->token, &a, NULL))) {
 		tell(to, &(struct ipc_proof_tell){ .id = m->id });
 		return;
 	}
-	bool is_known = find_named(v, str_of(a.user), &who);
-	if (is_known && who.enabled)
-		(void)failed(store_credential_find(v->store, str_of(who.aor), STR("nt"), keep_hash, &secret));
-	bool is_right = !failed(ntlm_check(v->crypt, &a, STR(""), m->challenge, secret.is_there ? secret.hash : NULL, key));
-	tell(to, &(struct ipc_proof_tell){ .id = m->id, .is_right = is_right ? 1 : 0, .aor = is_known ? str_of(who.aor) : STR(""),
+	bool is_right = proof_ntlm(v, &a, STR(""), m->challenge, &who, key);
+	tell(to, &(struct ipc_proof_tell){ .id = m->id, .is_right = is_right ? 1 : 0, .aor = who.n == 1 ? str_of(who.aor) : STR(""),
 			 .key = is_right ? (str){ (const char *)key, sizeof key } : STR("") });
 	crypt_wipe(key, sizeof key);
-	crypt_wipe(&secret, sizeof secret);
 }
 
 err vault_judge_proof(struct vault *v, struct ipc *to, str body)
@@ -121,5 +121,9 @@ err user_keep_nt(struct call *call, str aor, bool is_allowed, const str *passwor
 		return diag_fail(&call->diag, e, "NtlmAllowed", "choose a password of at most 256 bytes in UTF-8, and see that libssl3 is whole", "NTLM cannot be had with this password");
 	e = store_credential_set(s, aor, STR("nt"), (str){ (const char *)hash, sizeof hash });
 	crypt_wipe(hash, sizeof hash);
+	if (!failed(e) && !call->vault->has_ntlm) {
+		call->vault->has_ntlm = true;
+		vault_web_sites(call->vault);
+	}
 	return e;
 }

@@ -296,6 +296,25 @@ static void count_place(struct vault *v, str host)
 		LOG(&v->skel->log, AUTH_LOCKED, LOG_STR("address", host), LOG_INT("failures", PLACE_FAILURES));
 }
 
+static bool make_sessions(struct vault *v)
+{
+	if (v->sessions == NULL && (v->sessions = calloc(1, sizeof *v->sessions)) != NULL)
+		init_tallies(v->sessions);
+	return v->sessions != NULL;
+}
+
+err session_place_check(struct vault *v, str address, struct diag *d)
+{
+	ENSURE(make_sessions(v), NO_MEMORY);
+	return address.n != 0 ? check_lock(&v->sessions->places, host_of(address), d) : OK;
+}
+
+void session_place_count(struct vault *v, str address)
+{
+	if (address.n != 0 && make_sessions(v))
+		count_place(v, host_of(address));
+}
+
 /* ---- with a password ---- */
 
 static err by_password(struct vault *v, const struct session_ask *ask, char room[VAULT_AOR], str *aor, struct proof *p, struct diag *d)
@@ -408,9 +427,7 @@ static err sign_in(struct vault *v, struct session_ask *ask, json_t **object, st
 	char room[VAULT_AOR];
 	uint8_t password[CRYPT_HASH_MAX];
 	str aor = STR("");
-	if (v->sessions == NULL && (v->sessions = calloc(1, sizeof *v->sessions)) != NULL)
-		init_tallies(v->sessions);
-	ENSURE(v->sessions != NULL, NO_MEMORY);
+	ENSURE(make_sessions(v), NO_MEMORY);
 	TRY(vault_store(v, d));
 	err e = prove(v, ask, room, &aor, password, d);
 	audit_certificate(v, ask, e, d);

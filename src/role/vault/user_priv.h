@@ -42,6 +42,17 @@ err user_change(struct call *call, err (*fn)(struct call *call, str aor, const j
 
 /* ---- proof.c ---- */
 
+/* Who is meant by a name that somebody has typed. */
+struct proof_named {
+	char aor[VAULT_AOR + 1];
+	unsigned n; /* 1: there is one */
+	bool enabled;
+};
+bool proof_find_named(struct vault *v, str user, struct proof_named *out);
+struct ntlm_authenticate;
+/* Whether a Type 3 is right; who: whose it is, or would have been. */
+bool proof_ntlm(struct vault *v, const struct ntlm_authenticate *a, str negotiate, str challenge, struct proof_named *who, uint8_t key[16]);
+
 /* Keeps what NTLM needs of the password (NULL: it is not being set), or forgets it where NTLM is not allowed. */
 err user_keep_nt(struct call *call, str aor, bool is_allowed, const str *password);
 

@@ -78,6 +78,7 @@ static err vault_open(struct skel *s, struct diag *d)
 	if (failed(crypt_open_legacy(v->crypt, &legacy)))
 		LOG(&s->log, AUTH_NO_LEGACY, LOG_Z("why", legacy.what), LOG_Z("remedy", legacy.remedy));
 	TRY(crypt_new(&v->ticket_mac));
+	TRY(crypt_new(&v->seals));
 	crypt_mac_key(v->ticket_mac, (str){ (const char *)s->shared_key, sizeof s->shared_key });
 	json_set_alloc_funcs(malloc, wipe_and_free);
 	(void)umask(077);

@@ -114,6 +114,9 @@ struct vault {
 	int topology;     /* topology.yaml, opened before the jail */
 	struct sessions *sessions; /* NULL: nobody has signed in yet */
 	struct vault_web *web; /* NULL: no channel to it */
+	uint64_t web_lives;    /* how many there were: what one has asked, the next is not told */
+	struct crypt *seals;   /* for web tickets alone: its key is each user's own */
+	bool has_ntlm;         /* somebody may prove himself by NTLM */
 	struct vault_edge *edge; /* the same */
 	struct ipc *replicator; /* the same */
 	char central[256];   /* the server of the central store; empty: this server is alone */
@@ -435,6 +438,8 @@ json_t *change_unseal(const json_t *body, const json_t *sealed, size_t place);
 /* The instance of a kind that holds for this server's registrar; NULL: none is declared. The caller frees it. */
 json_t *effective_body(struct vault *v, enum schema_id kind);
 err effective_config(struct vault *v, struct config *out, struct diag *d);
+/* Whether people may prove themselves to web services by NTLM (WebServiceConfiguration UseWindowsAuth). */
+bool effective_windows_auth(struct vault *v);
 /* The identity that holds for a user with this body: granted, service, site, Global; *why says which. Good until the next call. */
 err effective_policy(struct call *call, const struct schema_kind *k, const json_t *user, struct identity *out, const char **why);
 
@@ -465,6 +470,9 @@ void session_forget_codes(struct vault *v, str aor);
 /* Whether `name` is one of the three. */
 bool session_is_command(const char *name);
 void sessions_fini(struct vault *v);
+/* Where wrong passwords came from: LOCKED while too many did; address empty (a proxy's, behind which everybody may be): never. */
+err session_place_check(struct vault *v, str address, struct diag *d);
+void session_place_count(struct vault *v, str address);
 /* The one-time code of a step of 30 seconds since 1970 (RFC 6238: HMAC-SHA-1, 6 digits). */
 uint32_t session_code(str secret, uint64_t step);
 
@@ -483,6 +491,14 @@ void vault_web_revocations(struct vault *v);
 void vault_web_certificate(struct vault *v);
 /* The topology is another: which names the web sites answer for, and what they tell. */
 void vault_web_sites(struct vault *v);
+/* ---- web tickets: ticket.c, ticket_certificate.c ---- */
+
+struct ipc_ticket_ask;
+struct ipc_ticket_show;
+/* What web asks; answered now or in a later turn. */
+void vault_ticket_ask(struct vault *v, const struct ipc_ticket_ask *m);
+void vault_ticket_show(struct vault *v, const struct ipc_ticket_show *m);
+
 /* ---- questions of strangers about certificates: ocsp.c ---- */
 
 /* Answers a request that came through web, now or in a later turn: a response in any case, if only that it is to be asked again. */
@@ -687,6 +703,7 @@ COMMAND(challenge_new);
 COMMAND(challenge_remove);
 COMMAND(client_certificate_new);
 COMMAND(client_certificate_revoke);
+COMMAND(client_certificate_get);
 #undef COMMAND
 
 #endif

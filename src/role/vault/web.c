@@ -116,6 +116,22 @@ static err on_ocsp(struct vault_web *w, str body)
 	return OK;
 }
 
+static err on_ticket_ask(struct vault_web *w, str body)
+{
+	struct ipc_ticket_ask m;
+	TRY(ipc_ticket_ask_parse(&m, body));
+	vault_ticket_ask(w->vault, &m);
+	return OK;
+}
+
+static err on_ticket_show(struct vault_web *w, str body)
+{
+	struct ipc_ticket_show m;
+	TRY(ipc_ticket_show_parse(&m, body));
+	vault_ticket_show(w->vault, &m);
+	return OK;
+}
+
 static err on_gone(struct vault_web *w, str body)
 {
 	struct ipc_admin_gone m;
@@ -133,6 +149,10 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 		return on_ask(arg, body);
 	if (type == IPC_OCSP_ASK)
 		return on_ocsp(arg, body);
+	if (type == IPC_TICKET_ASK)
+		return on_ticket_ask(arg, body);
+	if (type == IPC_TICKET_SHOW)
+		return on_ticket_show(arg, body);
 	return type == IPC_ADMIN_GONE ? on_gone(arg, body) : ERR(MALFORMED);
 }
 
@@ -179,6 +199,20 @@ static err send_site(struct vault_web *w, const struct plan_web_site *site, bool
 		&(struct ipc_web_site){ .outside = outside ? 1 : 0, .port = (uint16_t)site->port, .url = site->url, .hosts = buf_str(&hosts) }, -1);
 }
 
+static void note_ntlm(void *arg, str aor, str kind, str value)
+{
+	bool *any = arg;
+	*any = *any || str_eq(kind, STR("nt"));
+}
+
+/* Clients that are offered it take nothing else: it is of use only where somebody has what it needs. */
+static bool offers_ntlm(struct vault *v)
+{
+	if (!v->has_ntlm && v->store != NULL)
+		(void)failed(store_credentials_each(v->store, note_ntlm, &v->has_ntlm));
+	return v->has_ntlm && v->config.use_ntlm && crypt_has_legacy(v->crypt) && effective_windows_auth(v);
+}
+
 static err send_access(struct vault_web *w, const struct plan_web_access sip[PLAN_SIDE_N])
 {
 	const struct plan_web_access *in = &sip[PLAN_INSIDE], *out = &sip[PLAN_OUTSIDE];
@@ -190,7 +224,8 @@ static err send_access(struct vault_web *w, const struct plan_web_access sip[PLA
 	ENSURE(!text.failed, CEILING);
 	return ipc_send_web_access(w->channel,
 		&(struct ipc_web_access){ .domains = buf_str(&text), .inside = in->fqdn, .inside_port = (uint16_t)in->client, .outside = out->fqdn,
-			.outside_server = (uint16_t)out->server, .outside_client = (uint16_t)out->client }, -1);
+			.outside_server = (uint16_t)out->server, .outside_client = (uint16_t)out->client,
+			.offers_ntlm = offers_ntlm(w->vault) ? 1 : 0 }, -1);
 }
 
 static err send_sites(struct vault_web *w, struct diag *d)
@@ -236,6 +271,7 @@ void vault_web_open(struct vault *v, int fd)
 	}
 	vault_web_close(v);
 	v->web = w;
+	v->web_lives++;
 	vault_web_revocations(v);
 	vault_web_sites(v);
 	vault_web_certificate(v);

@@ -50,6 +50,7 @@ static err web_open(struct skel *s, struct diag *d)
 	web_ocsp_init(&w->ocsp);
 	map_init(&w->addresses, address_key);
 	json_set_alloc_funcs(malloc, wipe_and_free);
+	TRY(xml_reader_new(&w->xml));
 	TRY(crypt_new(&w->mac));
 	/* the same in the next life of this process, so that pages go on after it was started anew */
 	crypt_mac_key(w->mac, (str){ (const char *)s->shared_key, sizeof s->shared_key });

@@ -28,7 +28,7 @@ static void print_head(struct web_conn *c, const struct web_head *h)
 		http_field_print(b, fixed[i].name, fixed[i].value);
 	if (h->type != NULL)
 		http_field_print(b, STR("Content-Type"), str_of(h->type));
-	if (h->status == 401)
+	if (h->status == 401 && !c->x.is_site)
 		http_field_print(b, STR("WWW-Authenticate"), STR("Bearer"));
 	if (h->status == 405 && h->allow != NULL)
 		http_field_print(b, STR("Allow"), str_of(h->allow));
@@ -38,6 +38,7 @@ static void print_head(struct web_conn *c, const struct web_head *h)
 		http_field_print(b, STR("Set-Cookie"), str_of(h->cookie));
 	if (h->retry_after != 0)
 		buf_printf(b, "Retry-After: %u\r\n", h->retry_after);
+	buf_add(b, h->more);
 	if (!c->x.keep_alive)
 		http_field_print(b, STR("Connection"), STR("close"));
 	c->x.status = (uint16_t)h->status;

@@ -32,6 +32,8 @@ void web_ask_end(struct web_conn *c)
 		meter_add(w->skel->meter, METER_OCSP_WAITING, -1);
 		return;
 	}
+	if (c->x.task == WEB_SERVICE)
+		web_service_end(c);
 	w->n_asks--;
 	meter_add(w->skel->meter, METER_WEB_ASKED, -1);
 }
@@ -40,12 +42,12 @@ void web_forget(struct web_conn *c)
 {
 	if (c->x.id == 0)
 		return;
-	if (c->web->vault != NULL && c->x.task != WEB_OCSP)
+	if (c->web->vault != NULL && c->x.task != WEB_OCSP && c->x.task != WEB_SERVICE)
 		(void)failed(ipc_send_admin_gone(c->web->vault, &(const struct ipc_admin_gone){ .id = c->x.id }, -1));
 	web_ask_end(c);
 }
 
-static err check_room(const struct web *w, struct diag *d)
+err web_ask_check(const struct web *w, struct diag *d)
 {
 	if (w->vault == NULL)
 		return diag_fail(d, ERR(BUSY), "vault", "try again in a moment", "the process that decides is being started");
@@ -92,7 +94,7 @@ static err pass_on(struct web_conn *c, const struct http_request *q, const struc
 {
 	char *line, certificate[WEB_CERTIFICATE_MAX];
 	size_t n = 0;
-	TRY(check_room(c->web, d));
+	TRY(web_ask_check(c->web, d));
 	err e = r->task == WEB_SIGN_IN ? tls_peer_certificate(c->tls, certificate, sizeof certificate, &n) : ERR(ABSENT);
 	if (err_is(e, ERR_CEILING))
 		return diag_fail(d, e, "certificate", "use a smaller one", "the certificate is longer than %d bytes", WEB_CERTIFICATE_MAX);
@@ -115,6 +117,10 @@ void web_begin(struct web_conn *c, const struct http_request *q, const struct we
 	}
 	if (r->task == WEB_VISIT) {
 		web_answer_visit(c, &r->visit);
+		return;
+	}
+	if (r->task == WEB_SERVICE) {
+		web_service_begin(c, q, &r->visit);
 		return;
 	}
 	c->x.task = r->task;
@@ -253,7 +259,7 @@ static err on_tell(struct web *w, str body)
 	struct ipc_admin_tell m;
 	TRY(ipc_admin_tell_parse(&m, body));
 	struct web_conn *c = web_ask_find(w, m.id);
-	if (c == NULL || c->x.task == WEB_OCSP)
+	if (c == NULL || c->x.task == WEB_OCSP || c->x.task == WEB_SERVICE)
 		return OK; /* the client went away meanwhile */
 	unsigned http = m.http >= 200 && m.http <= 599 && m.http != 204 && m.http != 304 ? m.http : 500;
 	if (m.is_last != 0)
@@ -341,6 +347,10 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 		return on_tell(w, body);
 	if (type == IPC_OCSP_TELL)
 		return web_ocsp_on_tell(w, body);
+	if (type == IPC_TICKET_TELL)
+		return web_service_on_tell(w, body);
+	if (type == IPC_TICKET_SEEN)
+		return web_service_on_seen(w, body);
 	if (type == IPC_OCSP_FORGET) {
 		web_ocsp_forget(&w->ocsp);
 		return OK;

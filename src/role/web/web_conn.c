@@ -130,6 +130,8 @@ static void bury(void *arg)
 		list_remove(&c->node);
 		web_address_leave(w, c->address);
 		tls_free(c->tls);
+		web_proof_end(c);
+		web_service_end(c);
 		web_item_unref(c->item);
 		w->queued -= c->out.n - c->out_at;
 		wipe(&c->in);
@@ -170,7 +172,7 @@ void web_conn_close(struct web_conn *c, const char *why)
 static void note_request(struct web_conn *c, const struct http_request *q)
 {
 	struct web_exchange *x = &c->x;
-	*x = (struct web_exchange){ .since = loop_now(c->web->skel->loop), .collected = x->collected, .minor = (uint8_t)q->minor,
+	*x = (struct web_exchange){ .since = loop_now(c->web->skel->loop), .collected = x->collected, .deed = x->deed, .minor = (uint8_t)q->minor,
 		.is_site = c->at == WEB_AT_HTTPS || c->at == WEB_AT_EXTERNAL_HTTPS, .is_head = q->method == HTTP_HEAD, .keep_alive = q->keep_alive && !c->web->is_draining };
 	buf_reset(&x->collected);
 	(void)str_to_z(str_cut(q->method_name, 0, sizeof x->method - 1), x->method, sizeof x->method);

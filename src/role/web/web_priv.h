@@ -13,6 +13,8 @@
 #include "service/cert.h"
 #include "service/plan_web.h"
 #include "wire/http.h"
+#include "wire/ntlm.h"
+#include "wire/xml_tree.h"
 
 #include <jansson.h>
 
@@ -79,12 +81,12 @@ extern const struct web_entrance web_entrances[WEB_AT_N];
 
 /* ---- what a request asks for: web_route.c; knows no connection ---- */
 
-enum web_task { WEB_HEALTH, WEB_OPENAPI, WEB_SIGN_IN, WEB_SIGN_OUT, WEB_SESSION, WEB_CMDLETS, WEB_CMDLET, WEB_PUBLISHED, WEB_OCSP, WEB_VISIT };
+enum web_task { WEB_HEALTH, WEB_OPENAPI, WEB_SIGN_IN, WEB_SIGN_OUT, WEB_SESSION, WEB_CMDLETS, WEB_CMDLET, WEB_PUBLISHED, WEB_OCSP, WEB_VISIT, WEB_SERVICE };
 
 struct web_item;
 
-/* What a web site has: documents of autodiscover, pages for people. */
-enum web_doc { WEB_DOC_ROOT, WEB_DOC_DOMAIN, WEB_DOC_USER, WEB_DOC_FRONT, WEB_DOC_MEETINGS, WEB_DOC_ADMIN, WEB_DOC_ELSEWHERE, WEB_DOC_N };
+/* What a web site has: documents of autodiscover, services for clients, pages for people. */
+enum web_doc { WEB_DOC_TICKET_MEX, WEB_DOC_TICKET, WEB_DOC_CERTIFICATE_MEX, WEB_DOC_CERTIFICATE, WEB_DOC_ROOT, WEB_DOC_DOMAIN, WEB_DOC_USER, WEB_DOC_FRONT, WEB_DOC_MEETINGS, WEB_DOC_ADMIN, WEB_DOC_ELSEWHERE, WEB_DOC_N };
 
 /* One of them, as it was asked for. */
 struct web_visit {
@@ -103,7 +105,7 @@ struct web_route {
 	str session;      /* empty: none is needed */
 	bool by_cookie;   /* the session came as one */
 	bool wants_cookie;
-	struct web_visit visit; /* of WEB_VISIT */
+	struct web_visit visit; /* of WEB_VISIT and WEB_SERVICE */
 	char allow[64];   /* the methods there are, with HTTP_METHOD */
 };
 
@@ -180,6 +182,7 @@ struct web_sites {
 	struct buf domains; /* SIP domains, comma-separated */
 	char sip_inside[256], sip_outside[256]; /* empty: nowhere */
 	uint16_t sip_inside_port, sip_outside_server, sip_outside_client;
+	bool offers_ntlm; /* people may prove themselves so */
 };
 
 void web_sites_init(struct web_sites *s);
@@ -188,13 +191,18 @@ void web_sites_fini(struct web_sites *s);
 err web_sites_set(struct web_sites *s, const struct ipc_web_site *m);
 err web_sites_set_access(struct web_sites *s, const struct ipc_web_access *m);
 /* What a header asks for at a site; content: bytes of the body that it announces. HTTP_HOST, HTTP_METHOD, ABSENT, CEILING (any body), MALFORMED
- * (an address that is none), HTTP_ACCEPT, HTTP_LATER, with the reason in d. */
+ * (an address that is none), HTTP_ACCEPT, HTTP_TYPE, with the reason in d. */
 err web_site_find(const struct web_sites *s, bool outside, bool is_plain, const struct http_request *q, size_t content, struct web_route *out, struct diag *d);
+
+/* Whether an URL is one of HTTPS at a name of one of the sites. */
+bool web_site_has(const struct web_sites *s, str url);
 
 /* web_visit.c */
 struct web_head;
 /* The document, and what the header says of it. */
 void web_visit_print(const struct web_sites *s, const struct web_visit *v, struct web_head *h, struct buf *location, struct buf *body);
+/* What the links of a visit begin with: "https://web.example.com". */
+void web_visit_base(const struct web_sites *s, const struct web_visit *v, struct buf *out);
 
 /* ---- the line for vault: web_line.c ---- */
 
@@ -229,6 +237,7 @@ struct web_exchange {
 	char method[16], path[160], host[128], user[160];
 	char session[WEB_SESSION_MAX + 1];
 	struct buf collected;
+	struct web_deed *deed; /* of WEB_SERVICE, while vault is asked; NULL */
 };
 
 struct web_conn {
@@ -260,6 +269,7 @@ struct web_conn {
 	struct web_exchange x;
 	char user[160];      /* who signed in over this connection, for the access log */
 	uint8_t user_mac[32]; /* of the session he got */
+	struct web_ntlm *ntlm; /* a proof by NTLM under way; NULL */
 };
 
 struct web_listener {
@@ -278,6 +288,7 @@ struct web {
 	struct ipc *vault;      /* NULL: it is not there now */
 	struct tls_server *tls[WEB_AT_N]; /* NULL: nothing to present yet */
 	struct web_sites sites;
+	struct xml_reader *xml;
 	struct buf openapi, cmdlets; /* printed at the start */
 	struct web_public public;
 	struct web_ocsp ocsp;
@@ -338,6 +349,7 @@ struct web_head {
 	const char *allow;
 	const char *location; /* NULL: none */
 	unsigned retry_after; /* seconds; 0: not said */
+	str more;           /* further fields, each with its line end */
 };
 void web_answer_whole(struct web_conn *c, const struct web_head *h, str body);
 /* The same with bytes that live as long as the process. */
@@ -359,6 +371,8 @@ void web_begin(struct web_conn *c, const struct http_request *q, const struct we
 void web_forget(struct web_conn *c);
 /* A question gets its id, is found by it, and has ended. */
 void web_ask_begin(struct web_conn *c);
+/* BUSY: vault is not there, or has enough to do. */
+err web_ask_check(const struct web *w, struct diag *d);
 struct web_conn *web_ask_find(struct web *w, uint64_t id);
 void web_ask_end(struct web_conn *c);
 
@@ -367,5 +381,25 @@ void web_ocsp_begin(struct web_conn *c, const struct http_request *q);
 /* Vault does not answer, or is gone. */
 void web_ocsp_late(struct web_conn *c);
 err web_ocsp_on_tell(struct web *w, str body);
+
+/* web_service.c: web tickets, certificates for them, and where a user is at home */
+void web_service_begin(struct web_conn *c, const struct http_request *q, const struct web_visit *v);
+err web_service_on_tell(struct web *w, str body);
+err web_service_on_seen(struct web *w, str body);
+/* Nobody waits for the answer any more. */
+void web_service_end(struct web_conn *c);
+
+/* web_proof.c: how people prove themselves over HTTP */
+
+/* Whoever asks has to say who he is: 401 with what is offered, and a challenge if there is one. */
+void web_proof_demand(struct web_conn *c, str challenge);
+/* What Authorization says. OK: it is for vault to judge, and ask is filled; room holds what is decoded, to be wiped. SIGN_IN: it is answered already. */
+struct web_proof {
+	uint8_t scheme;
+	str negotiate, challenge, token;
+	uint8_t room[NTLM_MOST + 8];
+};
+err web_proof_read(struct web_conn *c, const struct http_request *q, struct web_proof *out);
+void web_proof_end(struct web_conn *c);
 
 #endif

@@ -2,6 +2,8 @@
 /* The two web sites: which names they answer for, and what is asked for there. Whether a user exists is told to nobody here. */
 #include "role/web/web_priv.h"
 
+#include "wire/soap.h"
+
 #define AUTODISCOVER "application/vnd.microsoft.rtc.autodiscover+xml"
 
 /* ---- what vault says ---- */
@@ -39,6 +41,7 @@ err web_sites_set_access(struct web_sites *s, const struct ipc_web_access *m)
 	s->sip_inside_port = m->inside_port;
 	s->sip_outside_server = m->outside_server;
 	s->sip_outside_client = m->outside_client;
+	s->offers_ntlm = m->offers_ntlm != 0;
 	buf_reset(&s->domains);
 	buf_add(&s->domains, m->domains);
 	return s->domains.failed ? ERR(NO_MEMORY) : OK;
@@ -67,6 +70,15 @@ static err find_host(const struct web_site *s, str host, str *name, enum plan_we
 	return diag_fail(d, ERR(HTTP_HOST), "Host", "", "This server does not answer for this name.");
 }
 
+bool web_site_has(const struct web_sites *s, str url)
+{
+	struct diag d;
+	enum plan_web_use use;
+	str name, rest, host = str_begins_case(url, STR("https://")) ? str_cut(url, 8, url.n) : STR("");
+	host = str_split(host, '/', &rest);
+	return !failed(find_host(&s->inside, host, &name, &use, &d)) || !failed(find_host(&s->outside, host, &name, &use, &d));
+}
+
 /* ---- the path ---- */
 
 /* In lower case; compared without regard to it, and with or without '/' at the end. */
@@ -80,7 +92,18 @@ static const struct {
 	{ "/autodiscover/autodiscoverservice.svc/root/domain", WEB_DOC_DOMAIN },
 	{ "/autodiscover/autodiscoverservice.svc/root/user", WEB_DOC_USER },
 	{ "/autodiscover/autodiscover.svc/root", WEB_DOC_ROOT },
+	{ "/webticket/webticketservice.svc/mex", WEB_DOC_TICKET_MEX },
+	{ "/webticket/webticketservice.svc", WEB_DOC_TICKET },
+	{ "/webticket/webticketservice.svc/auth", WEB_DOC_TICKET },
+	{ "/certprov/certprovisioningservice.svc/mex", WEB_DOC_CERTIFICATE_MEX },
+	{ "/certprov/certprovisioningservice.svc/webticket_proof_sha1", WEB_DOC_CERTIFICATE },
 };
+
+/* What is asked by POST, in SOAP. */
+static bool is_posted(enum web_doc doc)
+{
+	return doc == WEB_DOC_TICKET || doc == WEB_DOC_CERTIFICATE;
+}
 
 /* Where a name is for one thing: what stands at any path of it, and at "/". */
 static const struct {
@@ -210,11 +233,19 @@ static err check_doc(const struct web_sites *s, const struct http_request *q, st
 		TRY(read_sipuri(s, q->query, v->sipuri, d));
 		TRY(find_form(q, v->doc == WEB_DOC_ROOT, &v->is_json, d));
 	}
-	if (v->doc != WEB_DOC_USER)
-		return OK;
-	return diag_fail(d, ERR(HTTP_LATER), "path", "",
-		"Where a user is at home is told to himself alone, and this version gives no web tickets by which he could prove who he is. "
-		"Clients find the server by DNS, or by its name in their settings.");
+	return OK;
+}
+
+static err check_post(const struct http_request *q, size_t content, struct diag *d)
+{
+	const struct http_field *f = http_field_find(q, STR("Content-Type"));
+	if (q->method != HTTP_POST)
+		return diag_fail(d, ERR(HTTP_METHOD), "method", "", "This is asked by POST.");
+	if (content > SOAP_MOST)
+		return diag_fail(d, ERR(CEILING), "body", "", "The request is too long.");
+	if (content != 0 && (f == NULL || !http_type_is(f->value, STR("text/xml"))))
+		return diag_fail(d, ERR(HTTP_TYPE), "Content-Type", "", "This is asked in SOAP 1.1 (text/xml).");
+	return OK;
 }
 
 err web_site_find(const struct web_sites *s, bool outside, bool is_plain, const struct http_request *q, size_t content, struct web_route *out, struct diag *d)
@@ -226,9 +257,15 @@ err web_site_find(const struct web_sites *s, bool outside, bool is_plain, const 
 	TRY(find_host(site, q->host, &v->host, &use, d));
 	TRY(find_doc(use, q->path, &v->doc, d));
 	TRY(find_way(site, v, d));
+	if (is_posted(v->doc)) {
+		(void)memcpy(out->allow, "POST", sizeof "POST");
+		out->task = WEB_SERVICE;
+		return check_post(q, content, d);
+	}
 	if (q->method != HTTP_GET && q->method != HTTP_HEAD)
 		return diag_fail(d, ERR(HTTP_METHOD), "method", "", "This can only be read (GET, HEAD).");
 	if (content != 0)
 		return diag_fail(d, ERR(CEILING), "body", "", "A request for this has no body.");
+	out->task = v->doc == WEB_DOC_USER ? WEB_SERVICE : WEB_VISIT;
 	return check_doc(s, q, v, d);
 }

@@ -11,10 +11,12 @@
 #include "role/web/web_priv.h"
 
 #define XML  "Accept: application/vnd.microsoft.rtc.autodiscover+xml;v=1\r\n"
+#define SOAP(n) "Content-Type: text/xml; charset=utf-8\r\nContent-Length: " n "\r\n"
 #define ROOT "/Autodiscover/AutodiscoverService.svc/root"
 
 static struct web_sites sites;
 static struct buf body, location;
+static enum web_task task;
 
 static int setup(void **state)
 {
@@ -47,11 +49,14 @@ static err visit(bool outside, bool is_plain, const char *line, const char *host
 	size_t taken;
 	*d = (struct diag){ .what = "" };
 	(void)snprintf(text, sizeof text, "%s HTTP/1.1\r\nHost: %s\r\n%s\r\n", line, host, fields);
-	err e = http_request_read(&r, str_of(text), 100, &q, &taken, d);
+	err e = http_request_read(&r, str_of(text), 1 << 20, &q, &taken, d);
 	assert_true(!failed(e) || err_is(e, ERR_INCOMPLETE));
 	e = web_site_find(&sites, outside, is_plain, &q, r.content, &route, d);
 	buf_reset(&body);
 	buf_reset(&location);
+	task = route.task;
+	if (!failed(e) && task != WEB_VISIT)
+		return OK;
 	if (failed(e)) {
 		assert_true(d->what[0] != '\0');
 		return e;
@@ -103,8 +108,21 @@ static const struct {
 	{ true, false, "GET /?sipuri=ann%", "lyncdiscover.a.test", XML, ERR_MALFORMED, NULL },
 	{ true, false, "GET /?sipuri=a%0d%0ab@a.test", "lyncdiscover.a.test", XML, ERR_MALFORMED, NULL },
 	{ true, false, "GET /?sipuri=%c3%a4@a.test", "lyncdiscover.a.test", XML, ERR_MALFORMED, NULL },
-	{ true, false, "GET " ROOT "/user?sipuri=ann@a.test", "web.a.test", XML, ERR_HTTP_LATER, NULL },
-	{ true, false, "GET " ROOT "/user?sipuri=nobody@a.test", "web.a.test", XML, ERR_HTTP_LATER, NULL },
+	{ true, false, "GET " ROOT "/user?sipuri=ann@a.test", "web.a.test", XML, ERR_N, NULL },
+	{ true, false, "GET " ROOT "/user?sipuri=nobody@a.test", "web.a.test", XML, ERR_N, NULL },
+	/* services */
+	{ true, false, "GET /WebTicket/WebTicketService.svc/mex", "web.a.test", "", ERR_N, "location=\"https://web.a.test/WebTicket/WebTicketService.svc/Auth\"" },
+	{ false, false, "GET /CertProv/CertProvisioningService.svc/mex?singleWsdl", "web.corp.test", "", ERR_N, ">https://web.corp.test:8443/WebTicket/WebTicketService.svc<" },
+	{ true, false, "POST /WebTicket/WebTicketService.svc/Auth", "web.a.test", SOAP("20"), ERR_N, NULL },
+	{ true, false, "POST /webticket/webticketservice.svc", "web.a.test", "", ERR_N, NULL },
+	{ true, false, "POST /CertProv/CertProvisioningService.svc/WebTicket_Proof_SHA1", "web.a.test", SOAP("65536"), ERR_N, NULL },
+	{ true, false, "POST /CertProv/CertProvisioningService.svc/WebTicket_Proof_SHA1", "web.a.test", SOAP("65537"), ERR_CEILING, NULL },
+	{ true, false, "POST /WebTicket/WebTicketService.svc/Auth", "web.a.test", "Content-Type: application/json\r\nContent-Length: 2\r\n", ERR_HTTP_TYPE, NULL },
+	{ true, false, "POST /WebTicket/WebTicketService.svc/Auth", "web.a.test", "Content-Length: 2\r\n", ERR_HTTP_TYPE, NULL },
+	{ true, false, "GET /WebTicket/WebTicketService.svc/Auth", "web.a.test", "", ERR_HTTP_METHOD, NULL },
+	{ true, false, "POST /WebTicket/WebTicketService.svc/mex", "web.a.test", "", ERR_HTTP_METHOD, NULL },
+	{ true, true, "POST /WebTicket/WebTicketService.svc/Auth", "web.a.test", SOAP("0"), ERR_HTTP_METHOD, NULL },
+	{ true, false, "POST /WebTicket/WebTicketService.svc/Auth", "evil.test", SOAP("0"), ERR_HTTP_HOST, NULL },
 	{ true, false, "GET " ROOT "/other", "web.a.test", XML, ERR_ABSENT, NULL },
 	{ true, false, "GET /x", "lyncdiscover.a.test", XML, ERR_ABSENT, NULL },
 	{ true, false, "GET //", "web.a.test", XML, ERR_ABSENT, NULL },
@@ -145,14 +163,33 @@ static void who_gets_what(void **state)
 	}
 }
 
-/* The same words for every user: they tell nobody who is there. */
-static void nothing_about_users(void **state)
+/* Where a user is at home is not for whoever asks; what is over plain HTTP is not for vault. */
+static void what_vault_decides(void **state)
 {
 	struct web_head h = { .status = 0 };
-	struct diag one, other;
-	assert_true(err_is(visit(true, false, "GET " ROOT "/user?sipuri=ann@a.test", "web.a.test", XML, &h, &one), ERR_HTTP_LATER));
-	assert_true(err_is(visit(true, false, "GET " ROOT "/user?sipuri=bob@a.test", "web.a.test", XML, &h, &other), ERR_HTTP_LATER));
-	assert_string_equal(one.what, other.what);
+	struct diag d;
+	assert_false(failed(visit(true, false, "GET " ROOT "/user?sipuri=ann@a.test", "web.a.test", XML, &h, &d)));
+	assert_int_equal(task, WEB_SERVICE);
+	assert_false(failed(visit(true, true, "GET " ROOT "/user?sipuri=ann@a.test", "web.a.test", XML, &h, &d)));
+	assert_int_equal(task, WEB_VISIT);
+	assert_int_equal(h.status, 301);
+	assert_false(failed(visit(true, false, "POST /WebTicket/WebTicketService.svc/Auth", "web.a.test", SOAP("20"), &h, &d)));
+	assert_int_equal(task, WEB_SERVICE);
+	assert_false(failed(visit(true, false, "GET " ROOT, "web.a.test", XML, &h, &d)));
+	assert_int_equal(task, WEB_VISIT);
+}
+
+static void urls_of_the_sites(void **state)
+{
+	assert_true(web_site_has(&sites, STR("https://web.a.test/CertProv/x")));
+	assert_true(web_site_has(&sites, STR("https://WEB.corp.test:8443/CertProv/x")));
+	assert_true(web_site_has(&sites, STR("https://web.a.test")));
+	assert_false(web_site_has(&sites, STR("https://web.a.test.evil.test/CertProv/x")));
+	assert_false(web_site_has(&sites, STR("https://evil.test/web.a.test/")));
+	assert_false(web_site_has(&sites, STR("https://evil.test:web.a.test/")));
+	assert_false(web_site_has(&sites, STR("http://web.a.test/")));
+	assert_false(web_site_has(&sites, STR("web.a.test")));
+	assert_false(web_site_has(&sites, STR("")));
 }
 
 /* Names of servers inside stay inside. */
@@ -211,7 +248,7 @@ static void without_a_name(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(who_gets_what), cmocka_unit_test(nothing_about_users), cmocka_unit_test(outside_tells_less),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(who_gets_what), cmocka_unit_test(what_vault_decides), cmocka_unit_test(urls_of_the_sites), cmocka_unit_test(outside_tells_less),
 		cmocka_unit_test(pages_are_over_https), cmocka_unit_test(what_vault_may_not_say), cmocka_unit_test(without_a_name) };
 	return cmocka_run_group_tests_name("web sites", tests, setup, teardown);
 }

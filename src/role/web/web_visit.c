@@ -2,6 +2,7 @@
 /* What the web sites have: documents of autodiscover (MS-OCDISCWS), and pages for people who come by. */
 #include "role/web/web_priv.h"
 
+#include "wire/soap.h"
 #include "wire/xml.h"
 
 #include <stdlib.h>
@@ -110,11 +111,11 @@ static void add_entry(struct xml *x, const char *token, const char *url)
 	add_link(x, token, &href);
 }
 
-/* Names of the inside are told inside only. */
-static void add_domain(const struct visiting *v, struct xml *x)
+/* Names of the inside are told inside only. A user learns no more than everybody yet: all are at home in this pool. */
+static void add_places(const struct visiting *v, struct xml *x)
 {
 	const struct web_sites *s = v->sites;
-	xml_open(x, "Domain");
+	xml_open(x, v->visit->doc == WEB_DOC_USER ? "User" : "Domain");
 	if (!v->visit->outside) {
 		add_access(x, "SipServerInternalAccess", s->sip_inside, s->sip_inside_port);
 		add_access(x, "SipClientInternalAccess", s->sip_inside, s->sip_inside_port);
@@ -134,8 +135,8 @@ static void print_xml(const struct visiting *v)
 	xml_open(&x, "AutodiscoverResponse");
 	xml_attr(&x, "xmlns", STR("http://schemas.microsoft.com/rtc/2012/03/ucwa"));
 	xml_attr(&x, "AccessLocation", str_of(v->visit->outside ? "External" : "Internal"));
-	if (v->visit->doc == WEB_DOC_DOMAIN)
-		add_domain(v, &x);
+	if (v->visit->doc != WEB_DOC_ROOT)
+		add_places(v, &x);
 	else
 		add_root(v, &x);
 	xml_close(&x);
@@ -197,6 +198,23 @@ static void print_page(const struct visiting *v)
 		pages[v->visit->doc].title, pages[v->visit->doc].title, pages[v->visit->doc].text);
 }
 
+void web_visit_base(const struct web_sites *s, const struct web_visit *v, struct buf *out)
+{
+	print_base(&(const struct visiting){ s, v->outside ? &s->outside : &s->inside, v, out }, out);
+}
+
+/* What services there are, as clients look it up before they ask. */
+static void print_service(const struct visiting *v)
+{
+	struct buf base DEFER(buf_fini) = { 0 };
+	buf_init(&base, WEB_URL_MAX + 16);
+	print_base(v, &base);
+	if (v->visit->doc == WEB_DOC_TICKET_MEX)
+		soap_ticket_service_print(buf_str(&base), v->body);
+	else
+		soap_certificate_service_print(buf_str(&base), v->body);
+}
+
 void web_visit_print(const struct web_sites *s, const struct web_visit *visit, struct web_head *h, struct buf *location, struct buf *body)
 {
 	const struct visiting v = { s, visit->outside ? &s->outside : &s->inside, visit, body };
@@ -204,6 +222,9 @@ void web_visit_print(const struct web_sites *s, const struct web_visit *visit, s
 		*h = (struct web_head){ .status = 301, .type = "text/plain; charset=utf-8" };
 		print_elsewhere(&v, location);
 		buf_add(body, STR("This is only there over HTTPS.\n"));
+	} else if (visit->doc == WEB_DOC_TICKET_MEX || visit->doc == WEB_DOC_CERTIFICATE_MEX) {
+		*h = (struct web_head){ .status = 200, .type = "text/xml; charset=utf-8" };
+		print_service(&v);
 	} else if (pages[visit->doc].title != NULL) {
 		*h = (struct web_head){ .status = pages[visit->doc].status, .type = "text/html; charset=utf-8" };
 		print_page(&v);

@@ -126,6 +126,7 @@ struct below {
 	void (*add)(struct buf *b, const void *what, const struct cert_spki_view *key);
 	const void *what;
 	bool is_authority;
+	uint32_t seconds; /* from now on, instead of days; 0: days */
 };
 
 static err build_below(const struct below *w, const struct cert_issuer *issuer, str spki, int64_t now, struct buf *tbs, struct diag *d)
@@ -139,7 +140,7 @@ static err build_below(const struct below *w, const struct cert_issuer *issuer, 
 		return diag_fail(d, ERR(REFUSED), "issuing certificate", "make a new one first", "it has ended");
 	if (w->is_authority && issuer->path_length == 0)
 		return diag_fail(d, ERR(REFUSED), "issuing certificate", "give the root's", "its path length allows no authority below it");
-	const int64_t begin = now - CERT_SKEW_SECONDS, end = begin + (int64_t)w->days * DAY_SECONDS;
+	const int64_t begin = now - CERT_SKEW_SECONDS, end = w->seconds != 0 ? now + w->seconds : begin + (int64_t)w->days * DAY_SECONDS;
 	const size_t from = tbs->n;
 	add_head(tbs, issuer->key.alg, issuer->name, w->subject, begin, end < issuer->ends ? end : issuer->ends, spki);
 	const size_t extensions = tbs->n;
@@ -203,7 +204,7 @@ err cert_tbs_authority(const struct cert_authority *what, str spki, str issuer, 
 		return diag_fail(d, ERR(REFUSED), "name constraints", "give at least one domain", "an authority without them could speak for everybody");
 	TRY(cert_names_check(&what->dns, false, d));
 	TRY(cert_names_check(&what->mail, false, d));
-	const struct below w = { &what->subject, &what->urls, CERT_AUTHORITY_DAYS, add_authority, what, true };
+	const struct below w = { &what->subject, &what->urls, CERT_AUTHORITY_DAYS, add_authority, what, true, 0 };
 	return build(&w, spki, issuer, now, tbs, alg, d);
 }
 
@@ -238,7 +239,7 @@ static void add_server_certificate(struct buf *b, const void *p, const struct ce
 err cert_tbs_server(const struct cert_order *what, str spki, str issuer, int64_t now, struct buf *tbs, enum cert_alg *alg, struct diag *d)
 {
 	TRY(cert_names_check(&what->san, true, d));
-	const struct below w = { &what->subject, &what->urls, what->days != 0 ? what->days : CERT_SERVER_DAYS, add_server_certificate, what, false };
+	const struct below w = { &what->subject, &what->urls, what->days != 0 ? what->days : CERT_SERVER_DAYS, add_server_certificate, what, false, 0 };
 	if (w.days > CERT_CLIENT_DAYS_MAX)
 		return diag_fail(d, ERR(REFUSED), "days", "ask for fewer", "%u days, at most %d are allowed", w.days, CERT_CLIENT_DAYS_MAX);
 	return build(&w, spki, issuer, now, tbs, alg, d);
@@ -267,11 +268,13 @@ err cert_tbs_client(const struct cert_client *who, str spki, str issuer, int64_t
 	char address[CERT_ADDRESS_MAX + 1];
 	if (!cert_address_read(who->address, address))
 		return diag_fail(d, ERR(REFUSED), "address", "use letters, digits and - _ . + ~ before the @ and a domain after it", "it is not the address of a person");
-	if (who->days == 0 || who->days > CERT_CLIENT_DAYS_MAX)
+	if (who->seconds == 0 && (who->days == 0 || who->days > CERT_CLIENT_DAYS_MAX))
 		return diag_fail(d, ERR(REFUSED), "days", "ask for 1 to 1095", "%u days are not allowed", who->days);
+	if (who->seconds > (uint32_t)CERT_CLIENT_DAYS_MAX * DAY_SECONDS)
+		return diag_fail(d, ERR(REFUSED), "seconds", "ask for at most 1095 days", "%u seconds are not allowed", who->seconds);
 	const struct cert_subject subject = { .o = who->organization, .cn = str_cut(who->address, 0, CERT_CN_MAX) };
 	const struct cert_urls urls = { .crl = who->crl_url, .issuer = who->issuer_url, .ocsp = who->ocsp_url };
-	const struct below w = { &subject, &urls, who->days, add_client, who, false };
+	const struct below w = { &subject, &urls, who->days, add_client, who, false, who->seconds };
 	return build(&w, spki, issuer, now, tbs, alg, d);
 }
 

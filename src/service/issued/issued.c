@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A line for each certificate, "SERIAL EXPIRES USER -" or "SERIAL EXPIRES USER REVOKED-AT:REASON". Times are seconds since 1970. Lines leave it
+/* A line for each certificate, "SERIAL EXPIRES USER -" or "SERIAL EXPIRES USER REVOKED-AT:REASON", behind that "ISSUED DEVICE" where it is known. Times are seconds since 1970. Lines leave it
  * some time after their certificates have ended. */
 #include "service/issued.h"
 
@@ -31,6 +31,18 @@ static bool take_revoked(str word, struct issued *out)
 	return true;
 }
 
+static bool take_device(str text, struct issued *out)
+{
+	uint64_t when;
+	str device, at = str_split(text, ' ', &device);
+	if (text.n == 0)
+		return true;
+	if (!str_to_u64(at, &when) || !str_to_z(str_eq(device, STR("-")) ? STR("") : device, out->device, sizeof out->device))
+		return false;
+	out->issued = (int64_t)when;
+	return true;
+}
+
 static bool take_line(str line, struct issued *out)
 {
 	uint64_t expires;
@@ -40,16 +52,20 @@ static bool take_line(str line, struct issued *out)
 		!str_to_z(user, out->user, sizeof out->user))
 		return false;
 	out->expires = out->revoked.expires = (int64_t)expires;
-	return take_revoked(rest, out);
+	str more, state = str_split(rest, ' ', &more);
+	return take_revoked(state, out) && take_device(more, out);
 }
 
 static void add_line(struct buf *b, const struct issued *i)
 {
 	buf_printf(b, "%s %lld %s ", i->revoked.serial, (long long)i->expires, i->user);
 	if (i->is_revoked)
-		buf_printf(b, "%lld:%s\n", (long long)i->revoked.when, cert_reason_word(i->revoked.reason));
+		buf_printf(b, "%lld:%s", (long long)i->revoked.when, cert_reason_word(i->revoked.reason));
 	else
-		buf_printf(b, "-\n");
+		buf_add_char(b, '-');
+	if (i->issued != 0)
+		buf_printf(b, " %lld %s", (long long)i->issued, i->device[0] != '\0' ? i->device : "-");
+	buf_add_char(b, '\n');
 }
 
 /* ---- the list ---- */

@@ -68,13 +68,13 @@ static struct xml_node *add_node(struct xml_reader *r)
 	return n;
 }
 
-/* What was said since the last tag becomes a node; space between elements does not count. */
+/* What was said since the last tag becomes a node; space between elements does not count, unless it is asked for. */
 static void end_text(struct xml_reader *r)
 {
 	str text = buf_str(&r->text);
 	if (r->text.failed)
 		fail(r, ERR(CEILING), "a text is too long");
-	else if (r->at != NULL && str_trim(text).n != 0) {
+	else if (r->at != NULL && text.n != 0 && (r->limits.keeps_space || str_trim(text).n != 0)) {
 		struct xml_node *n = add_node(r);
 		text = arena_copy(r->arena, text);
 		if (n != NULL && text.p != NULL)
@@ -169,7 +169,7 @@ static void begin(struct xml_reader *r, const struct xml_limits *limits, struct 
 	static const struct xml_limits none;
 	const struct xml_limits *l = limits != NULL ? limits : &none;
 	r->limits = (struct xml_limits){ l->bytes != 0 ? l->bytes : BYTES, l->depth != 0 ? l->depth : DEPTH, l->nodes != 0 ? l->nodes : NODES,
-		l->attributes != 0 ? l->attributes : ATTRIBUTES };
+		l->attributes != 0 ? l->attributes : ATTRIBUTES, l->keeps_space };
 	r->arena = a;
 	r->root = r->at = NULL;
 	r->depth = r->nodes = 0;

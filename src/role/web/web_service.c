@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Services for clients of the Lync dialect: web tickets for who proves himself, certificates for a web ticket, and where its owner is at home. What is
+ * decided here is form; who is who vault says. */
+#include "role/web/web_priv.h"
+
+#include "base/enc.h"
+#include "wire/soap.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { ARENA = 512 << 10, SKEW = 300, MESSAGE_SECONDS = 24 * 3600 };
+
+#define XML_TYPE   "text/xml; charset=utf-8"
+#define TICKET_URL "/WebTicket/WebTicketService.svc"
+
+/* What the answer needs of the request. */
+struct web_deed {
+	struct web_visit visit;
+	char host[256];
+	char context[SOAP_WORD_MAX + 1], audience[SOAP_URL_MAX + 1];
+	char device[SOAP_WORD_MAX + 1], id[SOAP_WORD_MAX + 1];
+};
+
+void web_service_end(struct web_conn *c)
+{
+	free(c->x.deed);
+	c->x.deed = NULL;
+}
+
+/* ---- answers ---- */
+
+static void answer_fault(struct web_conn *c, err e, str text)
+{
+	struct buf body DEFER(buf_fini) = { 0 };
+	buf_init(&body, SOAP_ANSWER_MAX);
+	soap_fault_print(text, e.def->http >= 500, &body);
+	if (body.failed)
+		web_answer_error(c, ERR(INTERNAL), NULL, NULL);
+	else
+		web_answer_whole(c, &(const struct web_head){ .status = 500, .type = XML_TYPE }, buf_str(&body));
+}
+
+static void refuse(struct web_conn *c, err e, struct diag *d)
+{
+	diag_clean(d);
+	answer_fault(c, e, str_of(d->what[0] != '\0' ? d->what : e.def->text));
+}
+
+static void answer_body(struct web_conn *c, const struct buf *body, const char *type)
+{
+	if (body->failed)
+		web_answer_error(c, ERR(INTERNAL), NULL, NULL);
+	else
+		web_answer_whole(c, &(const struct web_head){ .status = 200, .type = type }, buf_str(body));
+}
+
+static void note_refusal(struct web_conn *c, const char *why, size_t n)
+{
+	char text[ADDR_TEXT];
+	meter_add(c->web->skel->meter, METER_TICKETS_REFUSED, 1);
+	LOG(&c->web->skel->log, TICKET_REFUSED, LOG_Z("path", c->x.path), LOG_Z("peer", addr_print(&c->peer, text)), LOG_STR("why", ((str){ why, n })));
+}
+
+/* ---- asking vault ---- */
+
+static err deed_new(struct web_conn *c, const struct web_visit *v)
+{
+	struct web_deed *deed = calloc(1, sizeof *deed);
+	ENSURE(deed != NULL, NO_MEMORY);
+	deed->visit = *v;
+	(void)str_to_z(v->host, deed->host, sizeof deed->host);
+	deed->visit.host = str_of(deed->host);
+	deed->visit.path = STR("");
+	web_service_end(c);
+	c->x.deed = deed;
+	return OK;
+}
+
+/* A question was sent (OK) or not. */
+static err asked(struct web_conn *c, err e)
+{
+	if (failed(e)) {
+		c->x.id = 0;
+		return e;
+	}
+	c->web->n_asks++;
+	meter_add(c->web->skel->meter, METER_WEB_ASKED, 1);
+	web_conn_deadline(c, WEB_LATE_ANSWER, WEB_ANSWER_MS);
+	return OK;
+}
+
+/* ---- tickets ---- */
+
+static err ask_ticket(struct web_conn *c, const struct web_visit *v, const struct soap_ticket_request *t, const struct web_proof *p, struct diag *d)
+{
+	char text[ADDR_TEXT];
+	TRY(web_ask_check(c->web, d));
+	TRY(deed_new(c, v));
+	if (!str_to_z(t->context, c->x.deed->context, sizeof c->x.deed->context) || !str_to_z(t->applies_to, c->x.deed->audience, sizeof c->x.deed->audience))
+		return ERR(CEILING);
+	web_ask_begin(c);
+	/* behind a reverse proxy everybody has its address */
+	return asked(c, ipc_send_ticket_ask(c->web->vault, &(const struct ipc_ticket_ask){ .id = c->x.id, .scheme = p->scheme,
+		.address = str_of(v->outside ? "" : addr_print(&c->peer, text)), .negotiate = p->negotiate, .challenge = p->challenge, .token = p->token,
+		.claimed = t->claimed, .audience = t->applies_to, .entropy = t->entropy }, -1));
+}
+
+static err begin_ticket(struct web_conn *c, const struct http_request *q, const struct web_visit *v, const struct web_proof *p, struct diag *d)
+{
+	struct soap_ticket_request t;
+	struct arena a DEFER(arena_fini) = { 0 };
+	arena_init(&a, ARENA);
+	TRY(soap_ticket_request_read(c->web->xml, q->body, &a, &t, d));
+	if (!web_site_has(&c->web->sites, t.applies_to))
+		return diag_fail(d, ERR(REFUSED), "AppliesTo", "", "the ticket would be for a service that is not one of this server");
+	return ask_ticket(c, v, &t, p, d);
+}
+
+static void on_ticket_post(struct web_conn *c, const struct http_request *q, const struct web_visit *v)
+{
+	struct web_proof p;
+	struct diag d = { 0 };
+	if (!failed(web_proof_read(c, q, &p))) {
+		err e = begin_ticket(c, q, v, &p, &d);
+		web_proof_end(c); /* a challenge is good for one answer */
+		if (failed(e))
+			refuse(c, e, &d);
+	}
+	crypt_wipe(&p, sizeof p);
+}
+
+static void answer_ticket(struct web_conn *c, const struct web_deed *deed, const struct ipc_ticket_tell *m)
+{
+	struct buf body DEFER(buf_fini) = { 0 }, base DEFER(buf_fini) = { 0 };
+	buf_init(&body, SOAP_ANSWER_MAX);
+	buf_init(&base, WEB_DOC_MAX);
+	web_visit_base(&c->web->sites, &deed->visit, &base);
+	soap_ticket_answer_print(&(const struct soap_ticket_answer){ .context = str_of(deed->context), .issuer = buf_str(&base), .audience = str_of(deed->audience),
+		.id = m->ticket, .user = m->aor, .since = (int64_t)m->since, .until = (int64_t)m->until, .sealed = m->sealed, .entropy = m->entropy }, &body);
+	meter_add(c->web->skel->meter, METER_TICKETS, 1);
+	answer_body(c, &body, XML_TYPE);
+}
+
+/* The error that a number means; of another version: INTERNAL. */
+static err error_of(uint16_t number)
+{
+	return number == 0 ? OK : number <= ERR_N ? (err){ &err_defs[number - 1] } : ERR(INTERNAL);
+}
+
+/* The deed of a question that is over, for the caller to free. */
+static struct web_conn *take(struct web *w, uint64_t id, struct web_deed **deed)
+{
+	struct web_conn *c = web_ask_find(w, id);
+	if (c == NULL || c->x.task != WEB_SERVICE || c->x.deed == NULL)
+		return NULL; /* the client went away meanwhile */
+	*deed = c->x.deed;
+	c->x.deed = NULL;
+	web_ask_end(c);
+	return c;
+}
+
+err web_service_on_tell(struct web *w, str body)
+{
+	struct ipc_ticket_tell m;
+	struct web_deed *deed;
+	TRY(ipc_ticket_tell_parse(&m, body));
+	struct web_conn *c = take(w, m.id, &deed);
+	if (c == NULL)
+		return OK;
+	err e = error_of(m.error);
+	if (failed(e))
+		note_refusal(c, m.what.p, m.what.n);
+	if (err_is(e, ERR_SIGN_IN))
+		web_proof_demand(c, STR(""));
+	else if (failed(e))
+		answer_fault(c, e, m.what);
+	else
+		answer_ticket(c, deed, &m);
+	free(deed);
+	return OK;
+}
+
+/* ---- tickets that are shown ---- */
+
+static err show(struct web_conn *c, const struct web_visit *v, const struct soap_ticket *t, const struct soap_certificate_request *r, struct diag *d)
+{
+	struct ipc_ticket_show m = { .path = v->path, .user = t->user, .ticket = t->id, .since = (uint64_t)t->since, .until = (uint64_t)t->until, .audience = t->audience,
+		.sealed = t->sealed, .text = STR(""), .signature = STR(""), .entity = STR(""), .device = STR(""), .request = STR("") };
+	TRY(web_ask_check(c->web, d));
+	TRY(deed_new(c, v));
+	if (r != NULL) {
+		m.text = r->signed_bytes;
+		m.signature = r->signature;
+		m.entity = r->entity;
+		m.device = r->device;
+		m.request = r->request;
+		if (!str_to_z(r->device, c->x.deed->device, sizeof c->x.deed->device) || !str_to_z(r->id, c->x.deed->id, sizeof c->x.deed->id))
+			return ERR(CEILING);
+	}
+	web_ask_begin(c);
+	m.id = c->x.id;
+	return asked(c, ipc_send_ticket_show(c->web->vault, &m, -1));
+}
+
+/* ---- certificates ---- */
+
+/* A message is good in the time that it says itself, which is a ticket's at most. */
+static err check_times(const struct soap_certificate_request *r, struct diag *d)
+{
+	int64_t now = (int64_t)time(NULL);
+	if (r->since <= now + SKEW && r->until >= now - SKEW && r->since <= r->until && r->until - r->since <= MESSAGE_SECONDS)
+		return OK;
+	return diag_fail(d, ERR(REFUSED), "Timestamp", "", "the request is not of this time: look at the clock, and sign in again");
+}
+
+static err begin_certificate(struct web_conn *c, const struct http_request *q, const struct web_visit *v, struct diag *d)
+{
+	struct soap_certificate_request r;
+	struct arena a DEFER(arena_fini) = { 0 };
+	arena_init(&a, ARENA);
+	TRY(soap_certificate_request_read(c->web->xml, q->body, &a, &r, d));
+	TRY(check_times(&r, d));
+	return show(c, v, &r.ticket, &r, d);
+}
+
+static void answer_certificate(struct web_conn *c, const struct web_deed *deed, const struct ipc_ticket_seen *m)
+{
+	struct buf body DEFER(buf_fini) = { 0 };
+	buf_init(&body, SOAP_ANSWER_MAX);
+	soap_certificate_answer_print(&(const struct soap_certificate_answer){ .device = str_of(deed->device), .entity = m->aor, .id = str_of(deed->id), .der = m->certificate },
+		&body);
+	answer_body(c, &body, XML_TYPE);
+}
+
+/* ---- where a user is at home ---- */
+
+static void demand_ticket(struct web_conn *c, const struct web_visit *v)
+{
+	struct buf more DEFER(buf_fini) = { 0 };
+	buf_init(&more, WEB_DOC_MAX);
+	buf_add(&more, STR("X-MS-WebTicketURL: "));
+	web_visit_base(&c->web->sites, v, &more);
+	buf_add(&more, STR(TICKET_URL "\r\nX-MS-WebTicketSupported: cwt,saml\r\n"));
+	if (more.failed)
+		web_answer_error(c, ERR(INTERNAL), NULL, NULL);
+	else
+		web_answer_whole(c, &(const struct web_head){ .status = 401, .type = "text/plain; charset=utf-8", .more = buf_str(&more) }, STR("This needs a web ticket.\n"));
+}
+
+/* "opaque=BASE64", of the assertion */
+static err read_header(const struct http_request *q, struct arena *a, str *out)
+{
+	const struct http_field *f = http_field_find(q, STR("X-MS-WebTicket"));
+	ENSURE(f != NULL, ABSENT);
+	ENSURE(str_begins_case(f->value, STR("opaque=")), MALFORMED);
+	str coded = str_trim(str_cut(f->value, 7, f->value.n));
+	size_t n = coded.n;
+	char *bytes = arena_alloc(a, n + 1);
+	ENSURE(bytes != NULL, CEILING);
+	TRY(enc_base64_read(coded, bytes, &n));
+	*out = (str){ bytes, n };
+	return OK;
+}
+
+static void on_user_get(struct web_conn *c, const struct http_request *q, const struct web_visit *v)
+{
+	struct soap_ticket t;
+	struct diag d = { 0 };
+	struct arena a DEFER(arena_fini) = { 0 };
+	str text;
+	arena_init(&a, ARENA);
+	err e = read_header(q, &a, &text);
+	if (!failed(e))
+		e = soap_ticket_read(c->web->xml, text, &a, &t, &d);
+	if (failed(e)) {
+		if (!err_is(e, ERR_ABSENT))
+			note_refusal(c, d.what, strlen(d.what));
+		demand_ticket(c, v);
+		return;
+	}
+	e = show(c, v, &t, NULL, &d);
+	if (failed(e))
+		web_answer_error(c, e, &d, NULL);
+}
+
+static void answer_user(struct web_conn *c, struct web_deed *deed, const struct ipc_ticket_seen *m)
+{
+	struct diag d = { 0 };
+	const char *asked_for = deed->visit.sipuri;
+	if (asked_for[0] == '\0' || str_eq_case(str_of(asked_for), m->aor)) {
+		web_answer_visit(c, &deed->visit);
+		return;
+	}
+	note_refusal(c, "of another user", sizeof "of another user" - 1);
+	web_answer_error(c, diag_fail(&d, ERR(REFUSED), "sipuri", "", "The web ticket is of another user."), &d, NULL);
+}
+
+/* ---- both ---- */
+
+static void answer_seen(struct web_conn *c, struct web_deed *deed, const struct ipc_ticket_seen *m)
+{
+	err e = error_of(m->error);
+	bool is_user = deed->visit.doc == WEB_DOC_USER;
+	if (failed(e))
+		note_refusal(c, m->what.p, m->what.n);
+	if (!failed(e) && is_user)
+		answer_user(c, deed, m);
+	else if (!failed(e))
+		answer_certificate(c, deed, m);
+	else if (!is_user)
+		answer_fault(c, e, m->what);
+	else if (err_is(e, ERR_REFUSED))
+		demand_ticket(c, &deed->visit);
+	else
+		web_answer_error(c, e, NULL, NULL);
+}
+
+err web_service_on_seen(struct web *w, str body)
+{
+	struct ipc_ticket_seen m;
+	struct web_deed *deed;
+	TRY(ipc_ticket_seen_parse(&m, body));
+	struct web_conn *c = take(w, m.id, &deed);
+	if (c == NULL)
+		return OK;
+	answer_seen(c, deed, &m);
+	free(deed);
+	return OK;
+}
+
+void web_service_begin(struct web_conn *c, const struct http_request *q, const struct web_visit *v)
+{
+	struct diag d = { 0 };
+	c->x.task = WEB_SERVICE;
+	if (v->doc == WEB_DOC_TICKET) {
+		on_ticket_post(c, q, v);
+		return;
+	}
+	if (v->doc == WEB_DOC_USER) {
+		on_user_get(c, q, v);
+		return;
+	}
+	err e = begin_certificate(c, q, v, &d);
+	if (failed(e)) {
+		note_refusal(c, d.what, strlen(d.what));
+		refuse(c, e, &d);
+	}
+}
