@@ -84,6 +84,9 @@ struct reg_target {
  * alternatives (RFC 5626 7). Slices are copied into a. Answers how many.
  */
 size_t reg_find(struct reg *g, str aor, struct arena *a, struct reg_target *out, size_t max);
+/* What kinds of devices aor has signed in with; 0: none. */
+enum reg_kind { REG_STANDARD = 1, REG_DIALECT = 2 };
+unsigned reg_kinds(const struct reg *g, str aor);
 /* The targets of the one instance that a GRUU (public or temporary) names; none: it is not signed in, or not ours. */
 size_t reg_find_gruu(struct reg *g, const struct uri *u, struct arena *a, struct reg_target *out, size_t max);
 /* Is u a GRUU of this deployment? Then aor becomes the address of record it belongs to, in the arena. Needs no binding

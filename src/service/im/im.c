@@ -2,23 +2,6 @@
 /* Which requests are for us, and what becomes of them. */
 #include "service/im/im_priv.h"
 
-/* What a user has signed in with. */
-struct kinds {
-	bool dialect, standard;
-};
-
-static struct kinds kinds_of(struct im *s, const struct request *r)
-{
-	struct kinds k = { 0 };
-	struct reg_target *targets = arena_alloc(&r->in->arena, IM_TARGETS * sizeof *targets);
-	size_t n = targets != NULL ? reg_find(s->c.reg, r->target, &r->in->arena, targets, IM_TARGETS) : 0;
-	for (size_t i = 0; i < n; i++) {
-		k.dialect = k.dialect || targets[i].is_dialect;
-		k.standard = k.standard || !targets[i].is_dialect;
-	}
-	return k;
-}
-
 /* ---- what begins a conversation ---- */
 
 /* By whoever has begun it; or the session of somebody who wrote to the sender before and waits for his answer. */
@@ -65,12 +48,12 @@ static err take_page(struct im *s, struct request *r, enum stage_verdict *v)
 	struct im_item *i;
 	struct im_talk *t;
 	struct im_end *from = find_sender(s, r);
-	struct kinds kinds = kinds_of(s, r);
-	if (from == NULL && !kinds.dialect)
+	unsigned kinds = reg_kinds(s->c.reg, r->target);
+	if (from == NULL && (kinds & REG_DIALECT) == 0)
 		return OK;
 	err e = im_text_read(&r->in->msg, s->c.xml, &r->in->arena, &text);
 	if (failed(e))
-		return kinds.standard ? OK : e; /* standard devices say themselves what they make of it */
+		return (kinds & REG_STANDARD) != 0 ? OK : e; /* standard devices say themselves what they make of it */
 	if (from == NULL) {
 		TRY(im_talk_open(s, r->aor, r->target, &t));
 		from = &t->near;
@@ -91,7 +74,7 @@ static err take_invite(struct im *s, struct request *r, enum stage_verdict *v)
 {
 	struct im_talk *t;
 	struct im_item *i;
-	if (!im_text_is_offer(&r->in->msg) || !kinds_of(s, r).standard)
+	if (!im_text_is_offer(&r->in->msg) || (reg_kinds(s->c.reg, r->target) & REG_STANDARD) == 0)
 		return OK;
 	TRY(im_talk_open(s, r->aor, r->target, &t));
 	err e = im_item_new(t, &t->near, r, &i);

@@ -19,9 +19,10 @@ struct im_ban im_ban(const struct im *s, str a, str b)
 
 bool im_may_pass(const struct im *s, const struct sip_msg *m, str a, str b)
 {
-	struct im_ban ban = im_ban(s, a, b);
 	str params, type = str_trim(str_split(sip_hdr_value(m, SIP_HDR_CONTENT_TYPE), ';', &params));
-	if (ban.html && str_eq_case(type, STR("text/html")))
-		return false;
-	return !ban.rtf || !str_eq_case(type, STR("text/rtf"));
+	bool is_html = str_eq_case(type, STR("text/html")), is_rtf = str_eq_case(type, STR("text/rtf"));
+	if (!is_html && !is_rtf)
+		return true;
+	struct im_ban ban = im_ban(s, a, b);
+	return is_html ? !ban.html : !ban.rtf;
 }

@@ -79,6 +79,15 @@ size_t reg_find(struct reg *g, str aor, struct arena *a, struct reg_target *out,
 	return n;
 }
 
+unsigned reg_kinds(const struct reg *g, str aor)
+{
+	const struct reg_user *u = reg_user_find(g, aor);
+	unsigned kinds = 0;
+	for (const struct reg_binding *b = u != NULL ? u->bindings : NULL; b != NULL; b = b->next)
+		kinds |= b->epid_n != 0 ? REG_DIALECT : REG_STANDARD;
+	return kinds;
+}
+
 size_t reg_find_gruu(struct reg *g, const struct uri *u, struct arena *a, struct reg_target *out, size_t max)
 {
 	str aor;
