@@ -95,3 +95,121 @@ def test_second_host_name(sipe):
     one, two = sipe("one"), sipe("two", host="second-desk")
     names = [pathlib.Path(f"/proc/{c.process.pid}/ns/uts").readlink() for c in (one, two)]
     assert names[0] != names[1]
+
+
+# ---- sign-in ----
+
+@pytest.fixture
+def pair(server, sipe):
+    """ann and bob, signed in, each on the other's list."""
+    ann, bob = (sipe(n).sign_in(server, n) for n in ("ann", "bob"))
+    ann.do("add-contact", who=ANN_SEES, group="Friends")
+    bob.do("add-contact", who=BOB_SEES)
+    ann.wait_contact(ANN_SEES, status="available")
+    bob.wait_contact(BOB_SEES, status="available")
+    return ann, bob
+
+
+BOB_SEES, ANN_SEES = "sip:ann@example.test", "sip:bob@example.test"
+
+
+@pytest.mark.parametrize("scheme", ["ntlm", "tls-dsk", "auto"])
+def test_sign_in(server, sipe, scheme):
+    sipe("ann").sign_in(server, "ann", scheme=scheme)
+    assert server.counters()["registrar.bindings"] == 1
+
+
+@pytest.mark.parametrize("scheme", ["ntlm", "tls-dsk"])
+def test_wrong_password(server, sipe, scheme):
+    assert "ailed" in sipe("ann").sign_in(server, "ann", scheme=scheme, password="wrong", wait=False).refused()
+    server.wait_event("auth.failed")
+    assert server.counters()["registrar.bindings"] == 0
+
+
+def test_disabled_user(server, sipe):
+    server.cli("Disable-CsUser", "-Identity", "ann@example.test")
+    assert sipe("ann").sign_in(server, "ann", wait=False).refused()
+
+
+def test_locked_user(server, sipe):
+    for n in range(12):
+        sipe(f"ann{n}").sign_in(server, "ann", password="wrong", wait=False).refused()
+    assert sipe("ann").sign_in(server, "ann", wait=False).refused()
+
+
+# ---- contacts and presence ----
+
+def test_contacts_are_there_after_a_restart(server, pair, sipe):
+    for one in pair:
+        one.end()
+    server.restart()
+    again = sipe("fresh").sign_in(server, "ann")
+    again.wait_contact(ANN_SEES, group="Friends")
+
+
+def test_contact_removed(pair):
+    pair[0].do("remove-contact", who=ANN_SEES)
+    assert not pair[0].contacts()
+
+
+@pytest.mark.parametrize("status", ["busy", "do-not-disturb", "be-right-back", "away", "invisible"])
+def test_presence(pair, status):
+    ann, bob = pair
+    ann.do("set-status", status=status, note=f"note for {status}")
+    bob.wait_contact(BOB_SEES, status="offline" if status == "invisible" else status, note=f"note for {status}")
+    ann.do("set-status", status="available")
+    bob.wait_contact(BOB_SEES, status="available")
+
+
+def test_offline_after_sign_off(pair):
+    pair[0].end()
+    pair[1].wait_contact(BOB_SEES, status="offline")
+
+
+def test_blocked_sees_nothing(pair):
+    pair[0].do("menu", who=ANN_SEES, path=["Access level", "  Blocked"])
+    pair[1].wait_contact(BOB_SEES, status="offline")
+
+
+# ---- messages ----
+
+def test_messages_typing_and_html(pair):
+    ann, bob = pair
+    ann.do("send", who=ANN_SEES, text="hello <bob>")
+    bob.wait("message", who=BOB_SEES, text="hello <bob>")
+    bob.do("typing", who=BOB_SEES, on=True)
+    ann.wait("typing", who=ANN_SEES, state="typing")
+    bob.do("send", who=BOB_SEES, html="<b>bold</b>")
+    assert "<B>" in ann.wait("message", who=ANN_SEES, text="bold")["html"].upper()
+
+
+def test_message_to_nobody(pair):
+    pair[0].do("send", who="sip:nobody@example.test", text="hello")
+    pair[0].wait("conversation-error", who="sip:nobody@example.test")
+
+
+@pytest.mark.slow
+def test_two_devices(server, pair, sipe):
+    """Whichever of two unattended devices takes the message does it after ten seconds."""
+    second = sipe("second", host="second-desk").sign_in(server, "ann")
+    assert server.counters()["registrar.bindings"] == 3
+    second.wait_contact(ANN_SEES, group="Friends")
+    pair[1].do("send", who=BOB_SEES, text="to both")
+    devices = (pair[0], second)
+    pair[0]._until(lambda: next((e for d in devices for e in d.seen("message") if e["text"] == "to both"), None), 25, "no device has it")
+
+
+def test_directory_search(server, pair):
+    server.add_user("carol")
+    pair[0].do("action", label="Contact search")
+    pair[0].do("fill", request=pair[0].wait("form")["request"], values={"given": "Carol"})
+    assert any("carol@example.test" in (cell or "") for row in pair[0].wait("found")["rows"] for cell in row)
+
+
+@pytest.mark.slow
+def test_front_is_killed(server, sipe):
+    ann = sipe("ann").sign_in(server, "ann", **{"come-back": 1})
+    old = server.kill("front0")
+    ann.wait("connection-error")
+    server.wait_restarted("front0", old)
+    ann.wait_signed_on(30)
