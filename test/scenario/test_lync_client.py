@@ -10,6 +10,11 @@ pytestmark = pytest.mark.peers
 
 
 @pytest.fixture
+def server(server_factory):
+    return server_factory(ntlm=True)
+
+
+@pytest.fixture
 def sipe(tmp_path, linger):
     """sipe("ann"): a client in a folder of that name, ended after the test; it must not have crashed."""
     def make(name, **more):
