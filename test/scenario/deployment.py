@@ -69,7 +69,7 @@ class Refused(Exception):
 
 
 class Deployment:
-    def __init__(self, fronts=1, tcp=True, key="ec-p256", build=BUILD, directory=None, wrap=(), site="", pool="", web=False, fqdn=FQDN, domain=DOMAIN, more_pools=(), http=False, web_names=False, https=False):
+    def __init__(self, fronts=1, tcp=True, key="ec-p256", build=BUILD, directory=None, wrap=(), site="", pool="", web=False, fqdn=FQDN, domain=DOMAIN, more_pools=(), http=False, web_names=False, https=False, ntlm=False):
         self.fqdn, self.domain, self.build, self.wrap = fqdn, domain, build, list(wrap)
         self.port_tls, self.port_tcp = free_port(), free_port() if tcp else None
         self.port_web = free_port() if web else 0
@@ -80,6 +80,7 @@ class Deployment:
         os.chmod(self.top, 0o755)
         self.dir = pathlib.Path(directory) if directory else self.top / "d"
         self.fronts = fronts
+        self.ntlm = ntlm
         self.may_die = set()
         ports = f"sip-tls: {self.port_tls}" + (f", sip-tcp: {self.port_tcp}" if tcp else "") + \
             f", web: {self.port_web}, http: {self.port_http}, external-http: {self.port_external_http}" + \
@@ -105,7 +106,7 @@ class Deployment:
     def add_user(self, name, password=None):
         password = password or os.urandom(9).hex()
         self.cli("New-CsUser", "-SipAddress", f"sip:{name}@{self.domain}", "-DisplayName", name.capitalize(),
-                 "-PasswordFile", "-", stdin=password + "\n")
+                 *(["-NtlmAllowed", "$true"] if self.ntlm else []), "-PasswordFile", "-", stdin=password + "\n")
         self.passwords[name] = password
         return password
 
