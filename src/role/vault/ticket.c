@@ -52,7 +52,7 @@ static str bare_name(str s)
 	return at < s.n ? str_cut(s, at + 1, s.n) : s;
 }
 
-static err read_claim(struct vault *v, const struct ipc_ticket_ask *m, struct claim *c, struct diag *d)
+static err read_claim(struct vault *v, const struct ipc_web_ticket_ask *m, struct claim *c, struct diag *d)
 {
 	str name = STR("");
 	if (m->scheme == NTLM) {
@@ -90,7 +90,7 @@ static err check_lock(struct vault *v, const char *name, struct diag *d)
 	return diag_fail(d, ERR(LOCKED), "sign-in", "", "too many wrong passwords: wait %llu seconds, or ask your administrator", (unsigned long long)((t->until_ms - now + 999) / 1000));
 }
 
-static bool judge(struct vault *v, const struct ipc_ticket_ask *m, struct claim *c, struct ticket_owner *o)
+static bool judge(struct vault *v, const struct ipc_web_ticket_ask *m, struct claim *c, struct ticket_owner *o)
 {
 	uint8_t key[16];
 	ticket_owner_find(v, c->who.n == 1 ? str_of(c->who.aor) : STR(""), o);
@@ -101,7 +101,7 @@ static bool judge(struct vault *v, const struct ipc_ticket_ask *m, struct claim 
 	return is_right && o->is_there;
 }
 
-static err prove(struct vault *v, const struct ipc_ticket_ask *m, struct claim *c, struct ticket_owner *o, struct diag *d)
+static err prove(struct vault *v, const struct ipc_web_ticket_ask *m, struct claim *c, struct ticket_owner *o, struct diag *d)
 {
 	char address[80];
 	TRY(vault_store(v, d));
@@ -122,7 +122,7 @@ static err prove(struct vault *v, const struct ipc_ticket_ask *m, struct claim *
 
 /* ---- giving one ---- */
 
-static err make(struct vault *v, const struct ipc_ticket_ask *m, const struct ticket_owner *o, struct ipc_ticket_tell *out, struct ticket_room *room)
+static err make(struct vault *v, const struct ipc_web_ticket_ask *m, const struct ticket_owner *o, struct ipc_web_ticket_tell *out, struct ticket_room *room)
 {
 	struct webticket t = { .audience = m->audience };
 	size_t n = 0;
@@ -142,13 +142,13 @@ static err make(struct vault *v, const struct ipc_ticket_ask *m, const struct ti
 	return e;
 }
 
-void vault_ticket_ask(struct vault *v, const struct ipc_ticket_ask *m)
+void vault_web_ticket_ask(struct vault *v, const struct ipc_web_ticket_ask *m)
 {
 	struct diag d = { 0 };
 	struct claim c = { .password = STR("") };
 	struct ticket_owner o = { .is_there = false };
 	struct ticket_room room;
-	struct ipc_ticket_tell out = { .id = m->id };
+	struct ipc_web_ticket_tell out = { .id = m->id };
 	err e = prove(v, m, &c, &o, &d);
 	if (!failed(e))
 		e = make(v, m, &o, &out, &room);
@@ -157,14 +157,14 @@ void vault_ticket_ask(struct vault *v, const struct ipc_ticket_ask *m)
 	out.what = failed(e) ? str_of(d.what[0] != '\0' ? d.what : e.def->text) : STR("");
 	out.aor = str_of(o.is_there && !failed(e) ? o.aor : "");
 	if (vault_web_channel(v) != NULL)
-		(void)failed(ipc_send_ticket_tell(vault_web_channel(v), &out, -1));
+		(void)failed(ipc_send_web_ticket_tell(vault_web_channel(v), &out, -1));
 	crypt_wipe(&o, sizeof o);
 	crypt_wipe(&room, sizeof room);
 }
 
 /* ---- opening one ---- */
 
-static err ticket_open(struct vault *v, const struct ipc_ticket_show *m, struct ticket_owner *o, struct webticket *out, struct diag *d)
+static err ticket_open(struct vault *v, const struct ipc_web_ticket_show *m, struct ticket_owner *o, struct webticket *out, struct diag *d)
 {
 	struct webticket shown = { .since = (int64_t)m->since, .until = (int64_t)m->until, .audience = m->audience };
 	TRY(vault_store(v, d));
@@ -181,14 +181,14 @@ static err ticket_open(struct vault *v, const struct ipc_ticket_show *m, struct 
 
 void ticket_seen(struct vault *v, uint64_t id, uint64_t life, err e, struct diag *d, const char *aor, str certificate)
 {
-	struct ipc_ticket_seen out = { .id = id, .error = failed(e) ? (uint16_t)(e.def - err_defs + 1) : 0, .aor = str_of(aor), .certificate = certificate };
+	struct ipc_web_ticket_seen out = { .id = id, .error = failed(e) ? (uint16_t)(e.def - err_defs + 1) : 0, .aor = str_of(aor), .certificate = certificate };
 	diag_clean(d);
 	out.what = failed(e) ? str_of(d->what[0] != '\0' ? d->what : e.def->text) : STR("");
 	if (vault_web_channel(v) != NULL && life == v->web_lives)
-		(void)failed(ipc_send_ticket_seen(vault_web_channel(v), &out, -1));
+		(void)failed(ipc_send_web_ticket_seen(vault_web_channel(v), &out, -1));
 }
 
-void vault_ticket_show(struct vault *v, const struct ipc_ticket_show *m)
+void vault_web_ticket_show(struct vault *v, const struct ipc_web_ticket_show *m)
 {
 	struct diag d = { 0 };
 	struct ticket_owner o;

@@ -17,7 +17,7 @@ struct order {
 
 /* ---- may he? ---- */
 
-static err check_signature(const struct ipc_ticket_show *m, const struct webticket *t, struct diag *d)
+static err check_signature(const struct ipc_web_ticket_show *m, const struct webticket *t, struct diag *d)
 {
 	uint8_t mac[SIGNATURE];
 	if (t->n_key == 0)
@@ -102,7 +102,7 @@ static err on_signed(struct work *w, str signature)
 	return OK;
 }
 
-static err fill(struct work *w, const struct ipc_ticket_show *m, const struct ticket_owner *o, struct diag *d)
+static err fill(struct work *w, const struct ipc_web_ticket_show *m, const struct ticket_owner *o, struct diag *d)
 {
 	struct vault *v = w->vault;
 	struct plan_certificates plans;
@@ -117,7 +117,7 @@ static err fill(struct work *w, const struct ipc_ticket_show *m, const struct ti
 	return cert_tbs_client(&w->client, request.spki, vault_authority_der(v), (int64_t)(vault_unix_ms() / 1000), &w->tbs, &w->alg, d);
 }
 
-static err start(struct vault *v, const struct ipc_ticket_show *m, const struct ticket_owner *owner, struct order *o, struct diag *d)
+static err start(struct vault *v, const struct ipc_web_ticket_show *m, const struct ticket_owner *owner, struct order *o, struct diag *d)
 {
 	struct work *w;
 	TRY(work_new(v, NULL, &w, d));
@@ -135,7 +135,7 @@ static err start(struct vault *v, const struct ipc_ticket_show *m, const struct 
 	return OK;
 }
 
-err ticket_certificate(struct vault *v, const struct ipc_ticket_show *m, const struct ticket_owner *owner, const struct webticket *t, struct diag *d)
+err ticket_certificate(struct vault *v, const struct ipc_web_ticket_show *m, const struct ticket_owner *owner, const struct webticket *t, struct diag *d)
 {
 	TRY(check_signature(m, t, d));
 	if (!str_eq_case(m->entity, str_of(owner->aor)))

@@ -25,6 +25,6 @@ void ticket_owner_find(struct vault *v, str aor, struct ticket_owner *out);
 void ticket_seen(struct vault *v, uint64_t id, uint64_t life, err e, struct diag *d, const char *aor, str certificate);
 
 /* ticket_certificate.c: begins to issue a certificate to the owner of an opened ticket, who is told in a later turn. */
-err ticket_certificate(struct vault *v, const struct ipc_ticket_show *m, const struct ticket_owner *o, const struct webticket *t, struct diag *d);
+err ticket_certificate(struct vault *v, const struct ipc_web_ticket_show *m, const struct ticket_owner *o, const struct webticket *t, struct diag *d);
 
 #endif

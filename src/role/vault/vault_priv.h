@@ -493,11 +493,11 @@ void vault_web_certificate(struct vault *v);
 void vault_web_sites(struct vault *v);
 /* ---- web tickets: ticket.c, ticket_certificate.c ---- */
 
-struct ipc_ticket_ask;
-struct ipc_ticket_show;
+struct ipc_web_ticket_ask;
+struct ipc_web_ticket_show;
 /* What web asks; answered now or in a later turn. */
-void vault_ticket_ask(struct vault *v, const struct ipc_ticket_ask *m);
-void vault_ticket_show(struct vault *v, const struct ipc_ticket_show *m);
+void vault_web_ticket_ask(struct vault *v, const struct ipc_web_ticket_ask *m);
+void vault_web_ticket_show(struct vault *v, const struct ipc_web_ticket_show *m);
 
 /* ---- questions of strangers about certificates: ocsp.c ---- */
 

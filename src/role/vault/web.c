@@ -118,17 +118,17 @@ static err on_ocsp(struct vault_web *w, str body)
 
 static err on_ticket_ask(struct vault_web *w, str body)
 {
-	struct ipc_ticket_ask m;
-	TRY(ipc_ticket_ask_parse(&m, body));
-	vault_ticket_ask(w->vault, &m);
+	struct ipc_web_ticket_ask m;
+	TRY(ipc_web_ticket_ask_parse(&m, body));
+	vault_web_ticket_ask(w->vault, &m);
 	return OK;
 }
 
 static err on_ticket_show(struct vault_web *w, str body)
 {
-	struct ipc_ticket_show m;
-	TRY(ipc_ticket_show_parse(&m, body));
-	vault_ticket_show(w->vault, &m);
+	struct ipc_web_ticket_show m;
+	TRY(ipc_web_ticket_show_parse(&m, body));
+	vault_web_ticket_show(w->vault, &m);
 	return OK;
 }
 
@@ -149,9 +149,9 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 		return on_ask(arg, body);
 	if (type == IPC_OCSP_ASK)
 		return on_ocsp(arg, body);
-	if (type == IPC_TICKET_ASK)
+	if (type == IPC_WEB_TICKET_ASK)
 		return on_ticket_ask(arg, body);
-	if (type == IPC_TICKET_SHOW)
+	if (type == IPC_WEB_TICKET_SHOW)
 		return on_ticket_show(arg, body);
 	return type == IPC_ADMIN_GONE ? on_gone(arg, body) : ERR(MALFORMED);
 }

@@ -347,9 +347,9 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 		return on_tell(w, body);
 	if (type == IPC_OCSP_TELL)
 		return web_ocsp_on_tell(w, body);
-	if (type == IPC_TICKET_TELL)
+	if (type == IPC_WEB_TICKET_TELL)
 		return web_service_on_tell(w, body);
-	if (type == IPC_TICKET_SEEN)
+	if (type == IPC_WEB_TICKET_SEEN)
 		return web_service_on_seen(w, body);
 	if (type == IPC_OCSP_FORGET) {
 		web_ocsp_forget(&w->ocsp);

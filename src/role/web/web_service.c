@@ -102,7 +102,7 @@ static err ask_ticket(struct web_conn *c, const struct web_visit *v, const struc
 		return ERR(CEILING);
 	web_ask_begin(c);
 	/* behind a reverse proxy everybody has its address */
-	return asked(c, ipc_send_ticket_ask(c->web->vault, &(const struct ipc_ticket_ask){ .id = c->x.id, .scheme = p->scheme,
+	return asked(c, ipc_send_web_ticket_ask(c->web->vault, &(const struct ipc_web_ticket_ask){ .id = c->x.id, .scheme = p->scheme,
 		.address = str_of(v->outside ? "" : addr_print(&c->peer, text)), .negotiate = p->negotiate, .challenge = p->challenge, .token = p->token,
 		.claimed = t->claimed, .audience = t->applies_to, .entropy = t->entropy }, -1));
 }
@@ -131,7 +131,7 @@ static void on_ticket_post(struct web_conn *c, const struct http_request *q, con
 	crypt_wipe(&p, sizeof p);
 }
 
-static void answer_ticket(struct web_conn *c, const struct web_deed *deed, const struct ipc_ticket_tell *m)
+static void answer_ticket(struct web_conn *c, const struct web_deed *deed, const struct ipc_web_ticket_tell *m)
 {
 	struct buf body DEFER(buf_fini) = { 0 }, base DEFER(buf_fini) = { 0 };
 	buf_init(&body, SOAP_ANSWER_MAX);
@@ -163,9 +163,9 @@ static struct web_conn *take(struct web *w, uint64_t id, struct web_deed **deed)
 
 err web_service_on_tell(struct web *w, str body)
 {
-	struct ipc_ticket_tell m;
+	struct ipc_web_ticket_tell m;
 	struct web_deed *deed;
-	TRY(ipc_ticket_tell_parse(&m, body));
+	TRY(ipc_web_ticket_tell_parse(&m, body));
 	struct web_conn *c = take(w, m.id, &deed);
 	if (c == NULL)
 		return OK;
@@ -186,7 +186,7 @@ err web_service_on_tell(struct web *w, str body)
 
 static err show(struct web_conn *c, const struct web_visit *v, const struct soap_ticket *t, const struct soap_certificate_request *r, struct diag *d)
 {
-	struct ipc_ticket_show m = { .path = v->path, .user = t->user, .ticket = t->id, .since = (uint64_t)t->since, .until = (uint64_t)t->until, .audience = t->audience,
+	struct ipc_web_ticket_show m = { .path = v->path, .user = t->user, .ticket = t->id, .since = (uint64_t)t->since, .until = (uint64_t)t->until, .audience = t->audience,
 		.sealed = t->sealed, .text = STR(""), .signature = STR(""), .entity = STR(""), .device = STR(""), .request = STR("") };
 	TRY(web_ask_check(c->web, d));
 	TRY(deed_new(c, v));
@@ -201,7 +201,7 @@ static err show(struct web_conn *c, const struct web_visit *v, const struct soap
 	}
 	web_ask_begin(c);
 	m.id = c->x.id;
-	return asked(c, ipc_send_ticket_show(c->web->vault, &m, -1));
+	return asked(c, ipc_send_web_ticket_show(c->web->vault, &m, -1));
 }
 
 /* ---- certificates ---- */
@@ -225,7 +225,7 @@ static err begin_certificate(struct web_conn *c, const struct http_request *q, c
 	return show(c, v, &r.ticket, &r, d);
 }
 
-static void answer_certificate(struct web_conn *c, const struct web_deed *deed, const struct ipc_ticket_seen *m)
+static void answer_certificate(struct web_conn *c, const struct web_deed *deed, const struct ipc_web_ticket_seen *m)
 {
 	struct buf body DEFER(buf_fini) = { 0 };
 	buf_init(&body, SOAP_ANSWER_MAX);
@@ -285,7 +285,7 @@ static void on_user_get(struct web_conn *c, const struct http_request *q, const 
 		web_answer_error(c, e, &d, NULL);
 }
 
-static void answer_user(struct web_conn *c, struct web_deed *deed, const struct ipc_ticket_seen *m)
+static void answer_user(struct web_conn *c, struct web_deed *deed, const struct ipc_web_ticket_seen *m)
 {
 	struct diag d = { 0 };
 	const char *asked_for = deed->visit.sipuri;
@@ -299,7 +299,7 @@ static void answer_user(struct web_conn *c, struct web_deed *deed, const struct 
 
 /* ---- both ---- */
 
-static void answer_seen(struct web_conn *c, struct web_deed *deed, const struct ipc_ticket_seen *m)
+static void answer_seen(struct web_conn *c, struct web_deed *deed, const struct ipc_web_ticket_seen *m)
 {
 	err e = error_of(m->error);
 	bool is_user = deed->visit.doc == WEB_DOC_USER;
@@ -319,9 +319,9 @@ static void answer_seen(struct web_conn *c, struct web_deed *deed, const struct 
 
 err web_service_on_seen(struct web *w, str body)
 {
-	struct ipc_ticket_seen m;
+	struct ipc_web_ticket_seen m;
 	struct web_deed *deed;
-	TRY(ipc_ticket_seen_parse(&m, body));
+	TRY(ipc_web_ticket_seen_parse(&m, body));
 	struct web_conn *c = take(w, m.id, &deed);
 	if (c == NULL)
 		return OK;
