@@ -7,6 +7,7 @@ import pytest
 from deployment import authority_files, wait_for
 from dsk_client import DskClient, Handshake
 from sip_client import Closed
+from sipe_client import SipeClient
 from test_client_certificate import forge, issue, serial_of
 
 STS = "/CertProv/CertProvisioningService.svc"
@@ -153,3 +154,28 @@ def test_not_offered_where_nothing_can_be_issued(server, device):
     old = server.kill("keeper0")
     server.wait_restarted("keeper0", old)
     wait_for(lambda: device(server).challenges()[0] == ["NTLM", "TLS-DSK"])
+
+
+# ---- the real client ----
+
+@pytest.fixture
+def sipe(tmp_path, linger):
+    def make(name):
+        one = SipeClient(tmp_path / name)
+        linger(one.end)
+        return one
+    return make
+
+
+@pytest.mark.peers
+def test_real_client(server, sipe):
+    """pidgin-sipe gets a certificate from the web services by password, signs in by it, and is cut off when it is revoked."""
+    ann, bob = sipe("ann").sign_in(server, "ann", scheme="tls-dsk"), sipe("bob").sign_in(server, "bob", scheme="tls-dsk")
+    assert server.counters()["registrar.bindings"] == 2
+    ann.do("send", who="sip:bob@example.test", text="hello")
+    assert "hello" in bob.wait("message")["text"]
+    assert server.counters()["auth.accepted"] == 2 and server.counters()["auth.failed"] == 0
+    server.cli("Revoke-CsClientCertificate", "-Identity", "sip:ann@example.test")
+    ann.wait("connection-error")
+    wait_for(lambda: server.counters()["connections.closed.revoked"] == 1)
+    assert bob.tell("contacts")["ok"]
