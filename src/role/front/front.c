@@ -183,6 +183,7 @@ void front_apply_config(struct front *f)
 	};
 	conns_set_limits(f->conns, &limits);
 	txns_set_max(f->txns, c->max_transactions);
+	pres_config_changed(f->pres);
 }
 
 void front_check_ready(struct front *f)
