@@ -26,12 +26,16 @@ struct txn {
 	bool forgotten;
 };
 
+#ifndef FAKE_ANSWER_MAX
+#define FAKE_ANSWER_MAX 16384
+#endif
+
 /* What was sent last, and how often. */
 struct fake {
 	unsigned status; /* of the last answer */
 	unsigned n_answers, n_requests;
-	char answer[16384];  /* the last one, NUL-ended */
-	char request[65536]; /* the last one, NUL-ended */
+	char answer[FAKE_ANSWER_MAX]; /* the last one, NUL-ended */
+	char request[65536];          /* the last one, NUL-ended */
 	struct flow to;      /* where it went */
 	struct txn *txn; /* its transaction, one of: */
 	struct txn txns[64];
