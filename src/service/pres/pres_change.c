@@ -222,6 +222,7 @@ static err change_members(struct service *s, const struct xml_node *n)
 	(void)read_number(n, "id", &id);
 	struct pres_container *c = pres_container_get(s->presentity, (uint16_t)id);
 	ENSURE(c != NULL, NO_MEMORY);
+	s->touched |= PRES_SELF_CONTAINERS;
 	for (const struct xml_node *m = xml_child(n, STR("member")); m != NULL; m = xml_sibling(m, STR("member"))) {
 		struct wanted w;
 		TRY(read_member(m, &w));
@@ -232,7 +233,6 @@ static err change_members(struct service *s, const struct xml_node *n)
 	}
 	c->version++;
 	keep_container(s, c);
-	s->touched |= PRES_SELF_CONTAINERS;
 	return OK;
 }
 
@@ -256,11 +256,11 @@ err pres_change_subscribers(struct service *s)
 		ENSURE(aor.n != 0 && aor.n <= USER_AOR_MAX, MALFORMED);
 		struct pres_subscriber *one = pres_subscriber_get(s->presentity, aor);
 		ENSURE(one != NULL, CEILING);
+		s->touched |= PRES_SELF_SUBSCRIBERS;
 		one->is_acknowledged = str_eq_case(xml_attribute(n, STR("acknowledged")), STR("true"));
 		buf_init(&value, 32);
 		buf_add(&value, one->is_acknowledged ? STR("acknowledged") : STR("seen"));
 		keep_row(s, KEPT_SUBSCRIBER, aor, &value);
-		s->touched |= PRES_SELF_SUBSCRIBERS;
 	}
 	return OK;
 }

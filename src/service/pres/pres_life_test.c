@@ -241,6 +241,18 @@ static void forgets_whom_nobody_needs(void **state)
 
 /* ---- limits ---- */
 
+/* One that is refused takes those before it in the same request with it. */
+static void watchers_are_acknowledged_together(void **state)
+{
+	struct bench *b = *state;
+	assert_int_equal(WATCH(b, BOB, 2, RESOURCE(ANN)), 200);
+	assert_int_equal(SEND(b, .method = "SERVICE", .type = "application/msrtc-presence-setsubscriber+xml",
+		.body = "<setSubscribers><subscriber user=\"bob@example.test\" acknowledged=\"true\"/><subscriber/></setSubscribers>"), 400);
+	assert_string_equal(kept(b, ANN, KEPT_SUBSCRIBER, BOB), "seen");
+	assert_int_equal(SEND(b, .method = "SUBSCRIBE", .event = SELF, .extra = QUICK), 200);
+	assert_true(has("<subscriber user=\"bob@example.test\""));
+}
+
 static void limits(void **state)
 {
 	struct bench *b = *state;
@@ -325,6 +337,7 @@ int main(void)
 		PRES_TEST(removed_users_are_gone),
 		PRES_TEST(card_changes_show),
 		PRES_TEST(forgets_whom_nobody_needs),
+		PRES_TEST(watchers_are_acknowledged_together),
 		PRES_TEST(limits),
 		PRES_TEST(many_may_wait_but_not_all),
 		PRES_TEST(torn_rows_are_not_taken),

@@ -137,6 +137,15 @@ static size_t find_service(const struct sip_msg *m)
 	return i;
 }
 
+/* What is done in part, or cannot be kept: what vault has is read again. */
+static void take_back(struct service *s)
+{
+	s->presentity->is_stale = true;
+	(void)failed(presentity_load(s->presentity));
+	presentity_settle(s->presentity);
+	tell(s);
+}
+
 static err serve(struct service *s, size_t which, enum stage_verdict *v)
 {
 	struct request *r = s->request;
@@ -144,7 +153,10 @@ static err serve(struct service *s, size_t which, enum stage_verdict *v)
 	TRY(xml_tree_read(s->pres->config.xml, r->in->msg.body, NULL, &r->in->arena, &root, NULL));
 	ENSURE(str_eq(root->name, services[which].root), MALFORMED);
 	s->root = root;
-	TRY(services[which].fn(s));
+	err e = services[which].fn(s);
+	if (failed(e) && s->touched != 0)
+		take_back(s);
+	TRY(e);
 	if (s->n_faults != 0) {
 		answer_fault(s);
 		return OK;
@@ -155,13 +167,9 @@ static err serve(struct service *s, size_t which, enum stage_verdict *v)
 		tell(s);
 		return OK;
 	}
-	err e = keep(s, v);
-	if (failed(e)) {
-		s->presentity->is_stale = true;
-		(void)failed(presentity_load(s->presentity));
-		presentity_settle(s->presentity);
-		tell(s);
-	}
+	e = keep(s, v);
+	if (failed(e))
+		take_back(s);
 	return e;
 }
 
