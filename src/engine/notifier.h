@@ -64,6 +64,8 @@ struct subscription {
 	uint32_t seconds;
 	bool is_pending, wants_whole, is_over;
 	bool is_quick, is_extended; /* BENOTIFY; it goes on by itself as long as the connection */
+	bool is_telling;
+	const char *last_word; /* is_over: the reason that it is told; NULL: none */
 	char tag[16];
 	uint16_t target_n, n[7];
 	char *target;
@@ -90,7 +92,8 @@ err notifier_stage(void *state, struct request *r, enum stage_verdict *v);
 
 /* Something has changed for s: it is told at once, or after its pause and the answer to what it was told before. */
 void notifier_tell(struct subscription *s);
-/* Ends it: with a last notification (reason: RFC 6665 4.1.3), or (NULL) without a word. */
+/* Ends it: with a last notification (reason: RFC 6665 4.1.3, a constant), or (NULL) without a word. In a later turn when it is called from inside a call of the
+ * notifier; otherwise s is gone afterwards. */
 void notifier_end(struct subscription *s, const char *reason);
 
 /* The connection has gone; all connections of another front process have. Subscriptions over them end without a word. */

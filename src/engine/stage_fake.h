@@ -26,12 +26,22 @@ struct txn {
 	bool forgotten;
 };
 
+#ifndef FAKE_ANSWER_MAX
+#define FAKE_ANSWER_MAX 16384
+#endif
+
+/* A test whose memory fails says where it must not: in what is only faked. */
+#ifndef FAKE_BEGIN
+#define FAKE_BEGIN() ((void)0)
+#define FAKE_END()   ((void)0)
+#endif
+
 /* What was sent last, and how often. */
 struct fake {
 	unsigned status; /* of the last answer */
 	unsigned n_answers, n_requests;
-	char answer[16384];  /* the last one, NUL-ended */
-	char request[65536]; /* the last one, NUL-ended */
+	char answer[FAKE_ANSWER_MAX]; /* the last one, NUL-ended */
+	char request[65536];          /* the last one, NUL-ended */
 	struct flow to;      /* where it went */
 	struct txn *txn; /* its transaction, one of: */
 	struct txn txns[64];
@@ -102,20 +112,25 @@ void request_answer(struct request *r, struct sip_out *o, unsigned status, str r
 	sip_out_reply(o, &r->in->arena, &r->in->msg, status, reason, STR("ours"), r->in->via_params);
 }
 
-static void fake_print(const struct sip_out *o, char *out, size_t size)
+/* false: o is not whole, for want of memory. */
+static bool fake_print(const struct sip_out *o, char *out, size_t size)
 {
 	struct buf b;
+	FAKE_BEGIN();
 	buf_init(&b, size - 1);
-	ASSERT(!failed(sip_out_print(o, &b)));
-	memcpy(out, b.p, b.n);
-	out[b.n] = '\0';
+	bool is_whole = !o->failed;
+	ASSERT(!failed(sip_out_print(o, &b)) || !is_whole);
+	if (is_whole)
+		memcpy(out, b.p, b.n);
+	out[is_whole ? b.n : 0] = '\0';
 	buf_fini(&b);
+	FAKE_END();
+	return is_whole;
 }
 
 void request_send(struct request *r, const struct sip_out *o, unsigned status)
 {
-	fake_print(o, fake.answer, sizeof fake.answer);
-	fake.status = status;
+	fake.status = fake_print(o, fake.answer, sizeof fake.answer) ? status : 500;
 	fake.n_answers++;
 }
 
@@ -152,7 +167,8 @@ void request_add_diagnostics(const struct request *r, struct sip_out *o, unsigne
 err txn_client_open(struct txns *s, const struct flow *to, struct sip_out *o, enum sip_method_index method,
 	str branch_tail, uint64_t request, const struct txn_client_door *door, void *arg, struct txn **out)
 {
-	fake_print(o, fake.request, sizeof fake.request);
+	if (!fake_print(o, fake.request, sizeof fake.request))
+		return ERR(NO_MEMORY);
 	fake.to = *to;
 	fake.n_requests++;
 	fake.txn = &fake.txns[fake.n_requests % 64];

@@ -34,6 +34,8 @@ struct pres_door {
 	bool (*is_signed_in)(void *arg, str aor, str epid);
 	/* A request that had to wait may begin again at this stage. */
 	void (*resume)(void *arg, struct request *r);
+	/* Is other in the contact list of aor? Only contacts see what people show in privacy mode. NULL: nobody is. */
+	bool (*is_contact)(void *arg, str aor, str other);
 };
 
 struct pres_config {
@@ -64,6 +66,9 @@ err pres_stage(void *state, struct request *r, enum stage_verdict *v);
 void pres_devices_changed(struct pres *p, str aor);
 /* Administrators have changed what is known of aor, or he is gone. */
 void pres_user_changed(struct pres *p, str aor);
+/* The contact list of aor has changed, or a property of the configuration: who may see what is decided anew. */
+void pres_contacts_changed(struct pres *p, str aor);
+void pres_config_changed(struct pres *p);
 
 /* ---- watching across front processes ---- */
 

@@ -100,14 +100,27 @@ static err send_it(struct subscription *s, const struct notification *n, const c
 	s->cseq++;
 	sip_out_new(&o, &a, buf_str(&start));
 	fill(s, &o, n, reason);
-	return s->is_quick ? send_quickly(s, &o, id) : send_answered(s, &o, id, reason);
+	s->notifier->depth++;
+	err e = s->is_quick ? send_quickly(s, &o, id) : send_answered(s, &o, id, reason);
+	s->notifier->depth--;
+	return e;
+}
+
+static err tell(struct subscription *s, bool is_whole, struct notification *n)
+{
+	s->notifier->depth++;
+	s->is_telling = true;
+	err e = s->package->tell(s->arg, s, is_whole, n);
+	s->is_telling = false;
+	s->notifier->depth--;
+	return e;
 }
 
 err notifier_send(struct subscription *s, bool is_whole, const char *reason)
 {
 	struct notification n = { .type = STR(""), .require = STR("") };
 	buf_init(&n.body, BODY_MOST);
-	err e = s->package->tell(s->arg, s, is_whole, &n);
+	err e = tell(s, is_whole, &n);
 	bool says_nothing = err_is(e, ERR_ABSENT) && (is_whole || reason != NULL); /* what begins or ends is said all the same */
 	if (!failed(e) || says_nothing)
 		e = n.body.failed ? ERR(CEILING) : send_it(s, &n, reason);
@@ -153,13 +166,15 @@ err notifier_answer(struct subscription *s, struct request *r, bool is_last, boo
 		sip_out_add(&o, SIP_HDR_RECORD_ROUTE, h->value);
 	add_options(m, &o);
 	if (*told)
-		e = s->package->tell(s->arg, s, true, &n);
+		e = tell(s, true, &n);
 	if (*told && (!failed(e) || err_is(e, ERR_ABSENT))) {
 		e = n.body.failed ? ERR(CEILING) : OK;
 		add_first(s, &o, &n, is_last);
 	}
+	s->notifier->depth++; /* the connection may end meanwhile */
 	if (!failed(e))
 		request_send(r, &o, 200);
+	s->notifier->depth--;
 	buf_fini(&n.body);
 	return e;
 }

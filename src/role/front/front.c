@@ -147,6 +147,21 @@ static void on_proven(void *arg, struct request *r)
 	stage_run(front_stages, f->states, FRONT_STAGE_HOME, r);
 }
 
+/* Asked in privacy mode only. A list that is not in memory is read: until then nobody is a contact, and afterwards watchers are judged anew. */
+static bool is_contact(void *arg, str aor, str other)
+{
+	struct front *f = arg;
+	if (!contact_is_loaded(f->contacts, aor))
+		(void)failed(contact_load(f->contacts, aor));
+	return contact_has(f->contacts, aor, other);
+}
+
+static void on_contacts(void *arg, str aor)
+{
+	struct front *f = arg;
+	pres_contacts_changed(f->pres, aor);
+}
+
 static uint16_t home_of(void *arg, str aor)
 {
 	const struct front *f = arg;
@@ -202,6 +217,7 @@ void front_apply_config(struct front *f)
 	};
 	conns_set_limits(f->conns, &limits);
 	txns_set_max(f->txns, c->max_transactions);
+	pres_config_changed(f->pres);
 }
 
 void front_check_ready(struct front *f)
@@ -259,10 +275,10 @@ static err make_services(struct front *f)
 	TRY(xml_reader_new(&f->xml));
 	TRY(pres_new(&(struct pres_config){ .timers = loop_timers(s->loop), .users = f->users, .config = &f->config, .notifier = f->notifier, .kept = f->kept,
 			     .xml = f->xml, .fqdn = f->fqdn, .log = &s->log, .meter = s->meter, .front = (uint16_t)s->index,
-			     .door = { home_of, front_bus_watch, front_bus_unwatch, front_bus_news, is_signed_in, resume_presence }, .arg = f },
+			     .door = { home_of, front_bus_watch, front_bus_unwatch, front_bus_news, is_signed_in, resume_presence, is_contact }, .arg = f },
 		&f->pres));
 	TRY(contacts_new(&(struct contact_config){ .timers = loop_timers(s->loop), .users = f->users, .policies = f->policies, .config = &f->config,
-				 .notifier = f->notifier, .kept = f->kept, .xml = f->xml, .log = &s->log, .door = { resume_contact, front_search }, .arg = f },
+				 .notifier = f->notifier, .kept = f->kept, .xml = f->xml, .log = &s->log, .door = { resume_contact, front_search, on_contacts }, .arg = f },
 		&f->contacts));
 	f->provision = (struct provision){ f->users, f->policies, &f->config, f->xml, str_of(f->trusted) };
 	TRY(provision_add(&f->provision, f->notifier));

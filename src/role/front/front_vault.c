@@ -21,10 +21,11 @@ static err on_user(struct front *f, str body)
 	TRY(ipc_user_parse(&m, body));
 	if (m.enabled == 0)
 		reg_user_gone(f->reg, m.aor);
+	TRY(users_put(f->users, &(const struct user_row){ .version = m.version, .aor = m.aor, .display_name = m.display_name,
+				       .enabled = m.enabled != 0, .ha1_md5 = m.ha1_md5, .ha1_sha256 = m.ha1_sha256, .grants = m.grants }));
 	if (f->has_snapshot)
 		pres_user_changed(f->pres, m.aor);
-	return users_put(f->users, &(const struct user_row){ .version = m.version, .aor = m.aor, .display_name = m.display_name,
-					    .enabled = m.enabled != 0, .ha1_md5 = m.ha1_md5, .ha1_sha256 = m.ha1_sha256, .grants = m.grants });
+	return OK;
 }
 
 static err on_user_gone(struct front *f, str body)
@@ -34,6 +35,7 @@ static err on_user_gone(struct front *f, str body)
 	users_remove(f->users, m.aor);
 	reg_user_gone(f->reg, m.aor);
 	contact_user_gone(f->contacts, m.aor);
+	pres_user_changed(f->pres, m.aor);
 	return OK;
 }
 

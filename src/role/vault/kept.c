@@ -21,11 +21,15 @@ struct telling_rows {
 	struct vault_front *front;
 	uint64_t id;
 	struct buf rows;
+	err e; /* a piece that could not be sent: the front must not take the others for the whole */
 };
 
 static void send_rows(struct telling_rows *t, bool is_last)
 {
-	(void)failed(ipc_send_kept_rows(t->front->channel, &(struct ipc_kept_rows){ .id = t->id, .is_last = is_last ? 1 : 0, .rows = buf_str(&t->rows) }, -1));
+	if (t->rows.failed)
+		t->e = ERR(CEILING);
+	if (!failed(t->e))
+		t->e = ipc_send_kept_rows(t->front->channel, &(struct ipc_kept_rows){ .id = t->id, .is_last = is_last ? 1 : 0, .rows = buf_str(&t->rows) }, -1);
 	buf_reset(&t->rows);
 }
 
@@ -76,10 +80,12 @@ err vault_kept_ask(struct vault_front *f, str body)
 	struct telling_rows t = { .front = f, .id = m.id };
 	buf_init(&t.rows, PIECE + KEPT_KEY_MAX + KEPT_VALUE_MAX + 16);
 	err e = read_all(f->vault, m.aor, &t);
+	if (!failed(e)) {
+		send_rows(&t, true);
+		e = t.e;
+	}
 	if (failed(e))
 		tell_done(f, m.id, e);
-	else
-		send_rows(&t, true);
 	buf_fini(&t.rows);
 	return OK;
 }
@@ -113,10 +119,11 @@ err vault_kept_set(struct vault_front *f, str body)
 {
 	struct ipc_kept_set m;
 	TRY(ipc_kept_set_parse(&m, body));
-	err e = write_group(f->vault, m.aor, m.rows);
-	struct kept_due *due = failed(e) ? NULL : calloc(1, sizeof *due);
-	if (due == NULL) {
-		tell_done(f, m.id, failed(e) ? e : ERR(NO_MEMORY));
+	struct kept_due *due = calloc(1, sizeof *due);
+	err e = due != NULL ? write_group(f->vault, m.aor, m.rows) : ERR(NO_MEMORY);
+	if (failed(e)) {
+		free(due);
+		tell_done(f, m.id, e);
 		return OK;
 	}
 	*due = (struct kept_due){ .front = f, .id = m.id };

@@ -139,7 +139,7 @@ void kept_told_done(struct kept *k, uint64_t id, err e)
 
 void kept_told_nothing(struct kept *k)
 {
-	size_t n = k->n; /* those that are asked anew meanwhile are for the next vault */
-	while (n-- > 0 && !list_is_empty(&k->waits))
+	uint64_t last = k->next; /* those that are asked anew meanwhile are for the next vault */
+	while (!list_is_empty(&k->waits) && LIST_OF(k->waits.next, struct wait, node)->id <= last)
 		end(k, LIST_OF(k->waits.next, struct wait, node), ERR(BUSY));
 }

@@ -9,13 +9,17 @@ static const char *const own[CATEGORY_OWN] = {
 	[CATEGORY_SERVICES] = "services",
 	[CATEGORY_USER] = "userProperties",
 	[CATEGORY_DEVICE] = "device",
+	[CATEGORY_HOURS] = "workingHours",
 };
+static const char *const others[] = { "alerts", "dndState", "legacyInterop", "otherOptions", "rccOptions", "routing", "userInformation", "userPreferences", "voicemail" };
 
 void pres_categories_init(struct pres_categories *c)
 {
 	c->n = 0;
 	for (size_t i = 0; i < CATEGORY_OWN; i++)
 		(void)str_to_z(str_of(own[i]), c->names[c->n++], PRES_NAME_MAX);
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+		(void)str_to_z(str_of(others[i]), c->names[c->n++], PRES_NAME_MAX);
 }
 
 bool pres_category_find(const struct pres_categories *c, str name, uint8_t *out)

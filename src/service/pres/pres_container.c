@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "model/config.h"
+
 static const str kinds[MEMBER_KINDS] = { { "user", 4 }, { "domain", 6 }, { "sameEnterprise", 14 }, { "federated", 9 }, { "publicCloud", 11 }, { "everyone", 8 } };
 
 str pres_member_kind_name(enum pres_member_kind k)
@@ -36,9 +38,10 @@ struct pres_container *pres_container_get(struct presentity *p, uint16_t number)
 		at = &(*at)->next;
 	if (*at != NULL && (*at)->number == number)
 		return *at;
-	struct pres_container *c = calloc(1, sizeof *c);
+	struct pres_container *c = p->n_containers < PRES_CONTAINERS ? calloc(1, sizeof *c) : NULL;
 	if (c == NULL)
 		return NULL;
+	p->n_containers++;
 	c->number = number;
 	c->next = *at;
 	*at = c;
@@ -104,6 +107,7 @@ void pres_containers_free(struct presentity *p)
 		free(c);
 	}
 	p->containers = NULL;
+	p->n_containers = 0;
 }
 
 /* What everybody has who has chosen nothing yet. */
@@ -150,6 +154,13 @@ static bool is_member(const struct presentity *p, const struct pres_member *m, s
 	return false;
 }
 
+/* Privacy mode: only his contacts see what people show, whoever else is named in a container. */
+static bool is_outside(const struct presentity *p, str watcher)
+{
+	const struct pres_config *c = &p->pres->config;
+	return c->config->use_privacy_mode && (c->door.is_contact == NULL || !c->door.is_contact(c->arg, presentity_aor(p), watcher));
+}
+
 /* Kinds stand from the most to the least telling: who is named himself is not judged by his domain. Among equals the higher number counts, so that
  * being blocked wins ([MS-PRES] 3.5.1.3). */
 uint16_t pres_container_of(const struct presentity *p, str watcher)
@@ -158,6 +169,8 @@ uint16_t pres_container_of(const struct presentity *p, str watcher)
 	enum pres_member_kind by = MEMBER_KINDS;
 	if (str_eq(watcher, presentity_aor(p)))
 		return CONTAINER_FRIENDS;
+	if (is_outside(p, watcher))
+		return CONTAINER_BLOCKED;
 	for (const struct pres_container *c = p->containers; c != NULL; c = c->next)
 		for (const struct pres_member *m = c->members; m != NULL; m = m->next)
 			if (m->kind <= by && is_member(p, m, watcher)) {

@@ -64,9 +64,10 @@ static void print(const struct presentity *p, uint32_t availability, str note, s
 		add_escaped(out, note);
 		buf_add(out, STR("</note>"));
 	}
-	buf_add(out, STR("</tuple><dm:person id=\"p1\"><rpid:activities>"));
-	buf_printf(out, "<rpid:%s/>", rows[row].activity != NULL ? rows[row].activity : "unknown");
-	buf_printf(out, "</rpid:activities><dm:note>%s</dm:note></dm:person></presence>\n", rows[row].note);
+	buf_add(out, STR("</tuple><dm:person id=\"p1\">"));
+	if (rows[row].activity != NULL)
+		buf_printf(out, "<rpid:activities><rpid:%s/></rpid:activities>", rows[row].activity);
+	buf_printf(out, "<dm:note>%s</dm:note></dm:person></presence>\n", rows[row].note);
 }
 
 /* From what the view shows: nothing can be seen here that it hides. */

@@ -15,6 +15,9 @@
 #define PRES_WATCHERS_MAX 10000  /* of one user */
 #define PRES_VIEW_MAX     65536  /* bytes of what one container shows */
 #define PRES_EPID_MAX     64
+#define PRES_CONTAINERS   64     /* of one user */
+#define PRES_BYTES_MAX    262144 /* of all publications of one user */
+#define PRES_WAITING_MAX  256    /* requests that wait until one user is loaded */
 
 struct presentity;
 
@@ -27,8 +30,9 @@ enum {
 
 /* ---- names of categories (pres_category.c) ---- */
 
-/* Those that this server itself looks into; they are known from the beginning, in this order. */
-enum pres_category { CATEGORY_STATE, CATEGORY_NOTE, CATEGORY_CALENDAR, CATEGORY_CARD, CATEGORY_SERVICES, CATEGORY_USER, CATEGORY_DEVICE, CATEGORY_OWN };
+/* Those that this server itself looks into; they are known from the beginning, in this order. Others that clients use are known, too, so that nobody can
+ * use up the names. */
+enum pres_category { CATEGORY_STATE, CATEGORY_NOTE, CATEGORY_CALENDAR, CATEGORY_CARD, CATEGORY_SERVICES, CATEGORY_USER, CATEGORY_DEVICE, CATEGORY_HOURS, CATEGORY_OWN };
 
 struct pres_categories {
 	char names[PRES_CATEGORIES][PRES_NAME_MAX];
@@ -59,9 +63,9 @@ struct publication {
 	uint32_t availability;
 	uint64_t published_ms; /* since 1970 */
 	uint64_t expires_ms;   /* EXPIRE_TIME: on the clock of the timers */
-	uint16_t epid_n, activity_n;
+	uint16_t epid_n, activity_n, meeting_n;
 	uint32_t body_n;
-	char text[]; /* epid of its device, activity, body: one element */
+	char text[]; /* epid of its device, activity, meeting, body: one element */
 };
 
 static inline str publication_epid(const struct publication *p)
@@ -74,7 +78,16 @@ static inline str publication_activity(const struct publication *p)
 }
 static inline str publication_body(const struct publication *p)
 {
-	return (str){ p->text + p->epid_n + p->activity_n, p->body_n };
+	return (str){ p->text + p->epid_n + p->activity_n + p->meeting_n, p->body_n };
+}
+/* Subject and place of the meeting that a calendar's state is about. */
+static inline str publication_meeting(const struct publication *p)
+{
+	return (str){ p->text + p->epid_n + p->activity_n, p->meeting_n };
+}
+static inline size_t publication_bytes(const struct publication *p)
+{
+	return (size_t)p->epid_n + p->activity_n + p->meeting_n + p->body_n;
 }
 
 /* Which one it is. */
@@ -97,7 +110,11 @@ struct pres_publish {
 /* Where the one of this key hangs, or would. */
 struct publication **pres_publication_find(struct presentity *p, const struct pres_key *k);
 uint32_t pres_publication_version(struct presentity *p, const struct pres_key *k); /* 0: there is none */
-/* CEILING, NO_MEMORY. */
+/* Makes one that is nowhere yet; free gives it back. CEILING, NO_MEMORY. */
+err pres_publication_make(const struct pres_publish *w, struct arena *a, struct publication **out);
+/* Takes it, in the place of the one that had its key. */
+void pres_publication_put(struct presentity *p, struct publication *made);
+/* Both, within the ceilings of a user. */
 err pres_publication_set(struct presentity *p, const struct pres_publish *w, struct arena *a);
 void pres_publication_remove(struct presentity *p, const struct pres_key *k);
 void pres_publications_free(struct presentity *p);
@@ -141,7 +158,7 @@ struct pres_container {
 str pres_member_kind_name(enum pres_member_kind k);
 bool pres_member_kind_find(str name, enum pres_member_kind *out);
 struct pres_container *pres_container_find(const struct presentity *p, uint32_t number);
-/* Makes it when it is not there; NULL without memory. */
+/* Makes it when it is not there; NULL without memory, or when he has too many. */
 struct pres_container *pres_container_get(struct presentity *p, uint16_t number);
 /* OK also when he is in it. CEILING, NO_MEMORY. */
 err pres_member_add(struct presentity *p, struct pres_container *c, enum pres_member_kind kind, str value);
@@ -180,6 +197,7 @@ struct pres_watch {
 	uint32_t told;       /* serial */
 	const struct pres_watch_door *door;
 	void *arg;
+	uint32_t id; /* among those of the user */
 	uint16_t aor_n;
 	char aor[]; /* of the watcher */
 };
@@ -187,6 +205,8 @@ struct pres_watch {
 struct pres_watch_door {
 	/* Something that it wants has changed. */
 	void (*on_news)(void *arg, struct pres_watch *w);
+	/* The user is gone for good: w is to be closed. May be NULL. */
+	void (*on_gone)(void *arg, struct pres_watch *w);
 };
 
 struct pres {
@@ -213,24 +233,28 @@ struct presentity {
 	struct pres *pres;
 	bool is_far; /* he is at home in another process: nothing of him is here but what is watched */
 	bool is_loaded, is_loading;
+	bool is_stale;             /* a change is not on the disk, so that what is in memory is not what is kept: it is to be read again */
 	struct list waiting;       /* requests, until he is loaded (pres_table.c) */
+	size_t n_waiting;
 	struct publication *publications;
-	size_t n_publications;
+	size_t n_publications, n_bytes;
 	struct pres_container *containers;
-	size_t n_members;
+	size_t n_containers, n_members;
 	struct pres_view *views;
 	struct list watches;
 	size_t n_watches;
+	uint32_t last_watch;
 	struct pres_subscriber *subscribers;
 	size_t n_subscribers;
 	struct list selves;        /* subscriptions of his own to what he publishes (pres_self.c) */
+	struct list infos;         /* and to who watches him (pres_winfo.c) */
 	uint32_t serial;           /* of the last change that watchers see */
 	uint32_t aggregate_version;
 	uint64_t aggregate_ms;     /* when the aggregate changed last */
 	uint32_t aggregate;        /* availability, as last reckoned */
 	struct timer timer;        /* of publications that end by time */
 	uint64_t loaded_ms;        /* since 1970 */
-	unsigned n_saving;         /* changes that vault has not acknowledged */
+	struct list savings;       /* changes that vault has not acknowledged (pres_service.c) */
 	struct buf card;           /* what the directory says of him: rows of KEPT_CARD */
 	uint16_t aor_n;
 	char aor[];
@@ -246,12 +270,20 @@ struct presentity *presentity_find(const struct pres *p, str aor);
 err presentity_get(struct pres *p, str aor, struct presentity **out);
 /* The same for a request, which waits (*v is WAIT) until he is loaded. */
 err presentity_need(struct pres *p, struct request *r, str aor, struct presentity **out, enum stage_verdict *v);
-/* Reads what vault has of him (anew). */
+/* Reads what vault has of him (anew; pres_read.c). */
 err presentity_load(struct presentity *u);
+/* Those who wait for him go on, or (false) are answered that he cannot be read. */
+void presentity_wake(struct presentity *u, bool goes_on);
+/* Everything that vault keeps of him leaves the memory. */
+void presentity_empty(struct presentity *u);
+/* Changes that are under way are answered as failed. */
+void pres_savings_forget(struct presentity *u);
 /* Something that kept him in memory has gone; he goes in a later turn if nothing does. */
 void presentity_settle(struct presentity *u);
 uint64_t pres_unix_ms(const struct pres *p);
 
+/* What his devices come to, taken together. */
+void presentity_reckon(struct presentity *p);
 /* Something that he shows may have changed: his watchers are told what has (pres_watch.c). */
 void presentity_show(struct presentity *p);
 /* Who belongs to which container may have changed. */
@@ -295,6 +327,8 @@ extern const struct notifier_package pres_self_package;
 void pres_self_print(struct presentity *p, uint64_t what, struct buf *out);
 /* Who watches u that he has not seen before is shown to him. */
 void pres_subscriber_seen(struct presentity *u, str watcher);
+/* Subscriptions to who watches u are told. */
+void pres_winfo_changed(struct presentity *u);
 /* NULL: no memory, or too many. */
 struct pres_subscriber *pres_subscriber_get(struct presentity *u, str aor);
 void pres_subscribers_free(struct presentity *u);
@@ -308,6 +342,8 @@ err pres_publish_stage(struct pres *p, struct request *r, enum stage_verdict *v)
 /* ---- what people see of others (pres_event.c) ---- */
 
 extern const struct notifier_package pres_package;
+/* ---- who watches (pres_winfo.c) ---- */
+extern const struct notifier_package pres_winfo_package;
 /* The whole of what w is shown, for clients of standard SIP (pres_pidf.c). */
 err pres_pidf_print(struct pres_watch *w, struct buf *out);
 

@@ -23,6 +23,7 @@ static void drop(struct presentity *p, struct publication **at)
 	struct publication *gone = *at;
 	*at = gone->next;
 	p->n_publications--;
+	p->n_bytes -= publication_bytes(gone);
 	free(gone);
 }
 
@@ -47,8 +48,9 @@ static const struct {
 } states[] = { { { "userState", 9 }, STATE_USER }, { { "machineState", 12 }, STATE_MACHINE }, { { "phoneState", 10 }, STATE_PHONE },
 	{ { "calendarState", 13 }, STATE_CALENDAR } };
 
-static void read_state(const struct xml_node *body, struct arena *a, struct publication *out, struct buf *activity)
+static void read_state(const struct xml_node *body, struct arena *a, struct publication *out, struct buf *activity, struct buf *meeting)
 {
+	static const str about_meeting[] = { { "meetingSubject", 14 }, { "meetingLocation", 15 } };
 	str type = xml_attribute(body, STR("type"));
 	uint32_t availability = 0;
 	for (size_t i = 0; i < sizeof states / sizeof states[0]; i++)
@@ -59,30 +61,36 @@ static void read_state(const struct xml_node *body, struct arena *a, struct publ
 		out->availability = availability;
 	for (const struct xml_node *one = xml_child(body, STR("activity")); one != NULL; one = xml_sibling(one, STR("activity")))
 		xml_node_print(one, activity);
+	for (size_t i = 0; i < sizeof about_meeting / sizeof about_meeting[0] && out->state == STATE_CALENDAR; i++)
+		if (xml_child(body, about_meeting[i]) != NULL)
+			xml_node_print(xml_child(body, about_meeting[i]), meeting);
 }
 
 /* ---- publishing ---- */
 
-static err make(const struct pres_publish *w, struct arena *a, struct publication **out)
+err pres_publication_make(const struct pres_publish *w, struct arena *a, struct publication **out)
 {
 	struct publication head = { .instance = w->key.instance, .container = w->key.container, .category = w->key.category, .expire = (uint8_t)w->expire,
-		.published_ms = w->published_ms, .expires_ms = w->expires_ms };
+		.version = w->version, .published_ms = w->published_ms, .expires_ms = w->expires_ms };
 	struct buf body DEFER(buf_fini) = { 0 };
 	struct buf activity DEFER(buf_fini) = { 0 };
+	struct buf meeting DEFER(buf_fini) = { 0 };
 	buf_init(&body, PRES_BODY_MAX);
 	buf_init(&activity, 2048);
+	buf_init(&meeting, 2048);
 	if (w->body != NULL)
 		xml_node_print(w->body, &body);
 	if (w->body != NULL && w->key.category == CATEGORY_STATE)
-		read_state(w->body, a, &head, &activity);
-	ENSURE(!body.failed && !activity.failed && w->epid.n <= PRES_EPID_MAX, CEILING);
-	struct publication *p = malloc(sizeof *p + w->epid.n + activity.n + body.n);
+		read_state(w->body, a, &head, &activity, &meeting);
+	ENSURE(!body.failed && !activity.failed && !meeting.failed && w->epid.n <= PRES_EPID_MAX, CEILING);
+	struct publication *p = malloc(sizeof *p + w->epid.n + activity.n + meeting.n + body.n);
 	ENSURE(p != NULL, NO_MEMORY);
 	*p = head;
 	p->epid_n = (uint16_t)w->epid.n;
 	p->activity_n = (uint16_t)activity.n;
+	p->meeting_n = (uint16_t)meeting.n;
 	p->body_n = (uint32_t)body.n;
-	const str parts[] = { w->epid, buf_str(&activity), buf_str(&body) };
+	const str parts[] = { w->epid, buf_str(&activity), buf_str(&meeting), buf_str(&body) };
 	char *to = p->text;
 	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
 		if (parts[i].n != 0)
@@ -93,17 +101,29 @@ static err make(const struct pres_publish *w, struct arena *a, struct publicatio
 	return OK;
 }
 
-err pres_publication_set(struct presentity *p, const struct pres_publish *w, struct arena *a)
+void pres_publication_put(struct presentity *p, struct publication *made)
 {
-	struct publication **at = pres_publication_find(p, &w->key), *made;
-	ENSURE(*at != NULL || p->n_publications < PRES_PUBLICATIONS, CEILING);
-	TRY(make(w, a, &made));
-	made->version = w->version;
+	const struct pres_key key = { made->category, made->container, made->instance };
+	struct publication **at = pres_publication_find(p, &key);
 	if (*at != NULL)
 		drop(p, at);
 	made->next = *at;
 	*at = made;
 	p->n_publications++;
+	p->n_bytes += publication_bytes(made);
+}
+
+err pres_publication_set(struct presentity *p, const struct pres_publish *w, struct arena *a)
+{
+	const struct publication *old = *pres_publication_find(p, &w->key);
+	struct publication *made;
+	ENSURE(old != NULL || p->n_publications < PRES_PUBLICATIONS, CEILING);
+	TRY(pres_publication_make(w, a, &made));
+	if (p->n_bytes + publication_bytes(made) - (old != NULL ? publication_bytes(old) : 0) > PRES_BYTES_MAX) {
+		free(made);
+		return ERR(CEILING);
+	}
+	pres_publication_put(p, made);
 	return OK;
 }
 
@@ -166,7 +186,7 @@ struct pres_aggregate pres_aggregate(const struct presentity *p, uint16_t contai
 	winner = machine;
 	for (const struct publication *one = p->publications; one != NULL; one = one->next)
 		if (one->category == CATEGORY_STATE && one->container == container && (one->state == STATE_PHONE || one->state == STATE_CALENDAR) &&
-			winner != NULL && one->availability > winner->availability && one->availability < AWAY)
+			one->availability > (winner != NULL ? winner->availability : PRES_AVAILABLE) && one->availability < AWAY)
 			winner = one;
 	bool is_there = p->pres->config.door.is_signed_in(p->pres->config.arg, presentity_aor(p), STR(""));
 	if (!is_there)

@@ -66,13 +66,22 @@ static void read_activity(const struct xml_node *presence, struct event_state *e
 			}
 }
 
+/* Between characters. */
+static str cut_note(str note)
+{
+	size_t n = note.n < NOTE_MAX ? note.n : NOTE_MAX;
+	while (n < note.n && n > 0 && ((unsigned char)note.p[n] & 0xC0) == 0x80)
+		n--;
+	return str_cut(note, 0, n);
+}
+
 static str read_note(const struct xml_node *presence, struct arena *a)
 {
 	const struct xml_node *places[] = { xml_child(xml_child(presence, STR("person")), STR("note")), xml_child(presence, STR("note")),
 		xml_child(xml_child(presence, STR("tuple")), STR("note")) };
 	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
 		if (places[i] != NULL)
-			return str_cut(xml_node_text(places[i], a), 0, NOTE_MAX);
+			return cut_note(xml_node_text(places[i], a));
 	return STR("");
 }
 
@@ -205,7 +214,8 @@ static err apply(struct presentity *u, const struct request *r, struct event_sta
 		e->instance |= STANDARD;
 	}
 	k = key_of(e, CATEGORY_STATE, state_containers[0]);
-	ENSURE(!e->has_match || ((e->instance & STANDARD) != 0 && pres_publication_version(u, &k) == e->version && e->version != 0), SIP_CONDITION);
+	const struct publication *old = *pres_publication_find(u, &k);
+	ENSURE(!e->has_match || ((e->instance & STANDARD) != 0 && old != NULL && old->expire == EXPIRE_TIME && old->version == e->version), SIP_CONDITION);
 	if (e->seconds == 0) {
 		remove_all(u, e);
 		return OK;
@@ -214,8 +224,12 @@ static err apply(struct presentity *u, const struct request *r, struct event_sta
 		refresh(u, e);
 		return OK;
 	}
-	TRY(put_state(u, r, e));
-	return put_note(u, r, e);
+	err failure = put_state(u, r, e);
+	if (!failed(failure))
+		failure = put_note(u, r, e);
+	if (failed(failure) && !e->has_match)
+		remove_all(u, e); /* nobody knows its tag */
+	return failure;
 }
 
 static void answer(struct presentity *u, struct request *r, const struct event_state *e)

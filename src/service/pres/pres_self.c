@@ -9,6 +9,7 @@
 #define NS              "http://schemas.microsoft.com/2006/09/sip/"
 #define TYPE            "application/vnd-microsoft-roaming-self+xml"
 #define SUBSCRIBERS_MAX 1000
+#define SHOWN_MAX       100 /* of those whom he has not acknowledged, at once */
 
 /* What a device has not been told yet. */
 struct self {
@@ -58,7 +59,7 @@ void pres_subscribers_free(struct presentity *u)
 
 void pres_subscriber_seen(struct presentity *u, str watcher)
 {
-	if (str_eq(watcher, presentity_aor(u)) || find_subscriber(u, watcher) != NULL || pres_subscriber_get(u, watcher) == NULL)
+	if (!u->is_loaded || str_eq(watcher, presentity_aor(u)) || find_subscriber(u, watcher) != NULL || pres_subscriber_get(u, watcher) == NULL)
 		return;
 	struct buf rows DEFER(buf_fini) = { 0 };
 	buf_init(&rows, 2 * KEPT_KEY_MAX);
@@ -147,12 +148,14 @@ static void add_subscribers(const struct presentity *u, struct buf *out)
 {
 	const struct users *users = u->pres->config.users;
 	buf_add(out, STR("<subscribers xmlns=\"" NS "presence-subscribers\">"));
-	for (const struct pres_subscriber *s = u->subscribers; s != NULL; s = s->next) {
+	size_t n = 0;
+	for (const struct pres_subscriber *s = u->subscribers; s != NULL && n < SHOWN_MAX; s = s->next) {
 		const struct user *who = user_find(users, subscriber_aor(s));
 		str domain;
 		(void)str_split(subscriber_aor(s), '@', &domain);
 		if (s->is_acknowledged)
 			continue;
+		n++;
 		buf_add(out, STR("<subscriber"));
 		add_attribute(out, "user", subscriber_aor(s));
 		add_attribute(out, "displayName", who != NULL ? user_display_name(who) : STR(""));

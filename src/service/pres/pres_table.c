@@ -6,6 +6,7 @@
 #include <time.h>
 
 #define IDLE_MS 60000 /* a user whom nobody watches, and who is nowhere signed in, is kept for this long */
+#define RETRY_MS 5000 /* until vault is asked again for somebody who could not be read */
 
 /* A request that waits until its user is loaded. */
 struct waiting {
@@ -39,6 +40,8 @@ err pres_new(const struct pres_config *config, struct pres **out)
 	err e = notifier_add(config->notifier, &pres_self_package, p);
 	if (!failed(e))
 		e = notifier_add(config->notifier, &pres_package, p);
+	if (!failed(e))
+		e = notifier_add(config->notifier, &pres_winfo_package, p);
 	if (failed(e)) {
 		pres_free(p);
 		return e;
@@ -60,12 +63,13 @@ static void on_timer(void *arg);
 /* The timer is always set: it looks for what has ended, and whether anybody still needs him. */
 static err set_timer(struct presentity *u)
 {
-	uint64_t now = u->pres->config.timers->now, at = pres_publications_next(u), idle = now + IDLE_MS;
+	uint64_t now = u->pres->config.timers->now, at = pres_publications_next(u);
+	uint64_t idle = now + (u->is_far || (u->is_loaded && !u->is_stale) ? IDLE_MS : RETRY_MS);
 	at = at < idle ? at : idle;
 	return timer_set(u->pres->config.timers, &u->timer, at > now ? at - now : 0, on_timer, u);
 }
 
-static void forget_waiting(struct presentity *u, bool resume)
+void presentity_wake(struct presentity *u, bool goes_on)
 {
 	struct pres *p = u->pres;
 	while (!list_is_empty(&u->waiting)) {
@@ -73,7 +77,8 @@ static void forget_waiting(struct presentity *u, bool resume)
 		struct request *r = w->request;
 		list_remove(&w->node);
 		free(w);
-		if (resume)
+		u->n_waiting--;
+		if (goes_on)
 			p->config.door.resume(p->config.arg, r);
 		else
 			request_fail(r, ERR(SIP_BUSY), "presence");
@@ -81,15 +86,23 @@ static void forget_waiting(struct presentity *u, bool resume)
 	}
 }
 
+void presentity_empty(struct presentity *u)
+{
+	pres_publications_free(u);
+	pres_containers_free(u);
+	pres_subscribers_free(u);
+	buf_reset(&u->card);
+	u->is_loaded = false;
+}
+
 static void presentity_free(struct presentity *u)
 {
 	struct pres *p = u->pres;
 	kept_forget(p->config.kept, u);
-	forget_waiting(u, false);
+	presentity_wake(u, false);
 	timer_clear(p->config.timers, &u->timer);
-	pres_publications_free(u);
-	pres_containers_free(u);
-	pres_subscribers_free(u);
+	pres_savings_forget(u);
+	presentity_empty(u);
 	buf_fini(&u->card);
 	map_remove(&p->presentities, &u->node);
 	free(u);
@@ -128,6 +141,8 @@ err presentity_get(struct pres *p, str aor, struct presentity **out)
 	list_init(&u->waiting);
 	list_init(&u->watches);
 	list_init(&u->selves);
+	list_init(&u->infos);
+	list_init(&u->savings);
 	buf_init(&u->card, 65536);
 	err e = set_timer(u);
 	if (!failed(e))
@@ -144,24 +159,30 @@ err presentity_get(struct pres *p, str aor, struct presentity **out)
 static bool is_needed(const struct presentity *u)
 {
 	const struct pres_config *c = &u->pres->config;
-	return u->is_loading || !list_is_empty(&u->watches) || !list_is_empty(&u->selves) || !list_is_empty(&u->waiting) || u->n_saving != 0 ||
+	return u->is_loading || !list_is_empty(&u->watches) || !list_is_empty(&u->selves) || !list_is_empty(&u->infos) || !list_is_empty(&u->waiting) || !list_is_empty(&u->savings) ||
 	       c->door.is_signed_in(c->arg, presentity_aor(u), STR(""));
+}
+
+/* Vault was away when somebody began to watch him, or had a change refused. */
+static void retry(struct presentity *u)
+{
+	(void)failed(presentity_load(u)); /* again in a while */
 }
 
 static void on_timer(void *arg)
 {
 	struct presentity *u = arg;
+	err e = set_timer(u); /* before anybody else takes its place in the heap */
+	ASSERT(!failed(e));
 	uint64_t gone = pres_publications_expire(u);
 	if (gone != 0) {
 		presentity_show(u);
 		pres_selves_tell(u, gone, NULL);
 	}
-	if (is_needed(u)) {
-		err e = set_timer(u);
-		ASSERT(!failed(e)); /* it was set a moment ago: setting it needs no memory */
-	} else {
+	if (!is_needed(u))
 		presentity_free(u);
-	}
+	else if (!u->is_far && (!u->is_loaded || u->is_stale))
+		retry(u);
 }
 
 void presentity_settle(struct presentity *u)
@@ -170,107 +191,7 @@ void presentity_settle(struct presentity *u)
 	ASSERT(!failed(e));
 }
 
-/* ---- reading him ---- */
-
-static err read_container(struct presentity *u, const struct kept_row *row)
-{
-	uint32_t number;
-	str rest = row->value, line = str_split(rest, '\n', &rest);
-	ENSURE(str_to_u32(row->key, &number) && number <= UINT16_MAX, CORRUPT);
-	struct pres_container *c = pres_container_get(u, (uint16_t)number);
-	ENSURE(c != NULL, NO_MEMORY);
-	pres_container_empty(u, c);
-	ENSURE(str_to_u32(line, &c->version), CORRUPT);
-	while (rest.n != 0) {
-		enum pres_member_kind kind;
-		str value;
-		line = str_split(rest, '\n', &rest);
-		ENSURE(pres_member_kind_find(str_split(line, ' ', &value), &kind), CORRUPT);
-		TRY(pres_member_add(u, c, kind, value));
-	}
-	return OK;
-}
-
-/* "state 536870912 2", and "VERSION TIME\n" before the body */
-static err read_publication(struct presentity *u, const struct kept_row *row, struct arena *a)
-{
-	struct pres_publish w = { .expire = EXPIRE_STATIC, .epid = STR("") };
-	struct xml_node *root = NULL;
-	str rest, name = str_split(row->key, ' ', &rest), instance = str_split(rest, ' ', &rest), body;
-	str head = str_split(row->value, '\n', &body), time, version = str_split(head, ' ', &time);
-	uint32_t container;
-	ENSURE(str_to_u32(instance, &w.key.instance) && str_to_u32(rest, &container) && container <= UINT16_MAX, CORRUPT);
-	ENSURE(str_to_u32(version, &w.version) && str_to_u64(time, &w.published_ms), CORRUPT);
-	w.key.container = (uint16_t)container;
-	TRY(pres_category_get(&u->pres->categories, name, &w.key.category));
-	if (body.n != 0)
-		TRY(xml_tree_read(u->pres->config.xml, body, NULL, a, &root, NULL));
-	w.body = root;
-	return pres_publication_set(u, &w, a);
-}
-
-static err read_row(struct presentity *u, const struct kept_row *row, struct arena *a)
-{
-	switch (row->kind) {
-	case KEPT_CONTAINER:
-		return read_container(u, row);
-	case KEPT_PUBLICATION:
-		return read_publication(u, row, a);
-	case KEPT_SUBSCRIBER: {
-		struct pres_subscriber *one = pres_subscriber_get(u, row->key);
-		ENSURE(one != NULL, CEILING);
-		one->is_acknowledged = str_eq(row->value, STR("acknowledged"));
-		return OK;
-	}
-	case KEPT_CARD:
-		kept_row_add(&u->card, row);
-		return OK;
-	default:
-		return OK;
-	}
-}
-
-static void read_rows(struct presentity *u, str rows, bool card_only)
-{
-	struct kept_row row;
-	err e = OK;
-	buf_reset(&u->card);
-	while (kept_row_next(&rows, &row, &e)) {
-		struct arena a DEFER(arena_fini) = { 0 };
-		arena_init(&a, 1 << 20);
-		err one = card_only && row.kind != KEPT_CARD ? OK : read_row(u, &row, &a);
-		if (failed(one)) /* the others are good all the same */
-			LOG(u->pres->config.log, PRES_ROW_REFUSED, LOG_STR("user", presentity_aor(u)), LOG_STR("key", row.key), LOG_ERR(one));
-	}
-}
-
-static void on_loaded(void *arg, err e, str rows)
-{
-	struct presentity *u = arg;
-	bool again = u->is_loaded;
-	u->is_loading = false;
-	if (!failed(e)) {
-		read_rows(u, rows, again);
-		e = pres_containers_usual(u);
-		u->loaded_ms = pres_unix_ms(u->pres);
-	}
-	u->is_loaded = u->is_loaded || !failed(e);
-	if (u->is_loaded)
-		presentity_show(u);
-	if (u->is_loaded && !again)
-		presentity_place_watches(u); /* until now nobody was known to be in a container */
-	presentity_settle(u);
-	forget_waiting(u, u->is_loaded);
-}
-
-err presentity_load(struct presentity *u)
-{
-	if (u->is_loading || u->is_far)
-		return OK;
-	TRY(kept_load(u->pres->config.kept, presentity_aor(u), on_loaded, u));
-	u->is_loading = true;
-	return OK;
-}
+/* ---- who waits for him ---- */
 
 /* Is u ready? Otherwise r waits until he is: WAIT. */
 err presentity_need(struct pres *p, struct request *r, str aor, struct presentity **out, enum stage_verdict *v)
@@ -278,8 +199,9 @@ err presentity_need(struct pres *p, struct request *r, str aor, struct presentit
 	struct presentity *u;
 	TRY(presentity_get(p, aor, &u));
 	*out = u;
-	if (u->is_loaded)
+	if (u->is_loaded && !u->is_stale)
 		return OK;
+	ENSURE(u->n_waiting < PRES_WAITING_MAX, SIP_BUSY);
 	struct waiting *w = calloc(1, sizeof *w);
 	ENSURE(w != NULL, NO_MEMORY);
 	err e = presentity_load(u);
@@ -292,6 +214,7 @@ err presentity_need(struct pres *p, struct request *r, str aor, struct presentit
 	r->conn = NULL; /* it may have gone when he is loaded */
 	(void)inbound_ref(r->in);
 	list_add(&u->waiting, &w->node);
+	u->n_waiting++;
 	*v = STAGE_WAIT;
 	return OK;
 }
@@ -309,9 +232,51 @@ void pres_devices_changed(struct pres *p, str aor)
 		pres_selves_tell(u, gone, NULL);
 }
 
+static void end_all(struct list *subscriptions)
+{
+	LIST_EACH (it, subscriptions)
+		notifier_end(LIST_OF(it, struct subscription, of_subject), "noresource");
+}
+
+/* He has been removed: who watches him is told so, and nothing of him is left. */
+static void remove_user(struct presentity *u)
+{
+	kept_forget(u->pres->config.kept, u);
+	u->is_loading = false;
+	presentity_wake(u, false);
+	end_all(&u->selves);
+	end_all(&u->infos);
+	LIST_EACH (it, &u->watches) {
+		struct pres_watch *w = LIST_OF(it, struct pres_watch, of_presentity);
+		if (w->door->on_gone != NULL)
+			w->door->on_gone(w->arg, w);
+	}
+	presentity_empty(u);
+}
+
 void pres_user_changed(struct pres *p, str aor)
 {
 	struct presentity *u = presentity_find(p, aor);
-	if (u != NULL && u->is_loaded)
+	if (u != NULL && user_find(p->config.users, aor) == NULL)
+		remove_user(u);
+	else if (u != NULL && u->is_loaded)
 		(void)failed(presentity_load(u)); /* without vault the card stays as it was */
+}
+
+static void place_one(void *arg, struct map_node *n)
+{
+	(void)arg;
+	presentity_place_watches(MAP_OF(n, struct presentity, node));
+}
+
+void pres_contacts_changed(struct pres *p, str aor)
+{
+	struct presentity *u = presentity_find(p, aor);
+	if (u != NULL)
+		presentity_place_watches(u);
+}
+
+void pres_config_changed(struct pres *p)
+{
+	map_each(&p->presentities, place_one, NULL);
 }

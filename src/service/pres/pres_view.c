@@ -53,6 +53,14 @@ static void add_nothing(struct buf *out, str name)
 
 /* ---- state ---- */
 
+/* What his calendar shows to those who may see more. */
+static void add_meeting(const struct presentity *p, struct buf *out)
+{
+	for (const struct publication *one = p->publications; one != NULL; one = one->next)
+		if (one->category == CATEGORY_STATE && one->state == STATE_CALENDAR && one->container == 3 && one->availability >= BUSY)
+			buf_add(out, publication_meeting(one));
+}
+
 static void add_state(struct presentity *p, uint16_t container, struct buf *out)
 {
 	int level = level_of(container);
@@ -64,16 +72,19 @@ static void add_state(struct presentity *p, uint16_t container, struct buf *out)
 	}
 	if (level == 0)
 		a = (struct pres_aggregate){ .availability = PRES_OFFLINE };
+	bool is_shown = a.by != NULL && a.availability < OFFLINE; /* who appears offline does not show that he is there */
 	open_category(out, STR("state"), 1, level != 0 ? p->aggregate_ms : 0);
 	buf_add(out, STR("<state xmlns=\"" NS "state\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:type=\"aggregateState\""));
-	if ((level & (WORKGROUP | FRIENDS)) != 0 && a.by != NULL) {
+	if ((level & (WORKGROUP | FRIENDS)) != 0 && is_shown) {
 		buf_add(out, STR(" lastActive=\""));
 		pres_add_time(out, a.by->published_ms);
 		buf_add_char(out, '"');
 	}
 	buf_printf(out, "><availability>%u</availability>", a.availability);
-	if ((level & INSIDE) != 0 && a.by != NULL)
+	if ((level & INSIDE) != 0 && is_shown)
 		buf_add(out, publication_activity(a.by));
+	if ((level & WORKGROUP) != 0 && is_shown)
+		add_meeting(p, out);
 	buf_add(out, STR("</state></category>"));
 }
 
@@ -168,6 +179,7 @@ static int levels_of(uint8_t category)
 	switch (category) {
 	case CATEGORY_NOTE:
 	case CATEGORY_CALENDAR:
+	case CATEGORY_HOURS:
 		return INSIDE;
 	default:
 		return KNOWN;

@@ -89,9 +89,11 @@ err pres_watch_open(struct presentity *p, str watcher, uint64_t categories, cons
 	}
 	list_add(&p->watches, &w->of_presentity);
 	p->n_watches++;
+	w->id = ++p->last_watch;
 	*out = w;
 	if (!p->is_far)
 		pres_subscriber_seen(p, watcher);
+	pres_winfo_changed(p);
 	return OK;
 }
 
@@ -102,6 +104,7 @@ void pres_watch_close(struct pres_watch *w)
 	p->n_watches--;
 	view_drop(p, w->view);
 	free(w);
+	pres_winfo_changed(p);
 	presentity_settle(p);
 }
 
@@ -127,15 +130,20 @@ static bool has_news(const struct pres_watch *w)
 	return false;
 }
 
-void presentity_show(struct presentity *p)
+void presentity_reckon(struct presentity *p)
 {
-	uint64_t changed = 0;
 	struct pres_aggregate now = pres_aggregate(p, 2);
 	if (now.availability != p->aggregate) {
 		p->aggregate = now.availability;
 		p->aggregate_ms = pres_unix_ms(p->pres);
 		p->aggregate_version++;
 	}
+}
+
+void presentity_show(struct presentity *p)
+{
+	uint64_t changed = 0;
+	presentity_reckon(p);
 	for (struct pres_view *v = p->views; v != NULL; v = v->next)
 		changed |= pres_view_refresh(p, v);
 	p->serial += changed != 0;
