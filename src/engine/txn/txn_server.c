@@ -191,7 +191,10 @@ static void final_invite(struct txn *t, str bytes, unsigned status)
 		return;
 	}
 	t->state = TXN_COMPLETED;
-	txn_timer(t, &t->timeout, TIMEOUT_64T1, no_ack);
+	if (t->set->c.reliable)
+		txn_linger(t, TIMEOUT_64T1); /* nothing is owed any more: there are clients that never acknowledge a failure */
+	if (t->state == TXN_COMPLETED)
+		txn_timer(t, &t->timeout, TIMEOUT_64T1, no_ack);
 	if (t->state != TXN_COMPLETED || t->set->c.reliable)
 		return;
 	txn_keep(t, bytes);

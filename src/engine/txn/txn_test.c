@@ -379,6 +379,27 @@ static void the_ceiling_holds(void **state)
 	world_close(&w);
 }
 
+/* pidgin-sipe never acknowledges a failure: neither the end of the server nor the ceiling waits for it. */
+static void a_failure_without_ack_is_not_open(void **state)
+{
+	struct world w;
+	(void)state;
+	world_open(&w, true);
+	struct inbound *in = request(&w, "INVITE", "z9hG4bK1");
+	assert_true(err_is(txn_server_match(w.set, in), ERR_ABSENT));
+	assert_false(failed(txn_server_open(w.set, in, &w.t)));
+	struct sip_out o;
+	txn_server_on(w.t, &server_door, &w);
+	assert_int_equal(txns_count(w.set), 1);
+	sip_out_reply(&o, &in->arena, &in->msg, 404, STR(""), STR("b"), STR(""));
+	txn_reply(w.t, &o, 404);
+	inbound_unref(in);
+	assert_int_equal(txns_count(w.set), 0);
+	timers_run(&w.timers, 32000);
+	assert_string_equal(w.log, "404 end");
+	world_close(&w);
+}
+
 static void those_that_only_absorb_give_way(void **state)
 {
 	struct world w;
@@ -416,6 +437,7 @@ int main(void)
 		cmocka_unit_test(old_client), cmocka_unit_test(old_client_branch_without_cookie),
 		cmocka_unit_test(nobody_matches_from_elsewhere), cmocka_unit_test(branches_name_their_maker),
 		cmocka_unit_test(a_dead_flow_fails_later), cmocka_unit_test(the_ceiling_holds),
+		cmocka_unit_test(a_failure_without_ack_is_not_open),
 		cmocka_unit_test(those_that_only_absorb_give_way),
 	};
 	return cmocka_run_group_tests_name("txn", tests, NULL, NULL);

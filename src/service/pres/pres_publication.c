@@ -170,6 +170,13 @@ uint64_t pres_publications_next(const struct presentity *p)
 
 /* ---- taken together ---- */
 
+/* Is somebody at this device? Clients there are say of the machine what its user has chosen, busy or do not disturb, as well. */
+static bool is_attended(uint32_t availability)
+{
+	bool is_idle = (availability >= AVAILABLE_IDLE && availability < BUSY) || (availability >= BUSY_IDLE && availability < DO_NOT_DISTURB);
+	return !is_idle && availability < BE_RIGHT_BACK;
+}
+
 /* The device that is used most speaks for all; telephone and calendar add to it. What the user has chosen himself counts more, but that he is available says
  * nothing when he is not there. */
 struct pres_aggregate pres_aggregate(const struct presentity *p, uint16_t container)
@@ -191,7 +198,7 @@ struct pres_aggregate pres_aggregate(const struct presentity *p, uint16_t contai
 	bool is_there = p->pres->config.door.is_signed_in(p->pres->config.arg, presentity_aor(p), STR(""));
 	if (!is_there)
 		return (struct pres_aggregate){ .availability = PRES_OFFLINE };
-	if (user != NULL && (user->availability >= AVAILABLE_IDLE || machine == NULL || machine->availability < AVAILABLE_IDLE))
+	if (user != NULL && (user->availability >= AVAILABLE_IDLE || machine == NULL || is_attended(machine->availability)))
 		winner = user;
 	if (winner == NULL) /* a device that tells nothing of itself: a standard client that is signed in */
 		return (struct pres_aggregate){ .availability = PRES_AVAILABLE };
