@@ -42,7 +42,7 @@ def serial_of(file):
 
 def people(server):
     """The words of each line on a certificate of a person in the list of what was issued."""
-    lines = [line.split() for line in (server.dir / "certs/issued").read_text().splitlines()]
+    lines = [line.split()[:4] for line in (server.dir / "certs/issued").read_text().splitlines()]
     return [line for line in lines if not line[2].startswith("host:")]
 
 

@@ -131,7 +131,7 @@ class People(threading.Thread):
 def issued_lines(server):
     """{serial: is it revoked}."""
     rows = [line.split() for line in (server.dir / "certs/issued").read_text().splitlines()]
-    assert all(len(row) == 4 for row in rows)
+    assert all(len(row) in (4, 6) for row in rows)  # the last two: when, and to which device
     return {row[0]: row[3] != "-" for row in rows}
 
 

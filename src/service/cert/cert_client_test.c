@@ -105,6 +105,35 @@ static void what_is_issued_is_taken(void **state)
 	}
 }
 
+/* Hours instead of days count from now on; they end with the issuer, as days do. */
+static void seconds_instead_of_days(void **state)
+{
+	static const struct {
+		uint32_t days, seconds;
+		int64_t want; /* 0: refused */
+	} cases[] = { { 0, 8 * 3600, NOW + 8 * 3600 }, { 365, 3600, NOW + 3600 }, { 0, 0, 0 }, { 0, (CERT_CLIENT_DAYS_MAX + 1) * 86400, 0 } };
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct server s;
+		struct cert_client who = person_order();
+		struct cert_view view;
+		struct buf tbs;
+		enum cert_alg alg;
+		server_open(&s, CERT_EC_P256);
+		buf_init(&tbs, CERT_DER_MAX);
+		who.days = cases[i].days;
+		who.seconds = cases[i].seconds;
+		err e = cert_tbs_client(&who, buf_str(&s.w.server.spki), buf_str(&s.w.authority.der), NOW, &tbs, &alg, &diag);
+		assert_true(cases[i].want != 0 ? !failed(e) : err_is(e, ERR_REFUSED));
+		if (!failed(e)) {
+			seal_by(&s.w.authority, &tbs, alg, &s.w.server.der);
+			assert_ok(cert_view_read(buf_str(&s.w.server.der), &arena, &view, &diag));
+			assert_int_equal(view.not_after, cases[i].want);
+		}
+		buf_fini(&tbs);
+		server_close(&s);
+	}
+}
+
 /* ---- what is refused ---- */
 
 static void expect(const struct server *s, const struct der *der, const struct cert_crl *crl, int64_t now, const char *why)
@@ -310,6 +339,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_issued_is_taken),
+		TEST(seconds_instead_of_days),
 		TEST(time_and_authority),
 		TEST(a_list_that_has_ended_says_nothing),
 		TEST(what_was_revoked),

@@ -91,6 +91,32 @@ static void read_again(void **state)
 	assert_true(x != NULL && x->is_revoked && x->revoked.when == 1234 && x->revoked.reason == CERT_SUPERSEDED && !find(8)->is_revoked);
 }
 
+/* When and to which device; lines of a server that did not know of it yet are read as well. */
+static void devices(void **state)
+{
+	static const char before[] = "AA 2000000000 sip:ann@example.test -\nBB 2000000000 sip:ann@example.test 1234:superseded\n";
+	const struct issued one = { .expires = 2000000000, .user = "sip:ann@example.test", .revoked = { .serial = "CC" }, .device = "11-22", .issued = 1900000000 };
+	const struct issued none = { .expires = 2000000000, .user = "sip:ann@example.test", .revoked = { .serial = "DD" }, .issued = 1900000001 };
+	const struct issued *out;
+	int fd = openat(dir, "issued", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(write(fd, before, sizeof before - 1), (ssize_t)sizeof before - 1);
+	(void)close(fd);
+	issued_close(&list);
+	assert_false(failed(issued_open(dir, &list, &d)) || failed(issued_add(&list, &one, &d)) || failed(issued_add(&list, &none, &d)));
+	for (int i = 0; i < 2; i++) {
+		issued_close(&list);
+		assert_false(failed(issued_open(dir, &list, &d)));
+		assert_false(failed(issued_find(&list, "CC", &out)));
+		assert_true(strcmp(out->device, "11-22") == 0 && out->issued == 1900000000 && out->is_revoked == (i == 1));
+		assert_false(failed(issued_find(&list, "DD", &out)));
+		assert_true(out->device[0] == '\0' && out->issued == 1900000001);
+		assert_false(failed(issued_find(&list, "BB", &out)));
+		assert_true(out->is_revoked && out->issued == 0 && out->device[0] == '\0');
+		list.all[2].is_revoked = true;
+		assert_false(failed(issued_write(&list, 0, &d)));
+	}
+}
+
 /* What could not be written was not issued. */
 static void not_written(void **state)
 {
@@ -111,6 +137,6 @@ static void not_written(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { TEST(found_by_serial), TEST(the_last_line_counts), TEST(read_again), TEST(not_written) };
+	const struct CMUnitTest tests[] = { TEST(found_by_serial), TEST(the_last_line_counts), TEST(read_again), TEST(devices), TEST(not_written) };
 	return cmocka_run_group_tests_name("issued", tests, NULL, NULL);
 }
