@@ -109,6 +109,7 @@ static void aggregates(void **state)
 		{ "chosen: do not disturb", { { "machineState", false, 3500 }, { "userState", true, 9500 } }, 9500 },
 		{ "chosen: busy, over the telephone", { { "machineState", false, 3500 }, { "phoneState", false, 9500 }, { "userState", true, 6500 } }, 6500 },
 		{ "chosen: available, over the calendar", { { "machineState", false, 3500 }, { "calendarState", false, 6500 }, { "userState", true, 3500 } }, 3500 },
+		{ "chosen: available, a machine that says do not disturb", { { "machineState", false, 9500 }, { "userState", true, 3500 } }, 3500 },
 		{ "chosen: available, but idle", { { "machineState", false, 5000 }, { "userState", true, 3500 } }, 5000 },
 		{ "chosen: appear offline", { { "machineState", false, 3500 }, { "userState", true, 18500 } }, 18500 },
 		{ "not chosen", { { "machineState", false, 3500 }, { "userState", false, 9500 } }, 3500 },
