@@ -69,6 +69,10 @@ struct ntlm_challenge {
 	str dns_domain, dns_computer, dns_forest;
 };
 
+#define NTLM_SHORT_MOST 15
+/* The NetBIOS name of a DNS name, in out: UC01 of "uc01.example.test" ([MS-NLMP] 2.2.2.1). */
+str ntlm_short_name(str name, char out[NTLM_SHORT_MOST]);
+
 /* Appends the Type 2. Who sends it keeps its bytes for ntlm_check. MALFORMED: a name is not UTF-8; CEILING: a name is longer than
  * NTLM_NAME_MOST, or out is full. */
 err ntlm_challenge_print(const struct ntlm_challenge *t, struct buf *out);

@@ -46,24 +46,14 @@ void web_proof_demand(struct web_conn *c, str challenge)
 		web_answer_whole(c, &(const struct web_head){ .status = 401, .type = "text/plain; charset=utf-8", .more = buf_str(&more) }, str_of(text));
 }
 
-/* "uc01.example.test" is UC01 where a name has no dots ([MS-NLMP] 2.2.2.1). */
-static str short_name(str name, char out[16])
-{
-	str rest;
-	name = str_cut(str_split(name, '.', &rest), 0, 15);
-	for (size_t i = 0; i < name.n; i++)
-		out[i] = name.p[i] >= 'a' && name.p[i] <= 'z' ? (char)(name.p[i] - 32) : name.p[i];
-	return (str){ out, name.n };
-}
-
 static err print_challenge(struct web *w, str negotiate, struct buf *out)
 {
-	char domain[16], computer[16];
+	char domain[NTLM_SHORT_MOST], computer[NTLM_SHORT_MOST];
 	struct ntlm_negotiate n;
 	str rest, dns_domain = str_split(buf_str(&w->sites.domains), ',', &rest), fqdn = str_of(w->skel->fqdn);
 	TRY(ntlm_negotiate_parse(negotiate, &n, NULL));
-	struct ntlm_challenge t = { .flags = ntlm_flags_http(n.flags), .timestamp = ntlm_time((uint64_t)time(NULL) * 1000), .domain = short_name(dns_domain, domain),
-		.computer = short_name(fqdn, computer), .dns_domain = dns_domain, .dns_computer = fqdn, .dns_forest = STR("") };
+	struct ntlm_challenge t = { .flags = ntlm_flags_http(n.flags), .timestamp = ntlm_time((uint64_t)time(NULL) * 1000), .domain = ntlm_short_name(dns_domain, domain),
+		.computer = ntlm_short_name(fqdn, computer), .dns_domain = dns_domain, .dns_computer = fqdn, .dns_forest = STR("") };
 	crypt_random(t.random, sizeof t.random);
 	return ntlm_challenge_print(&t, out);
 }

@@ -11,23 +11,13 @@ static bool is_on(const struct auth *a)
 	return a->config.config->use_ntlm && crypt_has_legacy(a->config.crypt);
 }
 
-/* "uc01.example.test" is UC01 where a name has no dots ([MS-NLMP] 2.2.2.1). */
-static str short_name(str name, char out[16])
-{
-	str rest;
-	name = str_cut(str_split(name, '.', &rest), 0, 15);
-	for (size_t i = 0; i < name.n; i++)
-		out[i] = name.p[i] >= 'a' && name.p[i] <= 'z' ? (char)(name.p[i] - 32) : name.p[i];
-	return (str){ out, name.n };
-}
-
 /* The same bytes each time for one association: they are not kept. */
 static err print_challenge(const struct auth *a, const struct sa *sa, struct buf *out)
 {
-	char domain[16], computer[16];
+	char domain[NTLM_SHORT_MOST], computer[NTLM_SHORT_MOST];
 	str dns_domain = users_domain(a->config.users, STR(""));
-	struct ntlm_challenge t = { .flags = NTLM_FLAGS_SIP, .timestamp = sa->ntlm.timestamp, .domain = short_name(dns_domain, domain),
-		.computer = short_name(a->config.fqdn, computer), .dns_domain = dns_domain, .dns_computer = a->config.fqdn, .dns_forest = STR("") };
+	struct ntlm_challenge t = { .flags = NTLM_FLAGS_SIP, .timestamp = sa->ntlm.timestamp, .domain = ntlm_short_name(dns_domain, domain),
+		.computer = ntlm_short_name(a->config.fqdn, computer), .dns_domain = dns_domain, .dns_computer = a->config.fqdn, .dns_forest = STR("") };
 	memcpy(t.random, sa->ntlm.random, sizeof t.random);
 	return ntlm_challenge_print(&t, out);
 }

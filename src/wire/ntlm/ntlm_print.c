@@ -11,6 +11,15 @@ uint32_t ntlm_flags_http(uint32_t offered)
 	return (flags & NTLM_UNICODE) != 0 ? flags : flags | NTLM_OEM;
 }
 
+str ntlm_short_name(str name, char out[NTLM_SHORT_MOST])
+{
+	str rest;
+	name = str_cut(str_split(name, '.', &rest), 0, NTLM_SHORT_MOST);
+	for (size_t i = 0; i < name.n; i++)
+		out[i] = name.p[i] >= 'a' && name.p[i] <= 'z' ? (char)(name.p[i] - 32) : name.p[i];
+	return (str){ out, name.n };
+}
+
 static void add_number(struct buf *b, uint64_t v, unsigned bytes)
 {
 	for (; bytes > 0; bytes--, v >>= 8)

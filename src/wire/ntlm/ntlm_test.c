@@ -214,6 +214,18 @@ static void test_capital_names(void **state)
 	}
 }
 
+static void test_short_names(void **state)
+{
+	static const struct { const char *dns, *short_name; } rows[] = {
+		{ "uc01.example.test", "UC01" }, { "uc01", "UC01" }, { "", "" }, { ".test", "" }, { "a-server-of-great-length.test", "A-SERVER-OF-GRE" },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char room[NTLM_SHORT_MOST];
+		assert_true(str_eq(ntlm_short_name(str_of(rows[i].dns), room), str_of(rows[i].short_name)));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -225,6 +237,7 @@ int main(void)
 		cmocka_unit_test(test_false_signatures),
 		cmocka_unit_test(test_capitals),
 		cmocka_unit_test(test_capital_names),
+		cmocka_unit_test(test_short_names),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
