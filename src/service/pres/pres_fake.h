@@ -67,6 +67,9 @@ struct bench {
 	unsigned n_quick[16];
 	char tag[32];
 	unsigned cseq;
+	const char *is_far;   /* who is at home in process 1; NULL: nobody */
+	uint32_t watched;     /* the id of the last watch there */
+	unsigned n_watched, n_unwatched;
 };
 
 static uint64_t unix_now;
@@ -209,6 +212,26 @@ static bool is_contact(void *arg, str aor, str other)
 	return b->contacts != NULL && strstr(b->contacts, pair) != NULL;
 }
 
+static uint16_t home_of(void *arg, str aor)
+{
+	const struct bench *b = arg;
+	return b->is_far != NULL && str_eq(aor, str_of(b->is_far)) ? 1 : 0;
+}
+
+static void watch_there(void *arg, uint16_t front, uint32_t id, str aor, str watcher, str categories)
+{
+	struct bench *b = arg;
+	assert_int_equal(front, 1);
+	b->watched = id;
+	b->n_watched++;
+}
+
+static void unwatch_there(void *arg, uint16_t front, uint32_t id)
+{
+	struct bench *b = arg;
+	b->n_unwatched++;
+}
+
 static void run_stages(struct bench *b, struct request *r)
 {
 	enum stage_verdict v = STAGE_NEXT;
@@ -254,7 +277,7 @@ static void open_pres(struct bench *b)
 	assert_false(failed(notifier_new(&n, &b->notifier)));
 	assert_false(failed(kept_new(&door, b, &b->kept)));
 	const struct pres_config c = { .timers = &b->timers, .unix_ms = unix_ms, .users = b->users, .config = &b->config, .notifier = b->notifier, .kept = b->kept,
-		.xml = b->xml, .fqdn = STR("fe.example.test"), .meter = &b->meter, .door = { .is_signed_in = is_signed_in, .resume = resume, .is_contact = is_contact }, .arg = b };
+		.xml = b->xml, .fqdn = STR("fe.example.test"), .meter = &b->meter, .door = { .home = home_of, .watch = watch_there, .unwatch = unwatch_there, .is_signed_in = is_signed_in, .resume = resume, .is_contact = is_contact }, .arg = b };
 	assert_false(failed(pres_new(&c, &b->pres)));
 }
 

@@ -241,6 +241,26 @@ static void forgets_whom_nobody_needs(void **state)
 
 /* ---- limits ---- */
 
+/* Whom another process decides about stays where that has put him, whatever changes here. */
+static void far_users_are_not_placed_here(void **state)
+{
+	struct bench *b = *state;
+	b->is_far = "eve@example.test";
+	assert_int_equal(WATCH(b, BOB, 2, RESOURCE("eve@example.test")), 200);
+	run_vault(b);
+	assert_int_equal(b->n_watched, 1);
+	assert_false(failed(pres_on_news(b->pres, 1, b->watched, STR("note 24\n<category name=\"note\"/>."))));
+	assert_true(told(b, 2, "<category name=\"note\"/>"));
+	forget_told(b);
+	b->config.use_privacy_mode = true;
+	pres_config_changed(b->pres);
+	pres_contacts_changed(b->pres, STR("eve@example.test"));
+	assert_int_equal(b->n_quick[2], 0);
+	assert_int_equal(b->n_unwatched, 0);
+	assert_false(failed(pres_on_news(b->pres, 1, b->watched, STR("note 24\n<category name=\"note\"/>!"))));
+	assert_true(told(b, 2, "<category name=\"note\"/>!"));
+}
+
 /* One that is refused takes those before it in the same request with it. */
 static void watchers_are_acknowledged_together(void **state)
 {
@@ -337,6 +357,7 @@ int main(void)
 		PRES_TEST(removed_users_are_gone),
 		PRES_TEST(card_changes_show),
 		PRES_TEST(forgets_whom_nobody_needs),
+		PRES_TEST(far_users_are_not_placed_here),
 		PRES_TEST(watchers_are_acknowledged_together),
 		PRES_TEST(limits),
 		PRES_TEST(many_may_wait_but_not_all),

@@ -156,6 +156,8 @@ void presentity_show(struct presentity *p)
 
 void presentity_place_watches(struct presentity *p)
 {
+	if (p->is_far)
+		return; /* his home decides it */
 	LIST_EACH (it, &p->watches)
 		(void)place(LIST_OF(it, struct pres_watch, of_presentity));
 	LIST_EACH (it, &p->watches) {
