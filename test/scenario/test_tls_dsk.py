@@ -57,15 +57,15 @@ def test_not_offered_without_web_services(server_factory, device):
 def test_signs_in(server, device):
     ann, bob = device(server).sign_in_by(issue(server, "ann")), device(server, "bob").sign_in_by(issue(server, "bob"))
     assert server.counters()["registrar.bindings"] == 2
-    request = ann.build("MESSAGE", bob.aor, body="hello")
+    request = ann.build("INFO", bob.aor, body="hello")
     request.headers.append(ann.credentials(request))
     ann.send(request)
-    came = bob.check(bob.expect("MESSAGE"))
+    came = bob.check(bob.expect("INFO"))
     assert came.text == "hello" and came.get("authorization") is None and came.get("proxy-authorization") is None
     # a count is good once, and what is forged is nobody's
-    assert ann.say(ann.build("MESSAGE", bob.aor, body="again"), count=1).status == 401
+    assert ann.say(ann.build("INFO", bob.aor, body="again"), count=1).status == 401
     ann.key = bytes(32)
-    assert ann.say(ann.build("MESSAGE", bob.aor, body="forged")).status == 401
+    assert ann.say(ann.build("INFO", bob.aor, body="forged")).status == 401
     assert server.counters()["auth.forged"] == 2
 
 
