@@ -31,7 +31,7 @@ static inline str str_cut(str s, size_t from, size_t to)
 {
 	to = to < s.n ? to : s.n;
 	from = from < to ? from : to;
-	return (str){ s.p + from, to - from };
+	return (str){ from > 0 ? s.p + from : s.p, to - from }; /* nothing has no pointer that an offset, even 0, may be added to (C11 6.5.6) */
 }
 
 /* ASCII only, as SIP and DNS compare (RFC 3261 7.3.1, RFC 4343). */
