@@ -19,7 +19,7 @@ struct scan_set {
 
 static inline struct scan scan_of(str s)
 {
-	return (struct scan){ s.p, s.p + s.n };
+	return (struct scan){ s.p, s.n > 0 ? s.p + s.n : s.p }; /* to nothing no offset may be added */
 }
 
 static inline bool scan_has(const struct scan_set *set, char c)

@@ -388,8 +388,8 @@ def test_a_signal_ends_the_client_too(stage):
         p.send_signal(signal.SIGTERM)
         _, errors = p.communicate(timeout=10)
         assert p.returncode == 1 and "request is kept" in errors
-        left = [x for x in pathlib.Path("/proc").glob("[0-9]*/cmdline") if str(server.dir / "acme").encode() in safe_read(x)]
-        assert not left
+        wait_for(lambda: not [x for x in pathlib.Path("/proc").glob("[0-9]*/cmdline") if str(server.dir / "acme").encode() in safe_read(x)], 5, 0.1,
+                 "what it had started goes on")
     finally:
         os.kill(authority.pebble.pid, signal.SIGCONT)
     assert "used again" in order(server, authority).stdout

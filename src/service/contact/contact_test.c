@@ -248,7 +248,7 @@ static void what_is_kept_is_told(void **state)
 	HAS(fake.answer, "<group id=\"2\" name=\"Friends &amp; co\" externalURI=\"\"/>");
 	HAS(fake.answer, "<contact uri=\"bob@example.test\" name=\"Bob &quot;B&quot;\" groups=\"2\" subscribed=\"true\" externalURI=\"\"/>");
 	HAS_NOT(fake.answer, "bad@");
-	HAS_NOT(fake.answer, "65");
+	HAS_NOT(fake.answer, "\"65\""); /* tags and branches are chance */
 	assert_true(contact_has(b->contacts, STR(ANN), STR("BOB@example.test")));
 	assert_false(contact_has(b->contacts, STR(ANN), STR("bad@example.test")));
 	assert_int_equal(b->n_changes, 1);
