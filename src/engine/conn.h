@@ -22,9 +22,19 @@ struct flow {
 	uint32_t slot, serial;
 	uint16_t front;
 	uint16_t is_plain; /* 1: no TLS; not part of the name, like the next */
-	/* The IPv4 address (its octets, first to last, in memory order) at which a client reached us that knows no name of ours, or
-	 * cannot look it up: what we ask it to come back to must name this. 0: it knows our name. */
+	/* Where a client reached us that does not know our name: what we ask it to come back to must name this. 0: it knows our name. An IPv4
+	 * address (its octets, first to last, in memory order); or, with a first octet of 0, the last is the number of a way from outside. */
 	uint32_t reached;
+};
+
+/* The ways from outside: who comes through an Edge knows its external name alone. Numbered from 1. */
+#define FLOW_WAYS_MAX 32
+struct flow_ways {
+	size_t n;
+	struct {
+		str host;
+		uint16_t port;
+	} ways[FLOW_WAYS_MAX];
 };
 
 static inline bool flow_eq(const struct flow *a, const struct flow *b)
@@ -32,9 +42,16 @@ static inline bool flow_eq(const struct flow *a, const struct flow *b)
 	return a->slot == b->slot && a->serial == b->serial && a->front == b->front;
 }
 
-#define FLOW_REACHED_TEXT 16
-/* The host by which the client of f finds us: the address it reached us at, in `text`, or name. */
-str flow_reached_print(const struct flow *f, str name, char text[FLOW_REACHED_TEXT]);
+/* Does its client come through an Edge? */
+bool flow_is_outside(const struct flow *f);
+
+struct flow_place {
+	str host; /* may stand in text */
+	uint16_t port;
+	char text[16];
+};
+/* Where the client of f finds us: by the way from outside, at the address that it reached, or by name and port. ways NULL: there are none. */
+void flow_place_find(const struct flow *f, const struct flow_ways *ways, str name, uint16_t port, struct flow_place *out);
 
 /*
  * One message as it came in, with the arena that everything about it is allocated from. Reference-counted: the
@@ -133,6 +150,11 @@ bool conn_is_trusted(const struct conn *c);
 /* Its certificate names a server of ours (service/peer). */
 void conn_set_peer(struct conn *c);
 bool conn_is_peer(const struct conn *c);
+/* It is an Edge's, for one client outside at that address, who came by the way of this number (struct flow_ways). From now on it is as if the client had
+ * connected: nobody has proven anything, and it is he who is told of in the log. */
+void conn_set_outside(struct conn *c, unsigned way, const struct addr *client);
+/* It does not count among the connections of its address any more: a server of ours has many. */
+void conn_set_uncounted(struct conn *c);
 /* One pointer for the service that knows who uses the connection; it frees what it put there in on_close. */
 void **conn_user_slot(struct conn *c);
 /* A second one for the front process: what other processes asked it to keep with this connection. */

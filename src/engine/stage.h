@@ -28,6 +28,7 @@ struct answers {
 	struct log *log;
 	struct meter *meter;
 	str fqdn; /* of this server, for ms-diagnostics */
+	const struct flow_ways *ways; /* from outside, where it has another name; NULL: none */
 	uint64_t tag_k0, tag_k1; /* for To tags that we know again (request_is_our_tag); the same in all front processes */
 };
 

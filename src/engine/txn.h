@@ -24,6 +24,7 @@ struct txns_config {
 	uint32_t max;       /* transactions at once; past it requests are answered 503 */
 	str via_host;       /* sent-by of our Via: this server's name */
 	uint16_t via_port;
+	const struct flow_ways *ways; /* from outside; NULL: none. Must outlive the transactions */
 	bool reliable;      /* false: tests of the timers that a stream does not need (A, E, G, I, J, K) */
 	/* Sends one whole message. An error is a transport error (17.1.4). */
 	err (*send)(void *arg, const struct flow *to, uint64_t request, str bytes);

@@ -236,6 +236,7 @@ bool topo_has_web(const struct topo_pool *pool);
 struct topo_peer {
 	str name;
 	uint32_t roles;
+	const struct topo_pool *edge; /* the pool, if it is an Edge's; else NULL */
 };
 
 struct topo_peers {
@@ -248,6 +249,9 @@ struct topo_peers {
  * Lives in `a`. CEILING by the arena.
  */
 err topo_peers(const struct topo *t, str self, struct arena *a, struct topo_peers *out);
+
+/* Where people outside reach the Edges of a pool: beside its name external.access. */
+uint32_t topo_client_port(const struct topo_pool *edge);
 
 /* The word of the document for a value: "standard-edition", "rsa-2048". */
 const char *topo_role_word(enum topo_role role);

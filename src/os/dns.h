@@ -39,6 +39,7 @@ struct dns_config {
 	struct log *log;     /* NULL: none */
 	struct meter *meter; /* NULL: none */
 	str servers;         /* "192.0.2.53,192.0.2.54:5353,[2001:db8::53]:53"; empty: the system's, read by dns_new (before a jail) */
+	str hosts;           /* names that are known without asking, as hosts(5) has them; empty: the system's where the servers are. As read by dns_new */
 	uint32_t timeout_ms; /* of one try; 0: 2000 */
 	uint32_t tries;      /* at each server; 0: 2 */
 	uint32_t cache;      /* names kept; 0: 4096 */

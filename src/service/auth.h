@@ -58,10 +58,11 @@ struct auth_config {
 	struct crypt *crypt;       /* its MAC key need not be shared: a nonce is good for one connection only */
 	const struct users *users;
 	str fqdn;    /* of this server: targetname of the dialect's schemes; must outlive auth */
+	const struct flow_ways *ways; /* from outside: who comes by one is told its name, and is not asked for tickets of a domain inside; NULL: none */
 	const struct config *config; /* read at each request, so a change holds at once */
 	struct log *log;
 	struct meter *meter;
-	struct auth_dsk *dsk; /* NULL: no TLS-DSK */
+	struct auth_dsk *dsk, *dsk_outside; /* NULL: no TLS-DSK */
 	struct auth_door door;
 	void *arg;
 };

@@ -18,8 +18,8 @@ enum peer_listener {
 	PEER_LISTENER_N
 };
 
-/* text: the topology's other servers with their roles (struct topo_peer), "NAME=ROLES" with commas between them, ROLES in hexadecimal;
- * copied. MALFORMED. */
+/* text: the topology's other servers with their roles (struct topo_peer), "NAME=ROLES" with commas between them, ROLES in hexadecimal,
+ * and "NAME=ROLES=ACCESS:PORT" for Edges, by which people outside reach them; copied. MALFORMED, CEILING (FLOW_WAYS_MAX). */
 err peers_new(str text, struct peers **out);
 void peers_free(struct peers *s);
 size_t peers_count(const struct peers *s);
@@ -28,7 +28,19 @@ bool peers_has(const struct peers *s, str name);
 /* May it use this listener? */
 bool peers_may(const struct peers *s, str name, enum peer_listener listener);
 
-/* Sets r->is_peer. Never answers. */
+/* The ways from outside, by the Edges. Lives as long as s. */
+const struct flow_ways *peers_ways(const struct peers *s);
+/* From conn_door.on_accepted, so that the ceiling of connections from one address is for clients alone. */
+void peers_accepted(const struct peers *s, struct conn *c);
+
+/*
+ * Sets r->is_peer. Never answers. A connection of an Edge whose first request says that it is one remote client's
+ * (PEER_SOURCE_CLIENT) becomes that client's (conn_set_outside).
+ */
+#define PEER_MARK_SOURCE  "ms-source-type"    /* parameters of ms-edge-proxy-message-trust */
+#define PEER_MARK_ADDRESS "ms-source-address" /* ours: where the client is */
+#define PEER_MARK_PORT    "ms-source-port"
+#define PEER_SOURCE_CLIENT "InternetUser"
 err peer_stage(void *state, struct request *r, enum stage_verdict *v);
 
 #endif

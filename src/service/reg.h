@@ -41,6 +41,7 @@ struct reg_config {
 	struct notifier *notifier;   /* where the reg event package is added; NULL: nobody may watch. Freed before the registrar */
 	str fqdn;                    /* for Service-Route; must outlive the registrar */
 	uint16_t port_tls, port_tcp; /* 0: no such listener */
+	const struct flow_ways *ways; /* from outside; NULL: none. Must outlive it */
 	struct log *log;
 	struct meter *meter;
 	struct reg_door door;

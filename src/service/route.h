@@ -33,6 +33,7 @@ struct route_config {
 	struct txns *txns;
 	str fqdn;                    /* must outlive route, like the users' domains */
 	uint16_t port_tls, port_tcp; /* 0: no such listener */
+	const struct flow_ways *ways; /* from outside; NULL: none. Must outlive route */
 	uint16_t front, n_fronts;
 	uint64_t home_k0, home_k1;   /* the same in all front processes: who is at home where */
 	err (*send)(void *arg, const struct flow *to, uint64_t request, str bytes);

@@ -358,14 +358,14 @@ def test_an_edge_has_two_sides(site, tmp_path):
     up_to_date(s, "edge")
     assert "503" in [e for e in edge.log("service.missing")][0]["what"]
     ours = s.files_of(s.central)
-    # outside: everybody, by the public name; told that nothing is passed on, without a challenge
+    # outside: everybody, by the public name; without a challenge before there is somebody to sign in
     for port in (443, 5061):
         outside = dial(edge, s.outside, port, name=f"sip.{DOMAIN}")
-        for method in (b"OPTIONS", b"REGISTER", b"INVITE", b"MESSAGE"):
+        for method in (b"OPTIONS", b"SUBSCRIBE", b"INVITE", b"MESSAGE"):
             outside.sendall(options("bob@example.test").replace(b"OPTIONS", method))
             answer = outside.recv(4096)
-            assert answer.startswith(b"SIP/2.0 503 This Edge passes nothing on yet"), answer
-            assert b"Retry-After: 600" in answer and b"uthenticate" not in answer and b"edge." not in answer
+            assert answer.startswith(b"SIP/2.0 403 Forbidden"), answer
+            assert b"uthenticate" not in answer and b"edge." not in answer
         outside.close()
     # nothing listens where it should not: the inner port outside, the outer one inside, any of them elsewhere
     for address, port in ((s.outside, edge.port_tls), (s.inside, 443), ("127.0.0.1", edge.port_tls), ("127.0.0.1", 443), (s.outside, edge.port_replica), ("127.0.0.1", edge.port_replica)):

@@ -278,6 +278,22 @@ bool conn_is_peer(const struct conn *c)
 	return c->peer_is_server;
 }
 
+void conn_set_outside(struct conn *c, unsigned way, const struct addr *client)
+{
+	const uint8_t octets[4] = { 0, 0, 0, (uint8_t)way };
+	memcpy(&c->reached, octets, sizeof c->reached);
+	c->peer = *client;
+	c->peer_is_server = false;
+	c->trusted = false;
+	conn_deadline(c, LATE_UNAUTHENTICATED, c->set->c.limits.unauthenticated_ms);
+}
+
+void conn_set_uncounted(struct conn *c)
+{
+	conn_address_leave(c->set, c->address);
+	c->address = NULL;
+}
+
 void **conn_user_slot(struct conn *c)
 {
 	return &c->user;

@@ -93,8 +93,11 @@ static void add_diagnostics(const struct request *r, struct sip_out *o, const st
 	if (!sipae_is_client(&r->in->msg))
 		return;
 	struct buf b DEFER(buf_fini) = { 0 };
+	struct flow_place here = { .host = r->answers->fqdn };
+	if (flow_is_outside(&r->in->flow))
+		flow_place_find(&r->in->flow, r->answers->ways, r->answers->fqdn, 0, &here);
 	buf_init(&b, 1024);
-	buf_printf(&b, "%u;reason=\"%.*s\";source=\"%.*s\"", diagnostics_number(def), STR_FMT(text), STR_FMT(r->answers->fqdn));
+	buf_printf(&b, "%u;reason=\"%.*s\";source=\"%.*s\"", diagnostics_number(def), STR_FMT(text), STR_FMT(here.host));
 	str value = arena_copy(o->arena, buf_str(&b));
 	if (!b.failed && value.p != NULL)
 		sip_out_add_other(o, STR("ms-diagnostics"), value);

@@ -103,10 +103,10 @@ static str make_via(const struct txns_config *c, const struct flow *flow, uint32
 	put_u32(id + 6, serial);
 	enc_hex(id, sizeof id, hex);
 	/* Linphone answers over another connection when sent-by is not the host that it has connected to */
-	char text[FLOW_REACHED_TEXT];
-	str host = flow_reached_print(flow, c->via_host, text);
-	const str parts[] = { flow->is_plain ? STR("SIP/2.0/TCP ") : STR("SIP/2.0/TLS "), host, STR(":"),
-		arena_decimal(a, c->via_port), STR(";branch=" BRANCH_PREFIX), { hex, sizeof hex }, tail.n != 0 ? STR(".") : STR(""),
+	struct flow_place here;
+	flow_place_find(flow, c->ways, c->via_host, c->via_port, &here);
+	const str parts[] = { flow->is_plain ? STR("SIP/2.0/TCP ") : STR("SIP/2.0/TLS "), here.host, STR(":"),
+		arena_decimal(a, here.port), STR(";branch=" BRANCH_PREFIX), { hex, sizeof hex }, tail.n != 0 ? STR(".") : STR(""),
 		tail };
 	return arena_join(a, parts, sizeof parts / sizeof parts[0]);
 }

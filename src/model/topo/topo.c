@@ -121,7 +121,12 @@ err topo_find_host(const struct topo *t, str fqdn, struct topo_host *out, struct
 		"%u servers sign users in", found);
 }
 
-static void peers_add(struct topo_peers *peers, str name, str self, uint32_t roles)
+uint32_t topo_client_port(const struct topo_pool *edge)
+{
+	return edge->single_address ? 5061 : 443; /* with a single address people come to where partners come */
+}
+
+static void peers_add(struct topo_peers *peers, str name, str self, uint32_t roles, const struct topo_pool *edge)
 {
 	if (str_eq(name, self))
 		return;
@@ -130,7 +135,7 @@ static void peers_add(struct topo_peers *peers, str name, str self, uint32_t rol
 			peers->p[i].roles |= roles;
 			return;
 		}
-	peers->p[peers->n++] = (struct topo_peer){ name, roles };
+	peers->p[peers->n++] = (struct topo_peer){ name, roles, edge };
 }
 
 /* self's own pool, by which its gateways know it. */
@@ -157,13 +162,14 @@ err topo_peers(const struct topo *t, str self, struct arena *a, struct topo_peer
 	ENSURE(out->p != NULL, CEILING);
 	TOPO_EACH (site, t->sites) {
 		TOPO_EACH (pool, site->pools) {
-			peers_add(out, pool->pool, self, 1u << pool->role);
+			const struct topo_pool *edge = pool->role == TOPO_EDGE ? pool : NULL;
+			peers_add(out, pool->pool, self, 1u << pool->role, edge);
 			TOPO_EACH (server, pool->servers)
-				peers_add(out, server->fqdn, self, 1u << pool->role);
+				peers_add(out, server->fqdn, self, 1u << pool->role, edge);
 		}
 		TOPO_EACH (gateway, site->pstn_gateways)
 			if (gateway->transport == TOPO_TLS)
-				peers_add(out, gateway->fqdn, self, str_eq(gateway->mediation, own) ? TOPO_GATEWAY_BIT : 0);
+				peers_add(out, gateway->fqdn, self, str_eq(gateway->mediation, own) ? TOPO_GATEWAY_BIT : 0, NULL);
 	}
 	return OK;
 }

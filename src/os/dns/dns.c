@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "os/dns.h"
+#include "os/dns/dns_priv.h"
 
 #include "base/map.h"
 
@@ -22,7 +22,7 @@ struct lookup {
 	struct list waiting; /* struct dns_query */
 	struct dns *dns;
 	struct loop_task deliver;
-	bool is_answered, is_delivering;
+	bool is_answered, is_delivering, is_fixed; /* fixed: by the list of names; it stays */
 	err e;
 	struct arena arena;
 	struct dns_answer answer;
@@ -316,7 +316,8 @@ err dns_ask(struct dns *d, struct dns_query *q, enum dns_type type, str name, vo
 		ask(l);
 	} else if (l->is_answered) {
 		list_remove(&l->age);
-		list_add(&d->answered, &l->age);
+		if (!l->is_fixed)
+			list_add(&d->answered, &l->age);
 		loop_defer(d->loop, &l->deliver, on_deliver, l);
 	}
 	return OK;
@@ -326,6 +327,54 @@ void dns_cancel(struct dns_query *q)
 {
 	if (q->node.next != NULL)
 		list_remove(&q->node);
+}
+
+/* ---- the machine's own list of names ---- */
+
+/* The answer about a name of it: its addresses of this kind, or that there are none. NULL: no name, no memory, or no room. */
+static struct lookup *fixed(struct dns *d, enum dns_type type, str name)
+{
+	char key[DNS_NAME_MAX + 2];
+	size_t size = 0;
+	struct lookup *l;
+	if (failed(make_key(type, name, key, &size)))
+		return NULL;
+	struct map_node *known = map_find(&d->lookups, (str){ key, size });
+	if (known != NULL)
+		return MAP_OF(known, struct lookup, node);
+	if (failed(add_lookup(d, (str){ key, size }, &l)))
+		return NULL;
+	l->is_answered = l->is_fixed = true;
+	l->expires = UINT64_MAX;
+	l->e = ERR(ABSENT);
+	return l;
+}
+
+static void on_host(void *arg, str name, const struct addr *a)
+{
+	struct dns *d = arg;
+	struct lookup *l = fixed(d, a->family == 4 ? DNS_A : DNS_AAAA, name);
+	(void)fixed(d, a->family == 4 ? DNS_AAAA : DNS_A, name);
+	struct dns_record *records = l != NULL ? arena_alloc(&l->arena, (l->answer.n + 1) * sizeof *records) : NULL;
+	if (records == NULL)
+		return;
+	if (l->answer.n != 0)
+		memcpy(records, l->answer.records, l->answer.n * sizeof *records);
+	records[l->answer.n] = (struct dns_record){ .addr = *a };
+	l->answer = (struct dns_answer){ .records = records, .n = l->answer.n + 1, .ttl = TTL_MAX };
+	l->e = OK;
+}
+
+/* A list that cannot be read is none: the name servers are asked. */
+static void set_hosts(struct dns *d, const struct dns_config *config)
+{
+	struct buf text DEFER(buf_fini) = { 0 };
+	buf_init(&text, DNS_HOSTS_MAX);
+	if (config->hosts.n != 0)
+		buf_add(&text, config->hosts);
+	else if (config->servers.n != 0 || failed(dns_hosts_read("/etc/hosts", &text)))
+		return;
+	dns_hosts_each(buf_str(&text), on_host, d);
 }
 
 /* ---- opening and closing ---- */
@@ -380,6 +429,7 @@ err dns_new(const struct dns_config *config, struct dns **out)
 		dns_free(d);
 		return e;
 	}
+	set_hosts(d, config);
 	*out = d;
 	return OK;
 }

@@ -320,12 +320,34 @@ static void parse_cut_and_changed(void **state)
 	}
 }
 
+/* RFC 1035 knows nothing of it, administrators do: who stands there is not asked for, of either kind. */
+static void the_list_of_names(void **state)
+{
+	struct world w;
+	struct asked q;
+	open_world(&w, (struct dns_config){ .cache = 8, .hosts = STR("# ours\n127.0.0.1 localhost\n10.0.0.1\tPool.example a.example # both\r\n10.0.0.2 pool.example\n"
+							     "fd00::1 six.example\nnonsense more\n10.0.0.3\n10.0.0.4 bad..name\n") });
+	expect(&w, DNS_A, "pool.example", "OK", "10.0.0.10 0 0 ;10.0.0.20 0 0 ;", 0);
+	expect(&w, DNS_A, "A.example", "OK", "10.0.0.10 0 0 ;", 0);
+	expect(&w, DNS_AAAA, "a.example", "ABSENT", "", 0);
+	expect(&w, DNS_AAAA, "six.example", "OK", "fd00::10 0 0 ;", 0);
+	assert_true(err_is(dns_ask(w.dns, &q.q, DNS_A, STR("brief.example"), on_done, &q), ERR_BUSY)); /* the list has taken all the room there is */
+	close_world(&w);
+	open_world(&w, (struct dns_config){ .hosts = STR("10.0.0.1 a.example") });
+	expect(&w, DNS_A, "brief.example", "OK", "192.0.2.100 0 0 ;", 1);
+	expect(&w, DNS_A, "a.example", "OK", "10.0.0.10 0 0 ;", 1);
+	begin(&w, &q, DNS_A, "a.example");
+	dns_cancel(&q.q);
+	close_world(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kinds_of_records), cmocka_unit_test(absence), cmocka_unit_test(time_to_live),
 		cmocka_unit_test(servers_that_do_not_answer), cmocka_unit_test(many_ask_the_same), cmocka_unit_test(ask_again_from_inside),
 		cmocka_unit_test(ceilings), cmocka_unit_test(freed_while_asking), cmocka_unit_test(names), cmocka_unit_test(parse_cut_and_changed),
+		cmocka_unit_test(the_list_of_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,16 @@ static bool may_connect(void *arg, str name)
 	return peers_may(e->peers, name, PEER_LISTENER_EDGE);
 }
 
+static err read_next_hop(struct edge *e)
+{
+	uint32_t port;
+	str digits;
+	e->next_host = str_split(str_of(e->skel->next_hop), ':', &digits);
+	ENSURE(e->next_host.n != 0 && str_to_u32(digits, &port) && port <= UINT16_MAX, MALFORMED);
+	e->next_port = (uint16_t)port;
+	return OK;
+}
+
 static err edge_open(struct skel *s, struct diag *d)
 {
 	struct edge *e = calloc(1, sizeof *e);
@@ -24,6 +34,11 @@ static err edge_open(struct skel *s, struct diag *d)
 	memcpy(&e->tag_k0, s->shared_key + 16, 8);
 	memcpy(&e->tag_k1, s->shared_key + 24, 8);
 	TRY(peers_new(str_of(s->peers), &e->peers));
+	TRY(users_new(&e->domains));
+	TRY(users_set_domains(e->domains, str_of(s->domains)));
+	TRY(read_next_hop(e));
+	/* the system's lists of names and DNS servers must be read before the jail */
+	TRY(dns_new(&(struct dns_config){ .loop = s->loop, .log = &s->log }, &e->dns));
 	TRY(identity_new(s, &e->identity));
 	identity_set_peers(e->identity, may_connect, e);
 	identity_set_vault(e->identity, &e->vault);
@@ -190,7 +205,7 @@ static err edge_start(struct skel *s, struct diag *d)
 	return OK;
 }
 
-/* Nothing is under way here that could be finished: every request has been answered. */
+/* What is under way is between the two ends, which begin anew at another Edge. */
 static void edge_drain(struct skel *s, uint32_t ms)
 {
 	struct edge *e = s->state;
@@ -202,11 +217,11 @@ static void edge_drain(struct skel *s, uint32_t ms)
 	skel_exit(s, 0);
 }
 
-/* It needs nothing of the file system, and begins no connection: what it must know, vault and master tell. */
+/* It needs nothing of the file system: what it must know, vault and master tell. */
 static const struct jail jail = {
 	.user = "witan-edge",
 	.room = "run/empty",
-	.may = JAIL_ACCEPT,
+	.may = JAIL_NETWORK | JAIL_ACCEPT,
 };
 
 const struct role role_edge = {

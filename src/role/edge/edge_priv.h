@@ -3,12 +3,14 @@
 #define WITAN_ROLE_EDGE_PRIV_H
 
 #include "engine/conn.h"
+#include "engine/hop.h"
 #include "engine/stage.h"
 #include "model/config.h"
 #include "os/tls.h"
 #include "role/edge.h"
 #include "role/identity.h"
 #include "service/peer.h"
+#include "service/user.h"
 
 struct edge;
 
@@ -42,6 +44,10 @@ struct edge {
 	struct skel *skel;
 	struct identity *identity;
 	struct peers *peers;
+	struct users *domains; /* of nobody: an Edge knows which domains are ours, and no users */
+	struct dns *dns;
+	str next_host;         /* the pool inside that requests go to */
+	uint16_t next_port;
 	struct config config;
 	struct ipc *vault;
 	struct edge_side sides[EDGE_SIDES];
@@ -50,6 +56,18 @@ struct edge {
 	bool has_sides;
 	uint64_t tag_k0, tag_k1;
 };
+
+/* edge_pair.c: people of ours outside. The slot of a connection (conn_user_slot) has what joins it with its other half; NULL: nothing does. */
+
+/* A request over a connection outside: passed on, or an error that says why not. */
+err edge_pair_request(struct edge *e, struct conn *c, struct inbound *in);
+void edge_pair_response(struct conn *c, const struct inbound *in);
+/* A message over the connection inside of one who is outside. */
+void edge_pair_outward(struct conn *c, struct inbound *in);
+/* The connection inside can be used; it has ended; the one outside has. */
+void edge_pair_up(struct edge *e, struct conn *c);
+void edge_pair_inner_gone(struct conn *c);
+void edge_pair_outer_gone(struct conn *c);
 
 /* edge_side.c */
 err edge_side_init(struct edge_side *s, struct edge *e, unsigned which);

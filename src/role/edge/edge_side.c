@@ -2,8 +2,6 @@
 /* One side of the border: who gets in, and what he is answered. */
 #include "role/edge/edge_priv.h"
 
-enum { RETRY_SECONDS = 600 };
-
 const struct edge_side_row edge_side_rows[EDGE_SIDES] = {
 	[EDGE_INSIDE] = { "tls-internal", "Internal", IDENTITY_TAKES_SERVERS_ONLY },
 	[EDGE_OUTSIDE] = { "tls-external", "AccessEdgeExternal", IDENTITY_ASKS_NOBODY },
@@ -30,33 +28,57 @@ static err send_answer(void *arg, const struct flow *to, uint64_t request, str b
 	return conn_send(s->conns, to, bytes);
 }
 
-static void answer(struct edge_side *s, struct request *r)
+/* Servers inside have nothing to ask yet: there are no partners. */
+static err from_inside(struct edge *e, struct conn *c, struct inbound *in)
 {
-	struct sip_out o;
-	char peer[ADDR_TEXT];
-	meter_add(s->edge->skel->meter, METER_EDGE_REFUSED, 1);
-	LOG(&s->edge->skel->log, REQUEST_REFUSED, LOG_REQ(r->in->request), LOG_Z("stage", "border"), LOG_INT("status", 503),
-		LOG_STR("method", r->in->msg.method_name), LOG_Z("side", s->row->transport), LOG_Z("peer", addr_print(&r->in->peer, peer)));
-	request_answer(r, &o, 503, STR("This Edge passes nothing on yet"));
-	sip_out_add(&o, SIP_HDR_RETRY_AFTER, arena_decimal(&r->in->arena, RETRY_SECONDS));
-	request_send(r, &o, 503);
+	(void)e;
+	(void)c;
+	(void)in;
+	return ERR(SIP_NO_WAY_OUT);
 }
 
-/* Answers that come are for nobody: nothing was asked. */
+static void on_request(struct edge_side *s, struct conn *c, struct inbound *in)
+{
+	struct request *r = arena_zalloc(&in->arena, sizeof *r);
+	if (r == NULL)
+		return;
+	*r = (struct request){ .in = in, .conn = c, .answers = &s->answers };
+	err e = s == &s->edge->sides[EDGE_OUTSIDE] ? edge_pair_request(s->edge, c, in) : from_inside(s->edge, c, in);
+	if (!failed(e))
+		return;
+	meter_add(s->edge->skel->meter, METER_EDGE_REFUSED, 1);
+	request_fail(r, e, "border");
+}
+
+/* What comes over a connection of ours is for its other half. Answers of others are for nobody: nothing was asked. */
 static void on_message(void *arg, struct conn *c, struct inbound *in)
 {
 	struct edge_side *s = arg;
-	struct request *r = in->msg.is_request ? arena_zalloc(&in->arena, sizeof *r) : NULL;
-	if (r == NULL || in->msg.method == SIP_METHOD_ACK)
-		return;
-	*r = (struct request){ .in = in, .conn = c, .answers = &s->answers };
-	answer(s, r);
+	bool is_inside = s == &s->edge->sides[EDGE_INSIDE];
+	if (is_inside && *conn_user_slot(c) != NULL)
+		edge_pair_outward(c, in);
+	else if (in->msg.is_request)
+		on_request(s, c, in);
+	else if (!is_inside)
+		edge_pair_response(c, in);
+}
+
+static void on_open(void *arg, struct conn *c)
+{
+	struct edge_side *s = arg;
+	if (*conn_user_slot(c) != NULL)
+		edge_pair_up(s->edge, c);
 }
 
 static void on_close(void *arg, struct conn *c)
 {
-	(void)arg;
-	(void)c;
+	struct edge_side *s = arg;
+	if (*conn_user_slot(c) == NULL)
+		return;
+	if (s == &s->edge->sides[EDGE_INSIDE])
+		edge_pair_inner_gone(c);
+	else
+		edge_pair_outer_gone(c);
 }
 
 /* ---- the side itself ---- */
@@ -83,9 +105,10 @@ err edge_side_init(struct edge_side *s, struct edge *e, unsigned which)
 {
 	struct skel *skel = e->skel;
 	*s = (struct edge_side){ .edge = e, .row = &edge_side_rows[which] };
-	s->answers = (struct answers){ .send = send_answer, .arg = s, .log = &skel->log, .meter = skel->meter, .fqdn = str_of(skel->fqdn), .tag_k0 = e->tag_k0, .tag_k1 = e->tag_k1 };
+	s->answers = (struct answers){ .send = send_answer, .arg = s, .log = &skel->log, .meter = skel->meter, .fqdn = str_of(which == EDGE_INSIDE ? skel->fqdn : skel->access),
+		.tag_k0 = e->tag_k0, .tag_k1 = e->tag_k1 };
 	TRY(conns_new(&(struct conns_config){ .loop = skel->loop, .log = &skel->log, .meter = skel->meter, .front = (uint16_t)which,
-			      .door = { .on_message = on_message, .on_close = on_close, .on_accepted = on_accepted }, .arg = s },
+			      .door = { on_message, on_close, on_open, on_accepted }, .arg = s },
 		&s->conns));
 	edge_side_limit(s);
 	return OK;

@@ -56,7 +56,7 @@ const struct stage front_stages[] = {
 	{ "peer", peer_stage, SIP_ANY },           /* a server of ours? (these two only over connections of this process) */
 	{ "auth", auth_stage, SIP_ANY },           /* or a user, and who? */
 	{ "home", home_stage, SIP_ANY },           /* the process that knows the target, and the transaction */
-	{ "permit", permit_stage, SIP_INVITE },   /* by the marks and policies of both sides */
+	{ "permit", permit_stage, SIP_INVITE | SIP_REGISTER }, /* by the marks and policies of both sides, and of who signs in from outside */
 	{ "register", reg_stage, SIP_REGISTER },
 	{ "presence", pres_stage, SIP_SERVICE | SIP_SUBSCRIBE | SIP_PUBLISH },
 	{ "contact", contact_stage, SIP_SERVICE | SIP_SUBSCRIBE },
@@ -115,6 +115,12 @@ static void on_close(void *arg, struct conn *c)
 static void on_open(void *arg, struct conn *c)
 {
 	front_hop_opened(arg, c);
+}
+
+static void on_accepted(void *arg, struct conn *c)
+{
+	const struct front *f = arg;
+	peers_accepted(f->peers_known, c);
 }
 
 /* Whoever speaks the Lync dialect gets everything signed; that happens here, where the connection is. */
@@ -232,10 +238,10 @@ static err make_engine(struct front *f)
 {
 	struct skel *s = f->skel;
 	TRY(conns_new(&(struct conns_config){ .loop = s->loop, .log = &s->log, .meter = s->meter, .front = (uint16_t)s->index,
-			      .door = { on_message, on_close, on_open }, .arg = f },
+			      .door = { on_message, on_close, on_open, on_accepted }, .arg = f },
 		&f->conns));
 	return txns_new(&(struct txns_config){ .timers = loop_timers(s->loop), .log = &s->log, .meter = s->meter,
-				.front = (uint16_t)s->index, .via_host = f->fqdn, .via_port = f->port_tls, .reliable = true,
+				.front = (uint16_t)s->index, .via_host = f->fqdn, .via_port = f->port_tls, .ways = peers_ways(f->peers_known), .reliable = true,
 				.send = front_send, .arg = f },
 		&f->txns);
 }
@@ -252,7 +258,6 @@ static err make_services(struct front *f)
 	struct skel *s = f->skel;
 	uint64_t home[2];
 	memcpy(home, s->shared_key, sizeof home);
-	TRY(peers_new(str_of(s->peers), &f->peers_known));
 	identity_set_peers(f->identity, may_connect, f);
 	TRY(users_new(&f->users));
 	TRY(policies_new(&f->policies));
@@ -260,14 +265,15 @@ static err make_services(struct front *f)
 	TRY(users_set_domains(f->users, str_of(s->domains)));
 	kerberos_init();
 	TRY(auth_new(&(struct auth_config){ .timers = loop_timers(s->loop), .crypt = f->crypt, .users = f->users, .fqdn = f->fqdn,
-			     .config = &f->config, .log = &s->log, .meter = s->meter, .dsk = f->dsk,
+			     .config = &f->config, .log = &s->log, .meter = s->meter, .dsk = f->dsk, .dsk_outside = f->dsk_outside,
+			     .ways = peers_ways(f->peers_known),
 			     .door = { front_tell_failure, front_tell_success, gruu_alias, front_ask, on_proven }, .arg = f },
 		&f->auth));
 	TRY(notifier_new(&(struct notifier_config){ .timers = loop_timers(s->loop), .txns = f->txns, .send = front_send, .arg = f,
 				 .most = SUBSCRIPTIONS_MAX },
 		&f->notifier));
 	TRY(reg_new(&(struct reg_config){ .timers = loop_timers(s->loop), .crypt = f->crypt, .users = f->users,
-			    .config = &f->config, .notifier = f->notifier, .fqdn = f->fqdn, .port_tls = f->port_tls,
+			    .config = &f->config, .notifier = f->notifier, .fqdn = f->fqdn, .ways = peers_ways(f->peers_known), .port_tls = f->port_tls,
 			    .port_tcp = f->port_tcp, .log = &s->log, .meter = s->meter,
 			    .door = { front_bus_keep, front_bus_forget, on_devices }, .arg = f },
 		&f->reg));
@@ -287,12 +293,20 @@ static err make_services(struct front *f)
 			   .most = CONVERSATIONS_MAX },
 		&f->im));
 	return route_new(&(struct route_config){ .crypt = f->crypt, .users = f->users, .reg = f->reg, .txns = f->txns,
-				 .fqdn = f->fqdn, .port_tls = f->port_tls, .port_tcp = f->port_tcp,
+				 .fqdn = f->fqdn, .ways = peers_ways(f->peers_known), .port_tls = f->port_tls, .port_tcp = f->port_tcp,
 				 .front = (uint16_t)s->index, .n_fronts = (uint16_t)s->n_fronts, .home_k0 = home[0],
 				 .home_k1 = home[1], .send = front_send,
 				 .door = { front_is_peer_uri, front_dial }, .arg = f,
 				 .log = &s->log, .meter = s->meter },
 		&f->route);
+}
+
+/* Outside this server has another name. Which, where there are several Edges, is no matter to clients. */
+static err make_dsk(struct front *f)
+{
+	const struct flow_ways *ways = peers_ways(f->peers_known);
+	TRY(auth_dsk_new(f->fqdn, &f->dsk));
+	return ways->n != 0 ? auth_dsk_new(ways->ways[0].host, &f->dsk_outside) : OK;
 }
 
 static err front_open(struct skel *s, struct diag *d)
@@ -309,13 +323,14 @@ static err front_open(struct skel *s, struct diag *d)
 	for (uint16_t i = 0; i < FRONT_MAX; i++)
 		f->peers[i] = (struct front_peer){ .front = f, .index = i };
 	config_default(&f->config);
+	TRY(peers_new(str_of(s->peers), &f->peers_known));
 	TRY(identity_new(s, &f->identity));
 	identity_set_vault(f->identity, &f->vault);
 	TRY(crypt_new(&f->crypt));
 	struct diag legacy = { 0 };
 	if (failed(crypt_open_legacy(f->crypt, &legacy))) /* before the jail; without it nobody is offered NTLM */
 		LOG(&s->log, AUTH_NO_LEGACY, LOG_Z("why", legacy.what), LOG_Z("remedy", legacy.remedy));
-	if (failed(auth_dsk_new(f->fqdn, &f->dsk)))
+	if (failed(make_dsk(f)))
 		LOG(&s->log, AUTH_NO_DSK, LOG_Z("why", "no key for it could be made"), LOG_Z("remedy", "see that libssl3 is whole and that there is memory"));
 	crypt_mac_key(f->crypt, (str){ (const char *)s->shared_key, sizeof s->shared_key });
 	memcpy(&f->answers.tag_k0, s->shared_key + 16, 8);
@@ -326,6 +341,7 @@ static err front_open(struct skel *s, struct diag *d)
 	f->answers.arg = f;
 	f->answers.log = &s->log;
 	f->answers.fqdn = f->fqdn;
+	f->answers.ways = peers_ways(f->peers_known);
 	return OK;
 }
 

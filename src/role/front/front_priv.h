@@ -63,7 +63,7 @@ struct front {
 	struct users *users;
 	struct policies *policies;
 	struct permit permit;
-	struct auth_dsk *dsk; /* NULL: its key could not be made */
+	struct auth_dsk *dsk, *dsk_outside; /* NULL: its key could not be made */
 	struct auth *auth;
 	struct notifier *notifier;
 	struct kept *kept;

@@ -119,6 +119,8 @@ static void send_all(struct master *m, struct child *c)
 		.fqdn = str_of(m->plan.fqdn),
 		.domains = str_of(m->plan.domains),
 		.peers = str_of(m->plan.peers),
+		.next_hop = str_of(m->plan.next_hop),
+		.access = str_of(m->plan.access),
 	};
 	told(ipc_send_hello(c->channel, &hello, -1));
 	send_pages(m, c);

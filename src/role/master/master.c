@@ -125,7 +125,7 @@ static void on_child(void *arg)
 static bool is_same(const struct plan *a, const struct plan *b)
 {
 	return strcmp(a->fqdn, b->fqdn) == 0 && strcmp(a->domains, b->domains) == 0 &&
-	       strcmp(a->peers, b->peers) == 0 && a->sip_tls == b->sip_tls && a->sip_tcp == b->sip_tcp && a->web == b->web &&
+	       strcmp(a->peers, b->peers) == 0 && strcmp(a->next_hop, b->next_hop) == 0 && strcmp(a->access, b->access) == 0 && a->sip_tls == b->sip_tls && a->sip_tcp == b->sip_tcp && a->web == b->web &&
 	       a->http == b->http && a->external_http == b->external_http && a->https == b->https && a->external_https == b->external_https && a->n_fronts == b->n_fronts && a->role == b->role &&
 	       a->internal == b->internal && a->external == b->external && a->client == b->client &&
 	       a->replica == b->replica && a->has_others == b->has_others && a->is_copy == b->is_copy &&

@@ -28,6 +28,8 @@ struct plan {
 	char fqdn[256];
 	char domains[2048];        /* comma-separated, the default first */
 	char peers[8192];          /* other servers of the topology and their roles, as service/peer reads them */
+	char next_hop[262];        /* of an Edge: "NAME:PORT" of the pool inside that requests go to; else empty */
+	char access[256];          /* of an Edge: its name outside; else empty */
 	uint16_t sip_tls, sip_tcp; /* 0: no such listener, as those that follow */
 	uint16_t web, http, https, external_http, external_https; /* without all of them no web process either; a site may share `web` (then 0) */
 	uint16_t replica;          /* 0: it has the central store, or is alone */

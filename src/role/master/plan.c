@@ -20,13 +20,17 @@ static err join(const struct topo_names *names, const char *where, char *out, si
 	return OK;
 }
 
-/* NAME=ROLES, the set of roles in hexadecimal (service/peer). */
+/* NAME=ROLES, the set of roles in hexadecimal, and for an Edge =ACCESS:PORT (service/peer). */
 static err join_peers(const struct topo_peers *peers, char *out, size_t size, struct diag *d)
 {
 	struct buf b DEFER(buf_fini) = { 0 };
 	buf_init(&b, size);
-	for (size_t i = 0; i < peers->n; i++)
-		buf_printf(&b, "%s%.*s=%x", i != 0 ? "," : "", STR_FMT(peers->p[i].name), peers->p[i].roles);
+	for (size_t i = 0; i < peers->n; i++) {
+		const struct topo_peer *peer = &peers->p[i];
+		buf_printf(&b, "%s%.*s=%x", i != 0 ? "," : "", STR_FMT(peer->name), peer->roles);
+		if (peer->edge != NULL)
+			buf_printf(&b, "=%.*s:%u", STR_FMT(peer->edge->external.access), topo_client_port(peer->edge));
+	}
 	if (b.failed || !str_to_z(buf_str(&b), out, size))
 		return diag_fail(d, ERR(CEILING), "topology.yaml: servers", "list fewer servers", "their names are longer than %zu bytes together", size - 1);
 	return OK;
@@ -40,9 +44,21 @@ static err read_side(str text, const char *where, struct addr *out, struct diag 
 		"an Edge listens on two sides, and the topology does not say which address is which");
 }
 
-/* Never on every address: what is for servers inside must not be reached from outside. */
-static err fill_edge(struct plan *p, const struct topo_host *host, struct diag *d)
+static err fill_next_hop(struct plan *p, const struct topo *t, str name, struct diag *d)
 {
+	const struct topo_pool *pool = topo_find_pool(t, name);
+	if (pool == NULL || pool->ports.sip_tls == 0)
+		return diag_fail(d, ERR(REFUSED), "topology.yaml: next-hop", "name a pool inside with a port for SIP over TLS", "requests have nowhere to go");
+	int n = snprintf(p->next_hop, sizeof p->next_hop, "%.*s:%u", STR_FMT(name), pool->ports.sip_tls);
+	ENSURE(n > 0 && (size_t)n < sizeof p->next_hop, CEILING);
+	return OK;
+}
+
+/* Never on every address: what is for servers inside must not be reached from outside. */
+static err fill_edge(struct plan *p, const struct topo *t, const struct topo_host *host, struct diag *d)
+{
+	TRY(fill_next_hop(p, t, host->pool->next_hop, d));
+	ENSURE(str_to_z(host->pool->external.access, p->access, sizeof p->access), CEILING);
 	TRY(read_side(host->server->internal_address, "topology.yaml: internal-address", &p->inside, d));
 	TRY(read_side(host->server->external_address.access, "topology.yaml: external-address", &p->outside, d));
 	if (memcmp(p->inside.ip, p->outside.ip, sizeof p->inside.ip) == 0)
@@ -51,7 +67,9 @@ static err fill_edge(struct plan *p, const struct topo_host *host, struct diag *
 	p->internal = (uint16_t)host->pool->ports.sip_tls;
 	const struct topo_pool *pool = host->pool;
 	p->external = pool->federation || pool->public_im || pool->single_address ? 5061 : 0; /* as plan_ports.def has it */
-	p->client = pool->single_address ? 0 : 443; /* with a single address people come to 5061, too */
+	p->client = (uint16_t)topo_client_port(pool);
+	if (p->client == p->external)
+		p->client = 0;
 	return OK;
 }
 
@@ -95,7 +113,7 @@ static err fill(struct plan *p, const struct topo *t, struct arena *a, struct di
 	fill_copies(p, t, &host);
 	fill_ports(p, &host);
 	if (p->role == TOPO_EDGE)
-		TRY(fill_edge(p, &host, d));
+		TRY(fill_edge(p, t, &host, d));
 	if (p->n_fronts > FRONTS_MAX)
 		return diag_fail(d, ERR(CEILING), "topology.yaml: front-processes",
 			"one for each processor core is enough", "%u processes are more than %d", p->n_fronts,

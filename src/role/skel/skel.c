@@ -88,7 +88,8 @@ static err on_hello(struct skel *s, str body, int fd)
 		MALFORMED);
 	ENSURE(str_to_z(m.fqdn, s->fqdn, sizeof s->fqdn) && str_to_z(m.domains, s->domains, sizeof s->domains),
 		MALFORMED);
-	ENSURE(str_to_z(m.peers, s->peers, sizeof s->peers), MALFORMED);
+	ENSURE(str_to_z(m.peers, s->peers, sizeof s->peers) && str_to_z(m.next_hop, s->next_hop, sizeof s->next_hop), MALFORMED);
+	ENSURE(str_to_z(m.access, s->access, sizeof s->access), MALFORMED);
 	memcpy(s->shared_key, m.shared_key.p, sizeof s->shared_key);
 	s->index = m.index;
 	s->n_fronts = m.n_fronts;

@@ -22,10 +22,16 @@ err auth_dialect_read(const struct sip_msg *m, struct sipae_credentials *out)
 
 /* ---- challenges ---- */
 
-/* Some clients give up where they get no certificate: who has one may use it all the same. */
-static bool is_offered(const struct auth *a, enum sipae_scheme s)
+/* Tickets are had inside, for a name that is known there alone. */
+static bool may_use(const struct auth *a, const struct conn *c, enum sipae_scheme s)
 {
-	return sa_scheme_is_on(a, s) && (s != SIPAE_TLS_DSK || a->sts_uri[0] != '\0');
+	return sa_scheme_is_on(a, s) && (s != SIPAE_KERBEROS || !auth_is_outside(c));
+}
+
+/* Some clients give up where they get no certificate: who has one may use it all the same. */
+static bool is_offered(const struct auth *a, const struct request *r, enum sipae_scheme s)
+{
+	return may_use(a, r->conn, s) && (s != SIPAE_TLS_DSK || a->sts_uri[0] != '\0');
 }
 
 bool auth_dialect_is_for(const struct auth *a, const struct request *r)
@@ -35,17 +41,17 @@ bool auth_dialect_is_for(const struct auth *a, const struct request *r)
 	if ((ac == NULL || ac->associations == NULL) && !sipae_is_client(&r->in->msg))
 		return false;
 	for (size_t i = 0; i < SIPAE_SCHEMES; i++)
-		is_on = is_on || is_offered(a, (enum sipae_scheme)i);
+		is_on = is_on || is_offered(a, r, (enum sipae_scheme)i);
 	return is_on;
 }
 
-static void add_challenge(struct auth *a, struct sip_out *o, const struct sa *sa, enum sipae_scheme scheme, const str *token)
+static void add_challenge(struct auth *a, struct sip_out *o, const struct sa *sa, enum sipae_scheme scheme, str host, const str *token)
 {
 	struct buf target DEFER(buf_fini) = { 0 };
 	struct buf value DEFER(buf_fini) = { 0 };
 	buf_init(&target, 512);
 	buf_init(&value, VALUE_MAX);
-	sipae_target_print(scheme, a->config.fqdn, &target);
+	sipae_target_print(scheme, host, &target);
 	sipae_challenge_print(&(struct sipae_challenge){ .scheme = scheme, .targetname = buf_str(&target),
 				      .opaque = sa != NULL ? sa_opaque(sa) : STR(""), .token = token,
 				      .sts_uri = scheme == SIPAE_TLS_DSK && sa == NULL ? str_of(a->sts_uri) : STR(""),
@@ -63,8 +69,8 @@ void auth_dialect_challenge(struct auth *a, struct request *r)
 	struct sip_out o;
 	request_answer(r, &o, 401, STR(""));
 	for (unsigned i = 0; i < SIPAE_SCHEMES; i++)
-		if (is_offered(a, (enum sipae_scheme)i))
-			add_challenge(a, &o, NULL, (enum sipae_scheme)i, NULL);
+		if (is_offered(a, r, (enum sipae_scheme)i))
+			add_challenge(a, &o, NULL, (enum sipae_scheme)i, auth_host(a, r->conn), NULL);
 	request_send(r, &o, 401);
 }
 
@@ -84,7 +90,7 @@ static err send_token(struct auth *a, struct request *r, const struct sa *sa, st
 	enc_base64(told.p, told.n, text);
 	const str token = { text, ENC_BASE64_SIZE(told.n) };
 	request_answer(r, &o, 401, STR(""));
-	add_challenge(a, &o, sa, sa->scheme, &token);
+	add_challenge(a, &o, sa, sa->scheme, sa->host, &token);
 	request_send(r, &o, 401);
 	return OK;
 }
@@ -252,7 +258,7 @@ static err by_token(struct auth *a, struct request *r, const struct claim *c, co
 	TRY(enc_base64_read(given->token, bytes, &n));
 	ENSURE(r->in->msg.method != SIP_METHOD_ACK && r->in->msg.method != SIP_METHOD_CANCEL, SIP_FORBIDDEN);
 	if (sa == NULL)
-		sa = sa_new(ac, given->scheme, given->version);
+		sa = sa_new(ac, given->scheme, given->version, auth_host(a, r->conn));
 	ENSURE(sa != NULL, SIP_BUSY);
 	return take_token(a, r, c, sa, (str){ bytes, n }, v);
 }
@@ -278,7 +284,7 @@ err auth_dialect(struct auth *a, struct request *r, const struct claim *c, const
 	struct sa *sa = given->opaque.n != 0 ? sa_find(auth_conn_find(r->conn), given->scheme, given->opaque) : NULL;
 	bool is_lost = given->opaque.n != 0 && sa == NULL; /* an association of another connection, or one that has ended */
 	*v = STAGE_DONE;
-	if (is_lost || !sa_scheme_is_on(a, given->scheme))
+	if (is_lost || !may_use(a, r->conn, given->scheme))
 		return challenge(a, r);
 	if (sa != NULL && sa->state == SA_READY)
 		return by_signature(a, r, c, given, sa, v);

@@ -27,7 +27,9 @@ static err begin(struct auth *a, struct sa *sa, str token, struct buf *told)
 	ENSURE(token.n != 0, MALFORMED); /* the client has the first word */
 	sa->dsk = calloc(1, sizeof *sa->dsk);
 	ENSURE(sa->dsk != NULL, NO_MEMORY);
-	TRY(dsk_handshake_new(a->config.dsk, a->config.timers->now, &sa->dsk->handshake));
+	struct auth_dsk *dsk = str_eq(sa->host, a->config.fqdn) ? a->config.dsk : a->config.dsk_outside; /* its certificate has the name */
+	ENSURE(dsk != NULL, SIP_BUSY);
+	TRY(dsk_handshake_new(dsk, a->config.timers->now, &sa->dsk->handshake));
 	return dsk_handshake_begin(sa->dsk->handshake, token, told);
 }
 

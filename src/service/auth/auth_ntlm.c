@@ -17,7 +17,7 @@ static err print_challenge(const struct auth *a, const struct sa *sa, struct buf
 	char domain[NTLM_SHORT_MOST], computer[NTLM_SHORT_MOST];
 	str dns_domain = users_domain(a->config.users, STR(""));
 	struct ntlm_challenge t = { .flags = NTLM_FLAGS_SIP, .timestamp = sa->ntlm.timestamp, .domain = ntlm_short_name(dns_domain, domain),
-		.computer = ntlm_short_name(a->config.fqdn, computer), .dns_domain = dns_domain, .dns_computer = a->config.fqdn, .dns_forest = STR("") };
+		.computer = ntlm_short_name(sa->host, computer), .dns_domain = dns_domain, .dns_computer = sa->host, .dns_forest = STR("") };
 	memcpy(t.random, sa->ntlm.random, sizeof t.random);
 	return ntlm_challenge_print(&t, out);
 }

@@ -120,6 +120,7 @@ struct sa {
 	enum sa_state state;
 	unsigned version;
 	char opaque[SA_OPAQUE];
+	str host;                   /* by which its client knows this server */
 	const struct user *user;    /* a reference, once ready */
 	uint32_t epoch;             /* user's, when he was proven */
 	uint64_t until_ms;          /* 0 before: as long as any association */
@@ -160,6 +161,10 @@ struct sa_scheme {
 extern const struct sa_scheme *const sa_schemes[SIPAE_SCHEMES];
 extern const struct sa_scheme sa_kerberos, sa_ntlm, sa_dsk;
 bool sa_scheme_is_on(const struct auth *a, enum sipae_scheme s);
+/* The name of this server for whoever uses the connection. */
+str auth_host(const struct auth *a, const struct conn *c);
+/* Does he come through an Edge? */
+bool auth_is_outside(const struct conn *c);
 
 static inline str sa_opaque(const struct sa *sa)
 {
@@ -167,7 +172,7 @@ static inline str sa_opaque(const struct sa *sa)
 }
 
 /* The newest of the connection; NULL: no memory, or all of them wait for other processes. */
-struct sa *sa_new(struct auth_conn *ac, enum sipae_scheme scheme, unsigned version);
+struct sa *sa_new(struct auth_conn *ac, enum sipae_scheme scheme, unsigned version, str host);
 struct sa *sa_find(const struct auth_conn *ac, enum sipae_scheme scheme, str opaque);
 void sa_remove(struct auth_conn *ac, struct sa *sa);
 void sa_free_all(struct auth_conn *ac);

@@ -11,6 +11,21 @@
 
 const struct sa_scheme *const sa_schemes[SIPAE_SCHEMES] = { [SIPAE_KERBEROS] = &sa_kerberos, [SIPAE_NTLM] = &sa_ntlm, [SIPAE_TLS_DSK] = &sa_dsk };
 
+bool auth_is_outside(const struct conn *c)
+{
+	struct flow flow = conn_flow(c);
+	return flow_is_outside(&flow);
+}
+
+str auth_host(const struct auth *a, const struct conn *c)
+{
+	struct flow flow = conn_flow(c);
+	struct flow_place here = { .host = a->config.fqdn };
+	if (flow_is_outside(&flow)) /* who has reached an address takes the name all the same */
+		flow_place_find(&flow, a->config.ways, a->config.fqdn, 0, &here);
+	return here.host;
+}
+
 bool sa_scheme_is_on(const struct auth *a, enum sipae_scheme s)
 {
 	return sa_schemes[s] != NULL && sa_schemes[s]->is_on(a);
@@ -51,7 +66,7 @@ static struct sa *oldest(const struct auth_conn *ac, size_t *n)
 	return begun != NULL ? begun : ready;
 }
 
-struct sa *sa_new(struct auth_conn *ac, enum sipae_scheme scheme, unsigned version)
+struct sa *sa_new(struct auth_conn *ac, enum sipae_scheme scheme, unsigned version, str host)
 {
 	size_t n;
 	struct sa *old = oldest(ac, &n);
@@ -67,6 +82,7 @@ struct sa *sa_new(struct auth_conn *ac, enum sipae_scheme scheme, unsigned versi
 	enc_hex(name, sizeof name, sa->opaque);
 	sa->scheme = scheme;
 	sa->version = version;
+	sa->host = host;
 	sa->next = ac->associations;
 	ac->associations = sa;
 	return sa;
@@ -105,9 +121,9 @@ void sa_open(struct auth *a, struct sa *sa, const struct user *u)
 /* ---- signatures ---- */
 
 /* The stamp of a signature; target is where "sip/FQDN" is put together. */
-static struct sipae_stamp stamp_of(const struct auth *a, const struct sa *sa, struct buf *target, str random, str number)
+static struct sipae_stamp stamp_of(const struct sa *sa, struct buf *target, str random, str number)
 {
-	sipae_target_print(sa->scheme, a->config.fqdn, target);
+	sipae_target_print(sa->scheme, sa->host, target);
 	return (struct sipae_stamp){ .scheme = sa->scheme, .version = sa->version, .random = random, .number = number,
 		.realm = STR(SIPAE_REALM), .targetname = buf_str(target) };
 }
@@ -118,7 +134,7 @@ bool sa_verify(struct auth *a, struct sa *sa, const struct sip_msg *m, const str
 	struct buf text DEFER(buf_fini) = { 0 };
 	buf_init(&target, 512);
 	buf_init(&text, TEXT_MAX);
-	struct sipae_stamp stamp = stamp_of(a, sa, &target, c->random, c->number_raw);
+	struct sipae_stamp stamp = stamp_of(sa, &target, c->random, c->number_raw);
 	if (c->targetname.n != 0)
 		stamp.targetname = c->targetname; /* as the client spells it; it must be ours */
 	if (c->response.n == 0 || !str_eq_case(stamp.targetname, buf_str(&target)) || !counts_is_fresh(&sa->counts, c->number))
@@ -141,7 +157,7 @@ err sa_sign(struct auth *a, struct sa *sa, const struct sip_msg *m, struct buf *
 	crypt_random(chance, sizeof chance);
 	enc_hex(chance, sizeof chance, random);
 	(void)snprintf(number, sizeof number, "%u", sa->sent + 1);
-	struct sipae_stamp stamp = stamp_of(a, sa, &target, (str){ random, sizeof random }, str_of(number));
+	struct sipae_stamp stamp = stamp_of(sa, &target, (str){ random, sizeof random }, str_of(number));
 	sipae_text(m, &stamp, &text);
 	size_t n = text.failed ? 0 : sa_schemes[sa->scheme]->sign(a, sa, buf_str(&text), signature);
 	ENSURE(n != 0, INTERNAL);

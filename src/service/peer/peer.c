@@ -15,10 +15,17 @@ static const uint32_t allowed[PEER_LISTENER_N] = {
 	[PEER_LISTENER_EDGE] = BIT(STANDARD_EDITION) | BIT(FRONT_END) | BIT(DIRECTOR) | BIT(MEDIATION) | BIT(SURVIVABLE_BRANCH),
 };
 
+struct peer {
+	str name;
+	uint32_t roles;
+	unsigned way; /* number in ways; 0: no Edge */
+};
+
 struct peers {
 	size_t n;
 	str text;
-	struct topo_peer peers[]; /* their names point into text, which stands behind them */
+	struct flow_ways ways;
+	struct peer peers[]; /* names point into text, which stands behind them */
 };
 
 static bool read_roles(str hex, uint32_t *out)
@@ -36,14 +43,31 @@ static bool read_roles(str hex, uint32_t *out)
 	return true;
 }
 
+/* The servers of a pool share a way. */
+static err read_way(struct flow_ways *ways, str text, unsigned *number)
+{
+	uint32_t port;
+	str digits, host = str_split(text, ':', &digits);
+	ENSURE(host.n != 0 && str_to_u32(digits, &port) && port != 0 && port <= UINT16_MAX, MALFORMED);
+	for (*number = 1; *number <= ways->n; ++*number)
+		if (str_eq_case(ways->ways[*number - 1].host, host))
+			return OK;
+	ENSURE(ways->n < FLOW_WAYS_MAX, CEILING);
+	ways->ways[ways->n].host = host;
+	ways->ways[ways->n++].port = (uint16_t)port;
+	return OK;
+}
+
 static err fill(struct peers *s)
 {
 	for (str one, rest = s->text; rest.n != 0;) {
-		struct topo_peer *p = &s->peers[s->n++];
-		str roles;
+		struct peer *p = &s->peers[s->n++];
+		str more, way;
 		one = str_split(rest, ',', &rest);
-		p->name = str_split(one, '=', &roles);
-		ENSURE(p->name.n != 0 && read_roles(roles, &p->roles), MALFORMED);
+		p->name = str_split(one, '=', &more);
+		ENSURE(p->name.n != 0 && read_roles(str_split(more, '=', &way), &p->roles), MALFORMED);
+		if (way.n != 0)
+			TRY(read_way(&s->ways, way, &p->way));
 	}
 	return OK;
 }
@@ -53,7 +77,7 @@ err peers_new(str text, struct peers **out)
 	size_t most = 1;
 	for (size_t i = 0; i < text.n; i++)
 		most += text.p[i] == ',' ? 1 : 0;
-	size_t size = sizeof(struct peers) + most * sizeof(struct topo_peer);
+	size_t size = sizeof(struct peers) + most * sizeof(struct peer);
 	struct peers *s = calloc(1, size + text.n);
 	ENSURE(s != NULL, NO_MEMORY);
 	char *copy = (char *)s + size;
@@ -79,7 +103,7 @@ size_t peers_count(const struct peers *s)
 	return s->n;
 }
 
-static const struct topo_peer *find(const struct peers *s, str name)
+static const struct peer *find(const struct peers *s, str name)
 {
 	for (size_t i = 0; i < s->n; i++)
 		if (str_eq_case(s->peers[i].name, name))
@@ -94,28 +118,70 @@ bool peers_has(const struct peers *s, str name)
 
 bool peers_may(const struct peers *s, str name, enum peer_listener listener)
 {
-	const struct topo_peer *p = find(s, name);
+	const struct peer *p = find(s, name);
 	return p != NULL && (p->roles & allowed[listener]) != 0;
+}
+
+const struct flow_ways *peers_ways(const struct peers *s)
+{
+	return &s->ways;
 }
 
 /* ---- the stage ---- */
 
 /* The handshake has judged the certificate, and found this name in it. Asked once a connection: what a certificate says does not change. */
-static bool is_server(const struct peers *peers, struct conn *c)
+static const struct peer *server_of(const struct peers *s, const struct conn *c)
 {
-	return peers->n != 0 && conn_tls(c) != NULL && peers_may(peers, tls_peer_name(conn_tls(c)), PEER_LISTENER_SIP);
+	const struct peer *p = s->n != 0 && conn_tls(c) != NULL ? find(s, tls_peer_name(conn_tls(c))) : NULL;
+	return p != NULL && (p->roles & allowed[PEER_LISTENER_SIP]) != 0 ? p : NULL;
+}
+
+void peers_accepted(const struct peers *s, struct conn *c)
+{
+	if (server_of(s, c) != NULL)
+		conn_set_uncounted(c);
+}
+
+/* "ms-source-type=InternetUser;...;ms-source-address=192.0.2.1": which client an Edge speaks for. */
+static bool read_client(const struct sip_msg *m, struct addr *out)
+{
+	uint32_t port = 0;
+	str address = { 0 }, rest = sip_hdr_value(m, SIP_HDR_MS_EDGE_PROXY_MESSAGE_TRUST);
+	bool is_client = false;
+	while (rest.n != 0) {
+		str value, name = str_split(str_trim(str_split(rest, ';', &rest)), '=', &value);
+		is_client = is_client || (str_eq_case(name, STR(PEER_MARK_SOURCE)) && str_eq_case(value, STR(PEER_SOURCE_CLIENT)));
+		address = str_eq_case(name, STR(PEER_MARK_ADDRESS)) ? value : address;
+		if (str_eq_case(name, STR(PEER_MARK_PORT)) && (!str_to_u32(value, &port) || port > UINT16_MAX))
+			return false;
+	}
+	return is_client && !failed(addr_parse(address, (uint16_t)port, out));
+}
+
+static void first_request(const struct peers *s, struct request *r)
+{
+	const struct peer *p = server_of(s, r->conn);
+	struct addr client;
+	if (p == NULL)
+		return;
+	if (p->way != 0 && read_client(&r->in->msg, &client)) {
+		conn_set_outside(r->conn, p->way, &client);
+		struct flow flow = conn_flow(r->conn);
+		inbound_set_source(r->in, &flow, &client, true, r->in->request);
+		return;
+	}
+	conn_set_peer(r->conn);
+	conn_set_trusted(r->conn);
 }
 
 err peer_stage(void *state, struct request *r, enum stage_verdict *v)
 {
-	const struct peers *peers = state;
 	(void)v;
 	if (r->conn == NULL)
 		return OK;
-	if (!conn_is_peer(r->conn) && !conn_is_trusted(r->conn) && is_server(peers, r->conn)) {
-		conn_set_peer(r->conn);
-		conn_set_trusted(r->conn);
-	}
+	struct flow flow = conn_flow(r->conn);
+	if (!conn_is_peer(r->conn) && !conn_is_trusted(r->conn) && !flow_is_outside(&flow))
+		first_request(state, r);
 	r->is_peer = conn_is_peer(r->conn);
 	return OK;
 }

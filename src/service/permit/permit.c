@@ -33,9 +33,21 @@ static err check(const struct permit *p, str aor, unsigned media)
 	return OK;
 }
 
+/* Who signs out may do so from everywhere; the stage after this one tells it from signing in. */
+static err check_outside(const struct permit *p, const struct request *r)
+{
+	const struct user *u = flow_is_outside(&r->in->flow) ? user_find(p->users, r->aor) : NULL;
+	if (u == NULL)
+		return OK;
+	const struct cs_ExternalAccessPolicy *policy = policies_find(p->policies, SCHEMA_ID_ExternalAccessPolicy, user_grants(u));
+	return policy->EnableOutsideAccess ? OK : ERR(SIP_OUTSIDE);
+}
+
 err permit_stage(void *state, struct request *r, enum stage_verdict *v)
 {
 	const struct permit *p = state;
+	if (r->in->msg.method == SIP_METHOD_REGISTER)
+		return check_outside(p, r);
 	unsigned media = permit_media(r->in->msg.body);
 	*v = STAGE_NEXT;
 	if (media == 0)

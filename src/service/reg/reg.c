@@ -314,11 +314,10 @@ static void add_service_route(const struct reg *g, const struct request *r, stru
 {
 	const struct reg_config *c = &g->config;
 	bool secure = r->in->secure;
-	uint16_t port = secure ? c->port_tls : c->port_tcp;
-	char text[FLOW_REACHED_TEXT];
-	str host = flow_reached_print(&r->in->flow, c->fqdn, text);
-	if (port != 0)
-		sip_out_addf(o, SIP_HDR_SERVICE_ROUTE, "<sip:%.*s:%u;transport=%s;lr>", STR_FMT(host), port,
+	struct flow_place here;
+	flow_place_find(&r->in->flow, c->ways, c->fqdn, secure ? c->port_tls : c->port_tcp, &here);
+	if (here.port != 0)
+		sip_out_addf(o, SIP_HDR_SERVICE_ROUTE, "<sip:%.*s:%u;transport=%s;lr>", STR_FMT(here.host), here.port,
 			secure ? "tls" : "tcp");
 }
 

@@ -110,10 +110,10 @@ static err pass_ack(struct route *s, struct request *r, const struct route_way *
 	TRY(route_copy(s, r, w, &hop, &r->in->arena, &o));
 	bool secure = !w->flow.is_plain;
 	route_loop_hash(s, r, tail);
-	char text[FLOW_REACHED_TEXT];
-	str host = flow_reached_print(&w->flow, s->c.fqdn, text);
-	const str via[] = { secure ? STR("SIP/2.0/TLS ") : STR("SIP/2.0/TCP "), host, STR(":"),
-		arena_decimal(o.arena, secure ? s->c.port_tls : s->c.port_tcp), STR(";branch=z9hG4bKa"), { tail, ROUTE_TAIL } };
+	struct flow_place here;
+	flow_place_find(&w->flow, s->c.ways, s->c.fqdn, secure ? s->c.port_tls : s->c.port_tcp, &here);
+	const str via[] = { secure ? STR("SIP/2.0/TLS ") : STR("SIP/2.0/TCP "), here.host, STR(":"),
+		arena_decimal(o.arena, here.port), STR(";branch=z9hG4bKa"), { tail, ROUTE_TAIL } };
 	str value = arena_join(o.arena, via, sizeof via / sizeof via[0]);
 	ENSURE(value.p != NULL, CEILING);
 	sip_out_add_top(&o, SIP_HDR_VIA, value);

@@ -30,10 +30,10 @@ static void add_joined(struct sip_out *o, enum sip_hdr_id id, bool on_top, const
 static void record(const struct route *s, const struct flow *side, const char token[ROUTE_TOKEN_SIZE], struct arena *a, struct sip_out *o)
 {
 	bool secure = !side->is_plain;
-	char text[FLOW_REACHED_TEXT];
-	str host = arena_copy(a, flow_reached_print(side, s->c.fqdn, text));
-	const str parts[] = { STR("<sip:"), { token, ROUTE_TOKEN_SIZE }, STR("@"), host, STR(":"),
-		arena_decimal(a, secure ? s->c.port_tls : s->c.port_tcp), secure ? STR(";transport=tls;lr>") : STR(";transport=tcp;lr>") };
+	struct flow_place here;
+	flow_place_find(side, s->c.ways, s->c.fqdn, secure ? s->c.port_tls : s->c.port_tcp, &here);
+	const str parts[] = { STR("<sip:"), { token, ROUTE_TOKEN_SIZE }, STR("@"), here.host, STR(":"),
+		arena_decimal(a, here.port), secure ? STR(";transport=tls;lr>") : STR(";transport=tcp;lr>") };
 	add_joined(o, SIP_HDR_RECORD_ROUTE, true, parts, sizeof parts / sizeof parts[0]);
 }
 
@@ -85,7 +85,8 @@ err route_copy(const struct route *s, const struct request *r, const struct rout
 	if (hop->breadth != 0)
 		sip_out_set(o, SIP_HDR_MAX_BREADTH, arena_decimal(a, hop->breadth));
 	identity(r, o);
-	/* credentials are for us alone (22.3) */
+	/* what an Edge says of who has sent it, and credentials (22.3), are for us alone */
+	sip_out_remove(o, SIP_HDR_MS_EDGE_PROXY_MESSAGE_TRUST);
 	sip_out_remove(o, SIP_HDR_PROXY_AUTHORIZATION);
 	sip_out_remove(o, SIP_HDR_AUTHORIZATION);
 	if (wants_record_route(m))

@@ -7,7 +7,7 @@
 #define ROUTE_TARGETS    64     /* contacts that one request may be forked to; MaxEndpointsPerUser is far below */
 #define ROUTE_BREADTH    60     /* Max-Breadth that a request begins with (RFC 5393 5.3.3.1) */
 #define ROUTE_TIMER_C    185000 /* ms, more than three minutes (RFC 3261 16.6 step 11) */
-#define ROUTE_TOKEN_SIZE 48     /* characters of a flow token */
+#define ROUTE_TOKEN_SIZE 60     /* characters of a flow token */
 #define ROUTE_TAIL       16     /* characters of the loop hash at the end of our branches */
 
 struct route {
@@ -28,6 +28,8 @@ struct route_way {
 };
 
 err route_way(const struct route *s, const struct request *r, struct route_way *w, str *target);
+/* Is it a name that we write into messages: this server's, or one by which people outside find us? */
+bool route_is_own_name(const struct route *s, str host);
 
 /* The two flows of a dialog as text that only we can have written: the one that the first request came over, and the one that it
  * went out by. from_tag (the first request's) tells later which side speaks, even after it has connected anew. */

@@ -5,9 +5,9 @@
 #include "base/enc.h"
 #include "base/map.h"
 
-#define FLOW_BYTES 10
+#define FLOW_BYTES 14
 #define TAG_BYTES  4
-#define MAC_BYTES  12
+#define MAC_BYTES  13
 #define SEALED     (2 * FLOW_BYTES + TAG_BYTES)
 
 static void put(uint8_t *p, const struct flow *f)
@@ -18,6 +18,7 @@ static void put(uint8_t *p, const struct flow *f)
 	}
 	p[8] = (uint8_t)f->front;
 	p[9] = (uint8_t)(f->front >> 8 & 0x7f) | (f->is_plain ? 0x80 : 0);
+	memcpy(p + 10, &f->reached, sizeof f->reached);
 }
 
 static void get(const uint8_t *p, struct flow *f)
@@ -29,6 +30,7 @@ static void get(const uint8_t *p, struct flow *f)
 	}
 	f->front = (uint16_t)(p[8] | (p[9] & 0x7f) << 8);
 	f->is_plain = p[9] >> 7;
+	memcpy(&f->reached, p + 10, sizeof f->reached);
 }
 
 static void seal(const struct route *s, const uint8_t sealed[SEALED], uint8_t mac[32])
@@ -94,7 +96,7 @@ bool route_is_loop(const struct route *s, const struct request *r)
 		if (memmem(value.p, value.n, "z9hG4bKw", 8) == NULL || failed(sip_via_parse(value, &via, NULL)))
 			continue;
 		str tail = txn_branch_tail(via.branch);
-		if (tail.n == 0 || (!str_eq_case(via.host, s->c.fqdn) && !uri_host_is_address(via.host)))
+		if (tail.n == 0 || (!route_is_own_name(s, via.host) && !uri_host_is_address(via.host)))
 			continue;
 		if (!hashed)
 			route_loop_hash(s, r, hash);

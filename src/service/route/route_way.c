@@ -9,13 +9,21 @@ uint16_t route_home_of(const struct route *s, str aor)
 	return (uint16_t)(siphash(s->c.home_k0, s->c.home_k1, aor) % s->c.n_fronts);
 }
 
+bool route_is_own_name(const struct route *s, str host)
+{
+	bool is_way = false;
+	for (size_t i = 0; s->c.ways != NULL && i < s->c.ways->n; i++)
+		is_way = is_way || str_eq_case(host, s->c.ways->ways[i].host);
+	return is_way || str_eq_case(host, s->c.fqdn);
+}
+
 /* sip.<domain> and the server's own name are names of this server; so is any address literal, since a client's first Route can
  * only mean the server that it is connected to. */
 static bool is_this_server(const struct route *s, const struct uri *u)
 {
 	if (u->kind != URI_SIP && u->kind != URI_SIPS)
 		return false;
-	if (str_eq_case(u->host, s->c.fqdn) || uri_host_is_address(u->host))
+	if (route_is_own_name(s, u->host) || uri_host_is_address(u->host))
 		return true;
 	if (str_begins_case(u->host, STR("sip.")) && users_is_domain(s->c.users, str_cut(u->host, 4, u->host.n)))
 		return true;

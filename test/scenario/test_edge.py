@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""People of ours outside: they sign in through an Edge, whose inside they never see."""
+import re
+import ssl
+import time
+
+import pytest
+
+from deployment import wait_for
+from several import DOMAIN
+from sip_client import Client, Closed, Silence, Wire
+from sipe_client import SipeClient
+from test_several import EDGE, site, up_to_date
+
+pytestmark = pytest.mark.root
+INNER = re.compile(rb"(edge|central|edge-pool)\.example\.test|127\.1[0-9]+\.[0-9]+\.11\b")  # names and the address inside
+
+
+class Outside:
+    """The Edge as people outside see it."""
+
+    def __init__(self, site):
+        self.site, self.domain, self.fqdn, self.port_tls = site, DOMAIN, f"sip.{DOMAIN}", 443
+        self.passwords, self.dir, self.host = site.central.passwords, site.central.dir, site.outside
+
+    def tls_client(self, **change):
+        return ssl.create_default_context(cafile=str(self.dir / "ca.pem"))
+
+
+class Watching(Wire):
+    """A connection that keeps all that came over it."""
+    seen = b""
+
+    def receive(self, timeout=10.0):
+        message = super().receive(timeout)
+        self.seen += message.bytes()
+        return message
+
+
+def wire(outside):
+    w = Watching(outside.host, 443, outside.tls_client(), outside.fqdn)
+    w.seen = b""
+    return w
+
+
+def client(outside, user, **more):
+    c = Client(outside, user, host=outside.host, connect=False, **more)
+    c.wire = wire(outside)
+    return c
+
+
+@pytest.fixture
+def outside(site):
+    s = site(edge=EDGE)
+    s.prepare("edge")
+    s.start()
+    up_to_date(s, "edge")
+    s.central.ntlm = True
+    for user in ("ann", "bob"):
+        s.central.add_user(user)
+    s.central.cli("Set-CsExternalAccessPolicy", "Global", "-EnableOutsideAccess", "$true")
+    return Outside(s)
+
+
+def asks(outside, text):
+    """The answer to a request of a stranger; None: none came."""
+    w = wire(outside)
+    w.send(text.replace("\n", "\r\n").encode())
+    try:
+        answer = w.receive(3)
+    except (Silence, Closed):
+        answer = None
+    w.close()
+    assert answer is None or not INNER.search(answer.bytes()), answer
+    return answer
+
+
+def text_of(method, to=f"ann@{DOMAIN}", sender=None, uri=None, more=""):
+    return (f"{method} {uri or 'sip:' + DOMAIN} SIP/2.0\nVia: SIP/2.0/TLS 192.0.2.1;branch=z9hG4bKx{time.monotonic_ns()}\nFrom: <sip:{sender or to}>;tag=1\nTo: <sip:{to}>\n"
+            f"Call-ID: c{time.monotonic_ns()}\nCSeq: 1 {method}\nMax-Forwards: 70\nContact: <sip:x@192.0.2.1>\n{more}Content-Length: 0\n\n")
+
+
+def test_signs_in_writes_and_is_called(outside):
+    """RFC 3261 16: what passes the border is what was sent; the inside has no name there."""
+    inside = outside.site.central
+    with client(outside, "ann") as ann, Client(inside, "bob") as bob:
+        ann.sign_in()
+        bob.sign_in()
+        for one, other in ((ann, bob), (bob, ann)):
+            request = one.build("MESSAGE", other.aor, headers=[("Content-Type", "text/plain")], body=b"from far away")
+            one.send(request)
+            got = other.expect("MESSAGE")
+            assert got.body == b"from far away" and got.get("p-asserted-identity") == f"<{one.aor}>"
+            assert got.get("ms-edge-proxy-message-trust") is None  # for the server alone
+            other.reply(got, 200)
+            assert one.response(request).status == 200
+        for one, other in ((bob, ann), (ann, bob)):
+            invite = one.invite(other.aor)
+            theirs = other.accept(other.expect("INVITE"))
+            one.established(invite)
+            other.expect("ACK")
+            bye = theirs.send("BYE")
+            one.reply(one.expect("BYE"), 200)
+            assert other.response(bye).status == 200
+        # who is signed in is told the way of the other side in a dialog with it (RFC 5658), and nothing else
+        seen = b"".join(line for line in ann.wire.seen.splitlines(True) if not line.startswith((b"Record-Route: ", b"Route: ")))
+        found = INNER.search(seen)
+        assert not found, seen[max(found.start() - 300, 0):found.end() + 60].decode()
+        assert b"sip.example.test:443" in ann.wire.seen  # the way back: Service-Route, Record-Route, Via
+    counters = outside.site.hosts["edge"].counters()
+    assert counters["edge.inward"] > 8 and counters["edge.outward"] > 8
+    wait_for(lambda: outside.site.hosts["edge"].counters()["edge.clients"] == 0)
+
+
+@pytest.mark.parametrize("request_of, status, reason", [
+    (dict(method="INVITE"), 403, "Sign in first"),
+    (dict(method="MESSAGE"), 403, "Sign in first"),
+    (dict(method="OPTIONS"), 403, "Sign in first"),
+    (dict(method="SUBSCRIBE", more="Event: presence\n"), 403, "Sign in first"),
+    (dict(method="REGISTER", to="ann@elsewhere.test"), 403, "Forbidden"),
+    (dict(method="REGISTER", sender="eve@elsewhere.test"), 403, "Forbidden"),
+    (dict(method="REGISTER", to=DOMAIN), 403, "Forbidden"),
+    (dict(method="REGISTER", more="Authorization: NTLM qop=\"auth\", realm=\"SIP Communications Service\", targetname=\"x\", gssapi-data=\"\"\n"), 403, "This way"),
+    (dict(method="REGISTER"), 401, ""),
+    (dict(method="REGISTER", uri="sip:central.example.test"), 401, ""),
+    (dict(method="REGISTER", more="ms-edge-proxy-message-trust: ms-source-type=AuthorizedServer;ms-source-verified-user=verified\nP-Asserted-Identity: <sip:ann@example.test>\n"), 401, ""),
+    (dict(method="CANCEL"), 403, "Sign in first"),
+    (dict(method="ACK"), None, ""),
+])
+def test_what_strangers_get(outside, request_of, status, reason):
+    """Nothing but REGISTER for somebody of ours reaches the inside before somebody has signed in."""
+    outside.site.central.cli("Set-CsProxyConfiguration", "Global", "-UseNtlmForClientToProxyAuth", "$false")
+    before = outside.site.central.counters()["sip.requests"]
+    up_to_date(outside.site, "edge")
+    edge = outside.site.hosts["edge"]
+    since = len(edge.events)
+    answer = asks(outside, text_of(**request_of))
+    assert (answer.status if answer else None) == status
+    if reason:
+        edge.wait_event("request.refused", since=since, wanted=lambda e: reason in e["why"] and e["stage"] == "border")
+    if status != 401:
+        assert outside.site.central.counters()["sip.requests"] == before
+
+
+def test_a_stranger_tries_for_a_while_and_not_for_ever(outside):
+    w = wire(outside)
+    for _ in range(40):
+        try:
+            w.send(text_of("REGISTER").replace("\n", "\r\n").encode())
+            w.receive(3)
+        except (Closed, OSError):
+            return
+    raise AssertionError("forty challenges, and the connection still stands")
+
+
+def test_who_may_not_be_outside_may_not_sign_in_there(outside):
+    s = outside.site
+    s.central.cli("New-CsExternalAccessPolicy", "Inside", "-EnableOutsideAccess", "$false")
+    s.central.cli("Grant-CsExternalAccessPolicy", f"sip:bob@{DOMAIN}", "-PolicyName", "Inside")
+    with client(outside, "bob") as bob:
+        assert bob.register().status == 403
+    s.central.wait_event("request.refused", wanted=lambda e: "outside" in e["why"] and e["from"] == f"bob@{DOMAIN}")
+    with Client(s.central, "bob") as bob:
+        bob.sign_in()
+    s.central.cli("Set-CsAccessEdgeConfiguration", "-AllowOutsideUsers", "$false")
+    up_to_date(s, "edge")
+
+    def nobody():
+        with client(outside, "ann") as ann:
+            return ann.register().status == 403
+    wait_for(nobody)
+    assert any("outside" in e["why"] for e in s.hosts["edge"].log("request.refused"))
+
+
+def test_the_inside_goes_and_comes_back(outside):
+    """A client whose server dies is told at once, by the end of its connection, and signs in again; while there is none, it is told to wait."""
+    s = outside.site
+    with client(outside, "ann") as ann:
+        ann.sign_in()
+        old = s.central.kill("front0")
+        ann.wire.wait_closed(5)
+    s.central.wait_restarted("front0", old)
+    client(outside, "ann").sign_in().close()
+    s.central.stop()
+    with client(outside, "ann") as ann:
+        answer = ann.register(timeout=15)
+        assert answer.status == 503
+        assert not INNER.search(ann.wire.seen)
+    assert s.hosts["edge"].log("next-hop.failed")
+
+
+def test_a_real_client_of_the_dialect(outside, tmp_path):
+    """pidgin-sipe through the Edge, and one inside: presence and messages, each signed by the server inside and verified by the client outside."""
+    s = outside.site
+    ann, bob = SipeClient(tmp_path / "ann"), SipeClient(tmp_path / "bob")
+    try:
+        ann.sign_in(outside, "ann", hosts={outside.fqdn: outside.host})
+        bob.sign_in(s.central, "bob")
+        for one, other, who in ((ann, bob, f"sip:bob@{DOMAIN}"), (bob, ann, f"sip:ann@{DOMAIN}")):
+            one.do("add-contact", who=who)
+            other.do("set-status", status="busy", note="in the lab")
+            one.wait_contact(who, status="busy")
+            one.do("send", who=who, text="from far away")
+            other.wait("message", fits=lambda e: "from far away" in e["text"])
+    finally:
+        assert ann.end() == 0 and bob.end() == 0
