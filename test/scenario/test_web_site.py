@@ -93,11 +93,12 @@ def test_domain(side):
 
 
 def test_domain_with_an_edge(server_factory):
-    """Nobody is sent to the Edge, which signs nobody in yet; names of the inside stay there."""
+    """People are sent to the Edge from outside; names of the inside stay there."""
     server = server_factory(users=(), https=True, web_names=True, tcp=False, more_pools=(EDGE,))
     for outside in (False, True):
         found = Side(server, outside).document(ROOT + "/domain", host="web.example.test" if outside else "uc.example.test")
-        assert "sip.example.test" not in ET.tostring(found).decode()
+        access = {e.tag.removeprefix(SPACE): (e.get("fqdn"), e.get("port")) for e in found if e.get("fqdn")}
+        assert access["SipClientExternalAccess"] == ("sip.example.test", "443") and access["SipServerExternalAccess"] == ("sip.example.test", "5061")
         assert ("uc.example.test" in ET.tostring(found).decode()) != outside
 
 

@@ -71,8 +71,10 @@ static void pool_and_edge(void **state)
 	TOPO_EACH (name, out->names)
 		assert_false(plan_name_is_within(name->name, STR("corp.test")) || str_begins(name->name, STR("lyncdiscoverinternal.")) || name->use == PLAN_WEB_ADMIN);
 	assert_text(p.sip[PLAN_INSIDE].fqdn, "pool.corp.test");
-	assert_false(plan_service_is_built(TOPO_EDGE, PLAN_ACCESS, "sign-in")); /* so nobody is sent to the Edge */
-	assert_int_equal(p.sip[PLAN_OUTSIDE].fqdn.n, 0);
+	assert_text(p.sip[PLAN_OUTSIDE].fqdn, "sip.a.test");
+	assert_int_equal(p.sip[PLAN_OUTSIDE].client, 443);
+	assert_int_equal(p.sip[PLAN_OUTSIDE].server, 5061);
+	assert_false(plan_service_is_built(TOPO_EDGE, PLAN_ACCESS, "federation"));
 	assert_true(plan_service_is_built(TOPO_DIRECTOR, PLAN_ANY, "SIP"));
 }
 
