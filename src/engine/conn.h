@@ -159,6 +159,8 @@ void conn_set_uncounted(struct conn *c);
 void **conn_user_slot(struct conn *c);
 /* A second one for the front process: what other processes asked it to keep with this connection. */
 void **conn_keep_slot(struct conn *c);
+/* A third one, for engine/pair. */
+void **conn_pair_slot(struct conn *c);
 const struct tls *conn_tls(const struct conn *c);
 
 #endif

@@ -204,3 +204,13 @@ def test_a_real_client_of_the_dialect(outside, tmp_path):
             other.wait("message", fits=lambda e: "from far away" in e["text"])
     finally:
         assert ann.end() == 0 and bob.end() == 0
+
+
+def test_an_edge_that_ends_takes_its_clients_along(outside):
+    edge = outside.site.hosts["edge"]
+    people = [client(outside, user).sign_in() for user in ("ann", "bob") for _ in range(5)]
+    wait_for(lambda: outside.site.central.counters()["registrar.bindings"] == 10)
+    edge.stop()
+    for one in people:
+        one.wire.wait_closed(5)
+    wait_for(lambda: outside.site.central.counters()["registrar.bindings"] == 0)

@@ -26,7 +26,7 @@ struct conn {
 	struct conns *set;
 	struct tls *tls;       /* NULL: TCP */
 	struct conn_address *address;
-	void *user, *keep;
+	void *user, *keep, *pair;
 	struct buf in;         /* a message that has begun and not ended */
 	struct buf out;        /* bytes that the peer has not taken */
 	struct sip_frame frame;

@@ -299,6 +299,11 @@ void **conn_user_slot(struct conn *c)
 	return &c->user;
 }
 
+void **conn_pair_slot(struct conn *c)
+{
+	return &c->pair;
+}
+
 void **conn_keep_slot(struct conn *c)
 {
 	return &c->keep;

@@ -3,7 +3,7 @@
 #define WITAN_ROLE_EDGE_PRIV_H
 
 #include "engine/conn.h"
-#include "engine/hop.h"
+#include "engine/pair.h"
 #include "engine/stage.h"
 #include "model/config.h"
 #include "os/tls.h"
@@ -57,17 +57,13 @@ struct edge {
 	uint64_t tag_k0, tag_k1;
 };
 
-/* edge_pair.c: people of ours outside. The slot of a connection (conn_user_slot) has what joins it with its other half; NULL: nothing does. */
+/* edge_client.c: people of ours outside */
 
 /* A request over a connection outside: passed on, or an error that says why not. */
-err edge_pair_request(struct edge *e, struct conn *c, struct inbound *in);
-void edge_pair_response(struct conn *c, const struct inbound *in);
+err edge_client_request(struct edge *e, struct conn *conn, struct inbound *in);
+void edge_client_response(struct conn *conn, const struct inbound *in);
 /* A message over the connection inside of one who is outside. */
-void edge_pair_outward(struct conn *c, struct inbound *in);
-/* The connection inside can be used; it has ended; the one outside has. */
-void edge_pair_up(struct edge *e, struct conn *c);
-void edge_pair_inner_gone(struct conn *c);
-void edge_pair_outer_gone(struct conn *c);
+void edge_client_outward(struct conn *inner, struct inbound *in);
 
 /* edge_side.c */
 err edge_side_init(struct edge_side *s, struct edge *e, unsigned which);

@@ -43,7 +43,7 @@ static void on_request(struct edge_side *s, struct conn *c, struct inbound *in)
 	if (r == NULL)
 		return;
 	*r = (struct request){ .in = in, .conn = c, .answers = &s->answers };
-	err e = s == &s->edge->sides[EDGE_OUTSIDE] ? edge_pair_request(s->edge, c, in) : from_inside(s->edge, c, in);
+	err e = s == &s->edge->sides[EDGE_OUTSIDE] ? edge_client_request(s->edge, c, in) : from_inside(s->edge, c, in);
 	if (!failed(e))
 		return;
 	meter_add(s->edge->skel->meter, METER_EDGE_REFUSED, 1);
@@ -55,30 +55,24 @@ static void on_message(void *arg, struct conn *c, struct inbound *in)
 {
 	struct edge_side *s = arg;
 	bool is_inside = s == &s->edge->sides[EDGE_INSIDE];
-	if (is_inside && *conn_user_slot(c) != NULL)
-		edge_pair_outward(c, in);
+	if (is_inside && pair_of(c) != NULL)
+		edge_client_outward(c, in);
 	else if (in->msg.is_request)
 		on_request(s, c, in);
 	else if (!is_inside)
-		edge_pair_response(c, in);
+		edge_client_response(c, in);
 }
 
 static void on_open(void *arg, struct conn *c)
 {
-	struct edge_side *s = arg;
-	if (*conn_user_slot(c) != NULL)
-		edge_pair_up(s->edge, c);
+	(void)arg;
+	pair_on_open(c);
 }
 
 static void on_close(void *arg, struct conn *c)
 {
-	struct edge_side *s = arg;
-	if (*conn_user_slot(c) == NULL)
-		return;
-	if (s == &s->edge->sides[EDGE_INSIDE])
-		edge_pair_inner_gone(c);
-	else
-		edge_pair_outer_gone(c);
+	(void)arg;
+	pair_on_close(c);
 }
 
 /* ---- the side itself ---- */
