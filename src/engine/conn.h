@@ -153,6 +153,9 @@ bool conn_is_peer(const struct conn *c);
 /* It is an Edge's, for one client outside at that address, who came by the way of this number (struct flow_ways). From now on it is as if the client had
  * connected: nobody has proven anything, and it is he who is told of in the log. */
 void conn_set_outside(struct conn *c, unsigned way, const struct addr *client);
+/* A server of ours has had its client prove who he is. */
+void conn_set_vouched(struct conn *c);
+bool conn_is_vouched(const struct conn *c);
 /* It does not count among the connections of its address any more: a server of ours has many. */
 void conn_set_uncounted(struct conn *c);
 /* One pointer for the service that knows who uses the connection; it frees what it put there in on_close. */

@@ -17,6 +17,7 @@ struct request {
 	struct txn *txn;     /* server transaction; NULL before the stage that opens it, and for ACK */
 	str aor;             /* proven sender: "ann@example.test"; empty: nobody yet */
 	bool is_peer;        /* the sender is a server of the topology */
+	bool is_vouched;     /* it came over a connection of one client, for whom a server of the topology vouches: he is who From says */
 	str target;          /* address of record that the request is for, when it is one of ours; empty otherwise */
 	struct answers *answers;
 };

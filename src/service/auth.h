@@ -81,7 +81,7 @@ err auth_new(const struct auth_config *config, struct auth **out);
 void auth_free(struct auth *a);
 
 /*
- * The stage; state is the struct auth. NEXT: r->aor is the proven sender (empty for servers of the topology, and for a
+ * The stage; state is the struct auth. NEXT: r->aor is the proven sender, by himself or by r->is_vouched (empty for servers of the topology, and for a
  * request of another process, which has been here before). DONE: challenged, refused or dropped. WAIT: the answer to a
  * wrong password is on its way, slowed. Errors: MALFORMED (400), SIP_FORBIDDEN (403).
  *

@@ -34,12 +34,15 @@ const struct flow_ways *peers_ways(const struct peers *s);
 void peers_accepted(const struct peers *s, struct conn *c);
 
 /*
- * Sets r->is_peer. Never answers. A connection of an Edge whose first request says that it is one remote client's
- * (PEER_SOURCE_CLIENT) becomes that client's (conn_set_outside).
+ * Sets r->is_peer and r->is_vouched. Never answers. A connection of an Edge whose first request says that it is one remote client's
+ * (PEER_SOURCE_CLIENT) becomes that client's (conn_set_outside); so does one of a server that signs people in, which vouches for him.
  */
 #define PEER_MARK_SOURCE  "ms-source-type"    /* parameters of ms-edge-proxy-message-trust */
 #define PEER_MARK_ADDRESS "ms-source-address" /* ours: where the client is */
 #define PEER_MARK_PORT    "ms-source-port"
+#define PEER_MARK_VERIFIED "ms-source-verified-user"
+#define PEER_MARK_WAY     "ms-source-access"  /* ours: the external name of his Edge, when it is not an Edge that says so */
+#define PEER_VERIFIED     "verified"
 #define PEER_SOURCE_CLIENT "InternetUser"
 err peer_stage(void *state, struct request *r, enum stage_verdict *v);
 

@@ -42,7 +42,7 @@ class Host(Deployment):
 class Site:
     """central: a Standard Edition server; others: {name: lines of its pool}. Names end with the domain."""
 
-    def __init__(self, **others):
+    def __init__(self, next_hop="central", **others):
         self.top = pathlib.Path(tempfile.mkdtemp(prefix="witan-site-"))
         os.chmod(self.top, 0o755)
         net = f"127.{100 + os.getpid() % 100}.{next(NUMBER)}"
@@ -55,6 +55,7 @@ class Site:
         resolv.write_text(f"nameserver {net}.53\noptions timeout:1 attempts:1\n")
         self.wrap = ["unshare", "-m", "sh", "-c", f"mount --bind {resolv} /etc/resolv.conf && exec \"$@\"", "sh"]
         self.pools = {"central": "role: standard-edition", **others}
+        self.next_hop = f"{next_hop}.{DOMAIN}" if next_hop == "central" else f"{next_hop}-pool.{DOMAIN}"  # of an Edge
         self.hosts, self.made = {}, ""  # made: when certificates are, "-25d"
         for name in self.pools:
             self.hosts[name] = Host(self, f"{name}.{DOMAIN}")
@@ -70,7 +71,7 @@ class Site:
             web = "" if "edge" in lines else ", web: 0" + (", http: 0, external-http: 0, https: 0, external-https: 0" if "standard" in lines or "director" in lines else "")
             ports = f"ports: {{sip-tls: {self.ports[fqdn]}, replica: {self.replica_ports[fqdn]}{web}}}"
             if "role: edge" in lines:
-                lines += (f", next-hop: central.{DOMAIN}, external: {{access: sip.{DOMAIN}, web-conferencing: wc.{DOMAIN}, av: av.{DOMAIN}}}, servers: "
+                lines += (f", next-hop: {self.next_hop}, external: {{access: sip.{DOMAIN}, web-conferencing: wc.{DOMAIN}, av: av.{DOMAIN}}}, servers: "
                           f"[{{fqdn: {fqdn}, internal-address: {self.inside}, external-address: {{access: {self.outside}}}}}]")
                 fqdn = f"{name}-pool.{DOMAIN}"
             elif "standard-edition" not in lines:

@@ -10,7 +10,7 @@ from deployment import wait_for
 from several import DOMAIN
 from sip_client import Client, Closed, Silence, Wire
 from sipe_client import SipeClient
-from test_several import EDGE, site, up_to_date
+from test_several import DIRECTOR, EDGE, SE, site, up_to_date
 
 pytestmark = pytest.mark.root
 INNER = re.compile(rb"(edge|central|edge-pool)\.example\.test|127\.1[0-9]+\.[0-9]+\.11\b")  # names and the address inside
@@ -214,3 +214,93 @@ def test_an_edge_that_ends_takes_its_clients_along(outside):
     for one in people:
         one.wire.wait_closed(5)
     wait_for(lambda: outside.site.central.counters()["registrar.bindings"] == 0)
+
+
+# ---- a Director ----
+
+@pytest.fixture
+def directed(site):
+    """An Edge whose next hop is a Director; ann is at home at the central server, bob at another one, carol was given no home."""
+    s = site(next_hop="director", director=DIRECTOR, second=SE, edge=EDGE)
+    s.prepare("director", "second", "edge")
+    s.issue(s.hosts["director"], f"director.{DOMAIN},DNS:director-pool.{DOMAIN}", s.hosts["director"].dir, "Default")
+    s.dns.names[f"director-pool.{DOMAIN}"] = ["127.0.0.1"]
+    s.start()
+    s.central.ntlm = True
+    for user, home in (("ann", "central"), ("bob", "second"), ("carol", "")):
+        s.central.add_user(user)
+        if home:
+            s.central.cli("Move-CsUser", f"sip:{user}@{DOMAIN}", "-Target", f"{home}.{DOMAIN}")
+    s.central.cli("Set-CsExternalAccessPolicy", "Global", "-EnableOutsideAccess", "$true")
+    for name in ("director", "second", "edge"):
+        up_to_date(s, name)
+    return Outside(s)
+
+
+def at(host, user, passwords):
+    return Client(host, user, passwords[user])
+
+
+def test_a_director_proves_people_and_connects_them_with_their_homes(directed):
+    s = directed.site
+    homes = {"ann": s.central, "bob": s.hosts["second"], "carol": s.hosts["director"]}
+    before = {name: h.counters()["registrar.bindings"] for name, h in homes.items()}
+    assert set(before.values()) == {0}
+    for user, home in homes.items():
+        with client(directed, user) as one:
+            one.sign_in()
+            wait_for(lambda: home.counters()["registrar.bindings"] == 1)
+            assert sum(h.counters()["registrar.bindings"] for h in homes.values()) == 1
+            with at(home, user, directed.passwords) as desk:  # the same person at a desk inside
+                desk.sign_in()
+                request = desk.build("MESSAGE", desk.aor, headers=[("Content-Type", "text/plain")], body=b"to myself")
+                desk.send(request)
+                got = one.expect("MESSAGE")
+                assert got.body == b"to myself" and got.get("authorization") is None
+                one.reply(got, 200)
+                desk.reply(desk.expect("MESSAGE"), 486)
+                assert desk.response(request).status == 200
+            assert not INNER.search(one.wire.seen), one.wire.seen
+        wait_for(lambda: home.counters()["registrar.bindings"] == 0)
+
+
+def test_wrong_passwords_end_at_the_director(directed):
+    """RFC 3261 26.3.2: the home does not hear of who has not proven himself."""
+    s = directed.site
+    before = s.central.counters()["sip.requests"]
+    with client(directed, "ann", password="wrong") as ann:
+        assert ann.register().status == 401
+    assert s.central.counters()["sip.requests"] == before
+    s.hosts["director"].wait_event("auth.failed", wanted=lambda e: e["user"] == f"ann@{DOMAIN}")
+
+
+def test_inside_a_director_sends_people_to_their_homes(directed):
+    """RFC 3261 21.3.2."""
+    s = directed.site
+    with at(s.hosts["director"], "bob", directed.passwords) as bob:
+        answer = bob.register()
+        assert answer.status == 301 and answer.get("contact") == f"<sip:second.{DOMAIN}:{s.hosts['second'].port_tls};transport=tls>"
+
+
+def test_a_home_that_is_gone(directed):
+    s = directed.site
+    s.hosts["second"].stop()
+    with client(directed, "bob") as bob:
+        assert bob.register(timeout=15).status == 503
+    with client(directed, "ann") as ann:
+        ann.sign_in()
+
+
+def test_a_real_client_by_a_director(directed, tmp_path):
+    """The Director verifies and makes the signatures of pidgin-sipe; the home serves it."""
+    s = directed.site
+    ann = SipeClient(tmp_path / "ann")
+    try:
+        ann.sign_in(directed, "ann", hosts={directed.fqdn: directed.host})
+        ann.do("set-status", status="busy", note="in the lab")
+        with at(s.central, "ann", directed.passwords) as desk:
+            desk.sign_in()
+        assert s.central.counters()["registrar.bindings"] >= 1 and s.hosts["director"].counters()["registrar.bindings"] == 0
+        assert s.hosts["director"].counters()["auth.forged"] == 0
+    finally:
+        assert ann.end() == 0

@@ -39,7 +39,7 @@ struct conn {
 	int fd;
 	uint8_t state;
 	uint8_t late;          /* enum conn_late */
-	bool secure, trusted, peer_is_server, is_ours, dirty;
+	bool secure, trusted, peer_is_server, vouched, is_ours, dirty;
 	bool half_ping;        /* one CRLF of a ping has come */
 	bool hungry;           /* more was decrypted than one turn may take: read on in the next, the descriptor will not say so */
 	struct watch watch;

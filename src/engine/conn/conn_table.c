@@ -288,6 +288,16 @@ void conn_set_outside(struct conn *c, unsigned way, const struct addr *client)
 	conn_deadline(c, LATE_UNAUTHENTICATED, c->set->c.limits.unauthenticated_ms);
 }
 
+void conn_set_vouched(struct conn *c)
+{
+	c->vouched = true;
+}
+
+bool conn_is_vouched(const struct conn *c)
+{
+	return c->vouched;
+}
+
 void conn_set_uncounted(struct conn *c)
 {
 	conn_address_leave(c->set, c->address);

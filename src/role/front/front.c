@@ -55,6 +55,7 @@ static err publish_stage(void *state, struct request *r, enum stage_verdict *v)
 const struct stage front_stages[] = {
 	{ "peer", peer_stage, SIP_ANY },           /* a server of ours? (these two only over connections of this process) */
 	{ "auth", auth_stage, SIP_ANY },           /* or a user, and who? */
+	{ "elsewhere", front_elsewhere_stage, SIP_ANY }, /* somebody whose home is another pool */
 	{ "home", home_stage, SIP_ANY },           /* the process that knows the target, and the transaction */
 	{ "permit", permit_stage, SIP_INVITE | SIP_REGISTER }, /* by the marks and policies of both sides, and of who signs in from outside */
 	{ "register", reg_stage, SIP_REGISTER },
@@ -86,12 +87,14 @@ static void on_message(void *arg, struct conn *c, struct inbound *in)
 	uint16_t owner;
 	if (f->n_traces != 0)
 		front_trace(f, conn_peer(c), in->request, false, in->msg.raw);
+	if (front_elsewhere_outward(f, c, in))
+		return;
 	if (in->msg.is_request) {
 		front_handle(f, in, c, STR(""), false, 0);
 		return;
 	}
 	/* 16.7 step 1: an answer that nobody waits for is dropped */
-	if (!txn_branch_front(in->msg.via.branch, &owner) || !conn_is_trusted(c) || !auth_response(f->auth, c, &in->msg))
+	if (!conn_is_trusted(c) || !auth_response(f->auth, c, &in->msg) || front_elsewhere_response(c, in) || !txn_branch_front(in->msg.via.branch, &owner))
 		return;
 	if (owner == f->skel->index)
 		(void)failed(txn_response(f->txns, in));
@@ -103,6 +106,7 @@ static void on_close(void *arg, struct conn *c)
 {
 	struct front *f = arg;
 	struct flow flow = conn_flow(c);
+	pair_on_close(c);
 	front_hop_closed(f, c);
 	auth_conn_closed(f->auth, c);
 	front_bus_flow_gone(f, c);
@@ -114,6 +118,7 @@ static void on_close(void *arg, struct conn *c)
 
 static void on_open(void *arg, struct conn *c)
 {
+	pair_on_open(c);
 	front_hop_opened(arg, c);
 }
 
@@ -150,7 +155,7 @@ err front_send(void *arg, const struct flow *to, uint64_t request, str bytes)
 static void on_proven(void *arg, struct request *r)
 {
 	struct front *f = arg;
-	stage_run(front_stages, f->states, FRONT_STAGE_HOME, r);
+	stage_run(front_stages, f->states, FRONT_STAGE_PROVEN, r);
 }
 
 /* Asked in privacy mode only. A list that is not in memory is read: until then nobody is a contact, and afterwards watchers are judged anew. */
@@ -375,7 +380,7 @@ static err front_start(struct skel *s, struct diag *d)
 	TRY(make_engine(f));
 	TRY(make_services(f));
 	front_apply_config(f);
-	void *const states[FRONT_STAGES] = { f->peers_known, f->auth, f, &f->permit, f->reg, f->pres, f->contacts, f, f->notifier, f->im, f->route };
+	void *const states[FRONT_STAGES] = { f->peers_known, f->auth, f, f, &f->permit, f->reg, f->pres, f->contacts, f, f->notifier, f->im, f->route };
 	memcpy(f->states, states, sizeof states);
 	f->has_rooms = true;
 	for (unsigned i = 0; i < f->n_early; i++) {

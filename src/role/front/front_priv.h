@@ -4,7 +4,7 @@
 
 #include "base/crypt.h"
 #include "engine/conn.h"
-#include "engine/hop.h"
+#include "engine/pair.h"
 #include "engine/notifier.h"
 #include "engine/stage.h"
 #include "engine/txn.h"
@@ -27,7 +27,7 @@
 #include "wire/xml_tree.h"
 
 #define FRONT_MAX    64 /* front processes of one server */
-#define FRONT_STAGES 12
+#define FRONT_STAGES 13
 #define FRONT_TRACES 16
 #define FRONT_SELF   UINT32_MAX /* slot of the flow over which requests of our own go: no connection */
 
@@ -104,9 +104,10 @@ struct front {
 
 /* front.c */
 extern const struct stage front_stages[];
-#define FRONT_STAGE_HOME 2 /* where a request of another front process begins */
-#define FRONT_STAGE_PRESENCE 5 /* where one goes on that has waited for what its user keeps */
-#define FRONT_STAGE_CONTACT 6  /* the same */
+#define FRONT_STAGE_PROVEN 2 /* where one goes on whose sender was proven by another process */
+#define FRONT_STAGE_HOME 3 /* where a request of another front process begins */
+#define FRONT_STAGE_PRESENCE 6 /* where one goes on that has waited for what its user keeps */
+#define FRONT_STAGE_CONTACT 7  /* the same */
 void front_handle(struct front *f, struct inbound *in, struct conn *c, str aor, bool is_peer, size_t from);
 err front_send(void *arg, const struct flow *to, uint64_t request, str bytes);
 void front_apply_config(struct front *f);
@@ -128,6 +129,13 @@ bool front_is_peer_uri(void *arg, const struct uri *u);
 err front_dial(void *arg, const struct uri *u, void (*found)(void *found_arg, err e, const struct flow *flow), void *found_arg);
 void front_hop_opened(struct front *f, struct conn *c);
 void front_hop_closed(struct front *f, struct conn *c);
+
+/* front_elsewhere.c */
+err front_elsewhere_stage(void *state, struct request *r, enum stage_verdict *v);
+/* A message of the home of somebody who is passed on, for him; false: it is none. */
+bool front_elsewhere_outward(struct front *f, struct conn *c, const struct inbound *in);
+/* An answer of such a person, already believed. */
+bool front_elsewhere_response(struct conn *c, const struct inbound *in);
 
 /* front_self.c */
 struct flow front_self_flow(void *arg, str aor);

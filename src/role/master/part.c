@@ -31,7 +31,7 @@ bool master_runs(const char *process, uint32_t role)
 /* In words for people. A row goes when its service is there. */
 static const char *const missing[TOPO_ROLE_N] = {
 	[TOPO_FRONT_END] = "passing requests on to the other members of the pool: whoever signs in at this server is reached here",
-	[TOPO_DIRECTOR] = "passing people on to their home pools: whoever signs in at this server is served here",
+	[TOPO_DIRECTOR] = "a home for people who were given none: whoever has no RegistrarPool is served where he signs in, here as well",
 	[TOPO_MEDIATION] = "calls to and from the telephone network: the server keeps its certificates and configuration, and nothing else",
 	[TOPO_PERSISTENT_CHAT] = "chat rooms: the server keeps its certificates and configuration, and nothing else",
 	[TOPO_TRUSTED_APPLICATION] = "a way for the application to the pool: the server keeps its certificates and configuration, and nothing else",

@@ -58,8 +58,17 @@ static void send_settings(struct vault_front *f)
 	}
 }
 
+/* The pool where he is at home, if it is another one. Who was given none is at home wherever he signs in. */
+static void print_home(const struct vault *v, const json_t *body, struct buf *out)
+{
+	str name = str_of(json_string_value(json_object_get(body, "RegistrarPool")));
+	const struct topo_pool *pool = name.n != 0 && !str_eq_case(name, place_pool(v)) ? topo_find_pool(&v->topo, name) : NULL;
+	if (pool != NULL && pool->ports.sip_tls != 0)
+		buf_printf(out, "RegistrarPool=%.*s:%u\n", STR_FMT(name), pool->ports.sip_tls);
+}
+
 /* Of what a user has, a process is told the policies that were granted to him and the marks that it obeys. */
-static void print_grants(const struct store_user *u, struct buf *out)
+static void print_grants(const struct vault *v, const struct store_user *u, struct buf *out)
 {
 	static const char marks[][24] = { "AudioVideoDisabled" };
 	const char *name;
@@ -72,6 +81,7 @@ static void print_grants(const struct store_user *u, struct buf *out)
 	for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
 		if (json_is_true(json_object_get(body, marks[i])))
 			buf_printf(out, "%s=True\n", marks[i]);
+	print_home(v, body, out);
 	json_decref(body);
 }
 
@@ -79,7 +89,7 @@ static void send_user(struct vault_front *f, const struct store_user *u)
 {
 	struct buf grants DEFER(buf_fini) = { 0 };
 	buf_init(&grants, 16384);
-	print_grants(u, &grants);
+	print_grants(f->vault, u, &grants);
 	sent(f, ipc_send_user(f->channel, &(struct ipc_user){ .version = u->version, .aor = u->aor, .display_name = u->display_name,
 		.enabled = u->enabled ? 1 : 0, .ha1_md5 = u->ha1_md5, .ha1_sha256 = u->ha1_sha256, .grants = buf_str(&grants) }, -1));
 }

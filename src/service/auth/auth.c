@@ -329,6 +329,15 @@ static bool is_proven(const struct auth *a, const struct request *r, const struc
 	return p != NULL && a->config.timers->now < p->until_ms;
 }
 
+/* Somebody else has had him prove it. */
+static err vouched(struct auth *a, struct request *r, const struct claim *c)
+{
+	const struct user *u = user_find(a->config.users, c->from);
+	ENSURE(u != NULL && u->enabled, SIP_FORBIDDEN);
+	conn_set_trusted(r->conn);
+	return auth_admit(a, r, c, user_aor(u));
+}
+
 err auth_stage(void *state, struct request *r, enum stage_verdict *v)
 {
 	struct auth *a = state;
@@ -338,6 +347,8 @@ err auth_stage(void *state, struct request *r, enum stage_verdict *v)
 	if (r->is_peer || r->conn == NULL)
 		return OK;
 	TRY(read_names(a, r, &c));
+	if (r->is_vouched)
+		return vouched(a, r, &c);
 	TRY(auth_dialect_read(&r->in->msg, &given));
 	if (given.is_known)
 		return auth_dialect(a, r, &c, &given, v);

@@ -15,6 +15,9 @@ static const uint32_t allowed[PEER_LISTENER_N] = {
 	[PEER_LISTENER_EDGE] = BIT(STANDARD_EDITION) | BIT(FRONT_END) | BIT(DIRECTOR) | BIT(MEDIATION) | BIT(SURVIVABLE_BRANCH),
 };
 
+/* Those that ask people to prove who they are. */
+#define SIGNS_IN (BIT(STANDARD_EDITION) | BIT(FRONT_END) | BIT(DIRECTOR) | BIT(SURVIVABLE_BRANCH))
+
 struct peer {
 	str name;
 	uint32_t roles;
@@ -142,34 +145,64 @@ void peers_accepted(const struct peers *s, struct conn *c)
 		conn_set_uncounted(c);
 }
 
-/* "ms-source-type=InternetUser;...;ms-source-address=192.0.2.1": which client an Edge speaks for. */
-static bool read_client(const struct sip_msg *m, struct addr *out)
+/* What is said of one client outside. */
+struct mark {
+	bool is_client, is_verified;
+	str address, way;
+	uint32_t port;
+};
+
+/* "ms-source-type=InternetUser;...;ms-source-address=192.0.2.1" */
+static struct mark read_mark(const struct sip_msg *m)
 {
-	uint32_t port = 0;
-	str address = { 0 }, rest = sip_hdr_value(m, SIP_HDR_MS_EDGE_PROXY_MESSAGE_TRUST);
-	bool is_client = false;
+	struct mark k = { 0 };
+	str value, rest = sip_hdr_value(m, SIP_HDR_MS_EDGE_PROXY_MESSAGE_TRUST);
 	while (rest.n != 0) {
-		str value, name = str_split(str_trim(str_split(rest, ';', &rest)), '=', &value);
-		is_client = is_client || (str_eq_case(name, STR(PEER_MARK_SOURCE)) && str_eq_case(value, STR(PEER_SOURCE_CLIENT)));
-		address = str_eq_case(name, STR(PEER_MARK_ADDRESS)) ? value : address;
-		if (str_eq_case(name, STR(PEER_MARK_PORT)) && (!str_to_u32(value, &port) || port > UINT16_MAX))
-			return false;
+		str name = str_split(str_trim(str_split(rest, ';', &rest)), '=', &value);
+		if (str_eq_case(name, STR(PEER_MARK_SOURCE)))
+			k.is_client = str_eq_case(value, STR(PEER_SOURCE_CLIENT));
+		else if (str_eq_case(name, STR(PEER_MARK_VERIFIED)))
+			k.is_verified = str_eq_case(value, STR(PEER_VERIFIED));
+		else if (str_eq_case(name, STR(PEER_MARK_ADDRESS)))
+			k.address = value;
+		else if (str_eq_case(name, STR(PEER_MARK_WAY)))
+			k.way = value;
+		else if (str_eq_case(name, STR(PEER_MARK_PORT)) && !str_to_u32(value, &k.port))
+			k.port = 0;
 	}
-	return is_client && !failed(addr_parse(address, (uint16_t)port, out));
+	return k;
+}
+
+static unsigned way_of(const struct flow_ways *ways, str host)
+{
+	for (unsigned i = 0; i < ways->n; i++)
+		if (str_eq_case(ways->ways[i].host, host))
+			return i + 1;
+	return 0;
+}
+
+/* The connection becomes the client's. An Edge proves nobody; whoever signs people in may. */
+static bool take_client(const struct peers *s, const struct peer *p, struct request *r)
+{
+	const struct mark k = read_mark(&r->in->msg);
+	struct addr client;
+	bool vouches = p->way == 0 && k.is_verified && (p->roles & SIGNS_IN) != 0;
+	unsigned way = p->way != 0 ? p->way : way_of(&s->ways, k.way);
+	if (!k.is_client || (p->way == 0 && !vouches) || k.port > UINT16_MAX || failed(addr_parse(k.address, (uint16_t)k.port, &client)))
+		return false;
+	conn_set_outside(r->conn, way, &client);
+	if (vouches)
+		conn_set_vouched(r->conn);
+	struct flow flow = conn_flow(r->conn);
+	inbound_set_source(r->in, &flow, &client, true, r->in->request);
+	return true;
 }
 
 static void first_request(const struct peers *s, struct request *r)
 {
 	const struct peer *p = server_of(s, r->conn);
-	struct addr client;
-	if (p == NULL)
+	if (p == NULL || take_client(s, p, r))
 		return;
-	if (p->way != 0 && read_client(&r->in->msg, &client)) {
-		conn_set_outside(r->conn, p->way, &client);
-		struct flow flow = conn_flow(r->conn);
-		inbound_set_source(r->in, &flow, &client, true, r->in->request);
-		return;
-	}
 	conn_set_peer(r->conn);
 	conn_set_trusted(r->conn);
 }
@@ -183,5 +216,6 @@ err peer_stage(void *state, struct request *r, enum stage_verdict *v)
 	if (!conn_is_peer(r->conn) && !conn_is_trusted(r->conn) && !flow_is_outside(&flow))
 		first_request(state, r);
 	r->is_peer = conn_is_peer(r->conn);
+	r->is_vouched = conn_is_vouched(r->conn);
 	return OK;
 }
