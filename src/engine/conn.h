@@ -89,6 +89,8 @@ struct conn_door {
 	void (*on_open)(void *arg, struct conn *c);
 	/* TLS is up on a connection that was accepted; conn_close is allowed. May be NULL. */
 	void (*on_accepted)(void *arg, struct conn *c);
+	/* A connection is asked for at a listener, before anything is spent on it; false: it is refused. May be NULL. */
+	bool (*may_connect)(void *arg, const struct addr *peer);
 };
 
 struct conn_limits {

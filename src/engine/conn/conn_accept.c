@@ -80,6 +80,10 @@ static void begin(struct conns *s, int fd, const struct addr *peer, bool secure)
 {
 	struct conn_address *a = NULL;
 	struct conn *c;
+	if (s->c.door.may_connect != NULL && !s->c.door.may_connect(s->c.arg, peer)) {
+		net_close(fd); /* who refuses counts it; a line for each would be one more thing to flood */
+		return;
+	}
 	if (s->n >= s->c.limits.total) {
 		refuse(s, fd, peer, METER_CONN_REFUSED_TOTAL, "ceiling of connections");
 		return;

@@ -47,14 +47,20 @@ static err edge_open(struct skel *s, struct diag *d)
 
 /* ---- what vault tells ---- */
 
+static void apply(struct edge *e)
+{
+	for (unsigned i = 0; i < EDGE_SIDES; i++)
+		edge_side_limit(&e->sides[i]);
+	edge_guard_apply(e);
+}
+
 static err on_setting(struct edge *e, str body)
 {
 	struct ipc_setting m;
 	TRY(ipc_setting_parse(&m, body));
 	/* a property that a newer vault knows and we do not is no reason to stop */
 	if (!failed(config_set(&e->config, m.object, m.property, m.value, NULL)))
-		for (unsigned i = 0; i < EDGE_SIDES; i++)
-			edge_side_limit(&e->sides[i]);
+		apply(e);
 	return OK;
 }
 
@@ -102,6 +108,8 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 		return on_certificate(arg, body);
 	case IPC_REVOCATION:
 		return on_revocation(arg, body);
+	case IPC_BAN:
+		return edge_guard_ban(arg, body);
 	case IPC_SNAPSHOT_END:
 		return on_snapshot_end(arg, body);
 	default:
@@ -191,6 +199,8 @@ static err edge_start(struct skel *s, struct diag *d)
 {
 	struct edge *e = s->state;
 	(void)d;
+	TRY(edge_guard_open(e));
+	edge_guard_apply(e);
 	for (unsigned i = 0; i < EDGE_SIDES; i++)
 		TRY(edge_side_init(&e->sides[i], e, i));
 	e->has_sides = true;

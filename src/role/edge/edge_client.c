@@ -16,6 +16,7 @@
 struct client {
 	struct edge *edge;
 	struct inbound *first; /* answered when nobody inside can be reached */
+	struct edge_attempt attempt;
 	unsigned tries;
 	bool is_in;            /* signed in: everything passes */
 	size_t mark_n;
@@ -83,12 +84,17 @@ static bool is_ours(const struct edge *e, const struct uri *u)
 	return (u->kind == URI_SIP || u->kind == URI_SIPS) && u->has_user && users_is_domain(e->domains, u->host);
 }
 
-/* Before anybody has signed in: only that, for somebody of ours. */
-static err may_begin(const struct edge *e, const struct sip_msg *m)
+/* Before anybody has signed in: only that, for somebody of ours. Clients do nothing else. */
+static err may_begin(struct edge *e, const struct inbound *in, const struct addr *at)
 {
-	ENSURE(m->method == SIP_METHOD_REGISTER, SIP_SIGN_IN_FIRST);
+	const struct sip_msg *m = &in->msg;
+	bool begins = m->method == SIP_METHOD_REGISTER, is_for_us = is_ours(e, &m->to.uri) && is_ours(e, &m->from.uri);
+	TRY(edge_guard_request(e, in, at));
+	if (!begins || !is_for_us)
+		guard_offence(e->guard, at, "requests that no client makes");
+	ENSURE(begins, SIP_SIGN_IN_FIRST);
 	ENSURE(e->config.allow_outside_users, SIP_OUTSIDE);
-	ENSURE(is_ours(e, &m->to.uri) && is_ours(e, &m->from.uri), SIP_FORBIDDEN);
+	ENSURE(is_for_us, SIP_FORBIDDEN);
 	return OK;
 }
 
@@ -132,13 +138,23 @@ static err pass_marked(struct pair *p, struct inbound *in)
 	return pair_send_inward(p, buf_str(&marked));
 }
 
+/* Who is locked out for too many wrong passwords is so here, before anybody inside hears of him, and however his name is spelled. */
+static err may_try(struct edge *e, struct inbound *in, struct edge_attempt *out)
+{
+	bool tries = in->msg.method == SIP_METHOD_REGISTER && edge_guard_read(&in->msg, &in->arena, out);
+	ENSURE(!tries || guard_may_try(e->guard, (str){ out->name, out->n }), SIP_LOCKED_OUT);
+	return OK;
+}
+
 err edge_client_request(struct edge *e, struct conn *conn, struct inbound *in)
 {
 	struct pair *p = pair_of(conn);
 	struct client *c = p != NULL ? pair_arg(p) : NULL;
+	struct edge_attempt attempt = { 0 };
 	TRY(check_scheme(e, &in->msg));
 	if (c == NULL || !c->is_in)
-		TRY(may_begin(e, &in->msg));
+		TRY(may_begin(e, in, conn_peer(conn)));
+	TRY(may_try(e, in, &attempt));
 	if (c == NULL) {
 		TRY(client_new(e, conn, in, &p));
 		c = pair_arg(p);
@@ -147,6 +163,8 @@ err edge_client_request(struct edge *e, struct conn *conn, struct inbound *in)
 		conn_close(conn, "nobody signed in by many requests");
 		return OK;
 	}
+	if (attempt.n != 0)
+		c->attempt = attempt;
 	return pass_marked(p, in);
 }
 
@@ -188,6 +206,7 @@ void edge_client_outward(struct conn *inner, struct inbound *in)
 	struct buf b DEFER(buf_fini) = { 0 };
 	const struct sip_msg *m = &in->msg;
 	buf_init(&b, PASSED_MAX);
+	edge_guard_answered(c->edge, m, conn_peer(pair_client(p)), &c->attempt);
 	note_sign_in(p, c, m);
 	bool hides = !m->is_request && m->status == 401 && !c->edge->config.use_ntlm && is_ntlm(m, SIP_HDR_WWW_AUTHENTICATE);
 	if (hides && failed(without_ntlm(in, &b)))

@@ -9,6 +9,7 @@
 #include "os/tls.h"
 #include "role/edge.h"
 #include "role/identity.h"
+#include "service/guard.h"
 #include "service/peer.h"
 #include "service/user.h"
 
@@ -46,6 +47,7 @@ struct edge {
 	struct peers *peers;
 	struct users *domains; /* of nobody: an Edge knows which domains are ours, and no users */
 	struct dns *dns;
+	struct guard *guard;   /* of the outer side */
 	str next_host;         /* the pool inside that requests go to */
 	uint16_t next_port;
 	struct config config;
@@ -56,6 +58,23 @@ struct edge {
 	bool has_sides;
 	uint64_t tag_k0, tag_k1;
 };
+
+/* edge_guard.c: what the guard is told of the outer side */
+struct edge_attempt {
+	uint32_t cseq;
+	uint8_t n; /* of name; 0: none is under way */
+	char name[GUARD_NAME];
+};
+err edge_guard_open(struct edge *e);
+void edge_guard_apply(struct edge *e);
+/* A ban that vault knows of, or (until_ms 0) has taken back. */
+err edge_guard_ban(struct edge *e, str body);
+/* Does the request try a password, and by which name? */
+bool edge_guard_read(const struct sip_msg *m, struct arena *a, struct edge_attempt *out);
+/* What came of it. */
+void edge_guard_answered(struct edge *e, const struct sip_msg *m, const struct addr *client, struct edge_attempt *t);
+/* Anything that is no client at all. */
+err edge_guard_request(struct edge *e, const struct inbound *in, const struct addr *client);
 
 /* edge_client.c: people of ours outside */
 

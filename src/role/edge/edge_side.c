@@ -63,6 +63,13 @@ static void on_message(void *arg, struct conn *c, struct inbound *in)
 		edge_client_response(c, in);
 }
 
+/* Before TLS: who is banned costs nothing more. */
+static bool may_connect(void *arg, const struct addr *peer)
+{
+	struct edge_side *s = arg;
+	return s == &s->edge->sides[EDGE_INSIDE] || guard_may_connect(s->edge->guard, peer);
+}
+
 static void on_open(void *arg, struct conn *c)
 {
 	(void)arg;
@@ -102,7 +109,7 @@ err edge_side_init(struct edge_side *s, struct edge *e, unsigned which)
 	s->answers = (struct answers){ .send = send_answer, .arg = s, .log = &skel->log, .meter = skel->meter, .fqdn = str_of(which == EDGE_INSIDE ? skel->fqdn : skel->access),
 		.tag_k0 = e->tag_k0, .tag_k1 = e->tag_k1 };
 	TRY(conns_new(&(struct conns_config){ .loop = skel->loop, .log = &skel->log, .meter = skel->meter, .front = (uint16_t)which,
-			      .door = { on_message, on_close, on_open, on_accepted }, .arg = s },
+			      .door = { on_message, on_close, on_open, on_accepted, may_connect }, .arg = s },
 		&s->conns));
 	edge_side_limit(s);
 	return OK;

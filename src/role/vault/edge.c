@@ -44,7 +44,10 @@ void vault_edge_certificate(struct vault *v)
 
 static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body, int fd)
 {
-	return type == IPC_LIST_MISSING ? vault_on_list_missing(((struct vault_edge *)arg)->vault, body) : ERR(MALFORMED);
+	struct vault *v = ((struct vault_edge *)arg)->vault;
+	if (type == IPC_BAN)
+		return vault_on_ban(v, body);
+	return type == IPC_LIST_MISSING ? vault_on_list_missing(v, body) : ERR(MALFORMED);
 }
 
 static void on_close(void *arg, struct ipc *from)
@@ -71,8 +74,14 @@ void vault_edge_open(struct vault *v, int fd)
 	vault_edge_close(v);
 	v->edge = e;
 	vault_edge_settings(v);
+	vault_tell_bans(v, e->channel);
 	vault_edge_revocations(v);
 	vault_edge_certificate(v);
+}
+
+struct ipc *vault_edge_channel(const struct vault *v)
+{
+	return v->edge != NULL ? v->edge->channel : NULL;
 }
 
 void vault_edge_close(struct vault *v)

@@ -12,13 +12,14 @@ static void keep_body(void *arg, const struct store_object *o)
 	*(json_t **)arg = json_loadb(o->body.p, o->body.n, 0, NULL);
 }
 
-/* The instance for Service:Registrar:POOL (Service:WebServer:POOL of web services), else Site:NAME, else Global; NULL: defaults. */
+/* The instance for Service:Registrar:POOL (Service:WebServer:POOL of web services, Service:EdgeServer:POOL on an Edge), else Site:NAME, else Global; NULL: defaults. */
 static json_t *nearest(struct vault *v, const struct schema_kind *k)
 {
 	char names[3][SCHEMA_IDENTITY_MAX];
 	struct place p;
 	json_t *body = NULL;
-	const char *role = schema_of_has(k, STR("WebServer")) ? "WebServer" : "Registrar";
+	bool is_edge = schema_of_has(k, STR("EdgeServer")) && place_find(v, STR("EdgeServer"), place_pool(v), &p);
+	const char *role = is_edge ? "EdgeServer" : schema_of_has(k, STR("WebServer")) ? "WebServer" : "Registrar";
 	bool placed = place_find(v, str_of(role), place_pool(v), &p);
 	(void)snprintf(names[0], sizeof names[0], "Service:%s:%.*s", role, STR_FMT(placed ? p.fqdn : STR("?")));
 	(void)snprintf(names[1], sizeof names[1], "Site:%.*s", STR_FMT(placed ? p.site : STR("?")));

@@ -57,6 +57,7 @@ static err vault_open(struct skel *s, struct diag *d)
 	v->skel = s;
 	s->state = v;
 	list_init(&v->admins);
+	list_init(&v->bans);
 	list_init(&v->changes);
 	list_init(&v->answers);
 	list_init(&v->kept);
@@ -310,6 +311,7 @@ static void vault_drain(struct skel *s, uint32_t ms)
 	on_turn(v); /* what was begun is finished */
 	vault_close_admins(v);
 	vault_web_close(v);
+	vault_bans_drop(v, UINT64_MAX);
 	vault_edge_close(v);
 	vault_fetch_close(v);
 	vault_replicator_close(v);

@@ -118,6 +118,8 @@ struct vault {
 	struct crypt *seals;   /* for web tickets alone: its key is each user's own */
 	bool has_ntlm;         /* somebody may prove himself by NTLM */
 	struct vault_edge *edge; /* the same */
+	struct list bans;        /* command_ban.c */
+	size_t n_bans;
 	struct ipc *replicator; /* the same */
 	char central[256];   /* the server of the central store; empty: this server is alone */
 	bool is_copy;        /* that is another one: what is declared comes from there */
@@ -626,6 +628,15 @@ err command_user_restore(struct call *call, str identity, const json_t *before, 
 /* Refuses users outside the author's user scopes, and those who hold rights that he lacks. */
 err command_reach_user(struct call *call, str aor, const json_t *body, bool writes);
 
+/* command_ban.c */
+err vault_on_ban(struct vault *v, str body);
+/* To a process of an Edge that begins: what its predecessors have banned. */
+void vault_tell_bans(struct vault *v, struct ipc *edge);
+/* Forgets those that end until then. */
+void vault_bans_drop(struct vault *v, uint64_t until_ms);
+/* edge.c; NULL: there is no such process now */
+struct ipc *vault_edge_channel(const struct vault *v);
+
 #define COMMAND(name) err command_##name(struct call *call)
 COMMAND(user_new);
 COMMAND(user_get);
@@ -678,6 +689,8 @@ COMMAND(computer_enable);
 COMMAND(process_stop);
 COMMAND(process_start);
 COMMAND(counter_get);
+COMMAND(banned_address_get);
+COMMAND(banned_address_remove);
 COMMAND(voice_policy_copy);
 COMMAND(dial_plan_test);
 COMMAND(normalization_test);

@@ -17,8 +17,8 @@ err auth_new(const struct auth_config *config, struct auth **out)
 	struct auth *a = calloc(1, sizeof *a);
 	ENSURE(a != NULL, NO_MEMORY);
 	a->config = *config;
-	guesses_init(&a->names);
-	guesses_init(&a->addresses);
+	guesses_init(&a->names, AUTH_GUESSED_MAX);
+	guesses_init(&a->addresses, AUTH_GUESSED_MAX);
 	list_init(&a->waits);
 	list_init(&a->asks);
 	*out = a;
@@ -201,7 +201,7 @@ static uint32_t count_failure(struct auth *a, const struct request *r, str aor)
 
 enum stage_verdict auth_wrong(struct auth *a, struct request *r, str aor, bool is_locked)
 {
-	char buf[17];
+	char buf[GUESS_ADDRESS];
 	str address = guesses_address(&r->in->peer, buf);
 	uint32_t here = guesses_add(&a->addresses, address, a->config.timers->now, FORGET_ADDRESS_MS) / PER_ADDRESS;
 	uint32_t failures = is_locked ? auth_policy_of(a).max_failures : count_failure(a, r, aor);
@@ -212,7 +212,7 @@ enum stage_verdict auth_wrong(struct auth *a, struct request *r, str aor, bool i
 
 enum stage_verdict auth_unproven(struct auth *a, struct request *r, str aor)
 {
-	char buf[17];
+	char buf[GUESS_ADDRESS];
 	str address = guesses_address(&r->in->peer, buf);
 	uint32_t here = guesses_add(&a->addresses, address, a->config.timers->now, FORGET_ADDRESS_MS) / PER_ADDRESS;
 	meter_add(a->config.meter, METER_AUTH_FAILED, 1);

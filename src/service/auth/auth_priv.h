@@ -3,8 +3,8 @@
 #define WITAN_SERVICE_AUTH_AUTH_PRIV_H
 
 #include "base/list.h"
-#include "base/map.h"
 #include "service/auth.h"
+#include "service/guess.h"
 #include "wire/digest.h"
 #include "wire/ntlm.h"
 #include "wire/sipae.h"
@@ -209,29 +209,6 @@ bool auth_dialect_is_for(const struct auth *a, const struct request *r);
 /* 401 with the schemes that are on. */
 void auth_dialect_challenge(struct auth *a, struct request *r);
 void auth_asks_close(struct auth *a, struct conn *c);
-
-/* ---- who fails how often (auth_guess.c) ---- */
-
-/* A bounded table of failures; the entry that was not touched for the longest time gives way. */
-struct guesses {
-	struct map by_key;
-	struct list by_age; /* oldest first */
-};
-
-void guesses_init(struct guesses *g);
-void guesses_fini(struct guesses *g);
-/* Failures in a row of key. */
-uint32_t guesses_count(const struct guesses *g, str key);
-bool guesses_is_locked(const struct guesses *g, str key, uint64_t now_ms);
-/* One more; answers how many there are now (0 only without memory). They begin anew when the last is forget_ms ago. */
-uint32_t guesses_add(struct guesses *g, str key, uint64_t now_ms, uint64_t forget_ms);
-/* Key is locked until then (0: not), and has failed so often at least. */
-void guesses_lock(struct guesses *g, str key, uint32_t failures, uint64_t until_ms);
-void guesses_forget(struct guesses *g, str key);
-/* IPv4: the address; IPv6: its /64. Answers the key in out. */
-str guesses_address(const struct addr *a, char out[17]);
-/* How long the answer after this many failures waits. */
-uint32_t guesses_delay_ms(uint32_t failures);
 
 /* ---- outcomes (auth.c) ---- */
 

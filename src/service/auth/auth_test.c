@@ -790,7 +790,7 @@ static void failures_are_remembered_of_a_bounded_number(void **state)
 {
 	struct guesses g;
 	char key[16];
-	guesses_init(&g);
+	guesses_init(&g, AUTH_GUESSED_MAX);
 	for (int i = 0; i < AUTH_GUESSED_MAX + 10; i++) {
 		snprintf(key, sizeof key, "n%d", 10 + i);
 		assert_int_equal(guesses_add(&g, str_of(key), 1, 100), 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "service/auth/auth_priv.h"
+#include "service/guess.h"
 
 #include <stdlib.h>
 
@@ -7,7 +7,7 @@ struct guess {
 	struct map_node node;
 	struct list age;
 	uint64_t last_ms;
-	uint64_t until_ms; /* locked until then; 0: not */
+	uint64_t until_ms; /* locked until then, 0: not; of a rate: when its window ends */
 	uint32_t failures;
 	uint16_t key_n;
 	char key[];
@@ -19,8 +19,9 @@ static str guess_key(const struct map_node *n)
 	return (str){ u->key, u->key_n };
 }
 
-void guesses_init(struct guesses *g)
+void guesses_init(struct guesses *g, size_t most)
 {
+	g->most = most;
 	map_init(&g->by_key, guess_key);
 	list_init(&g->by_age);
 }
@@ -59,7 +60,7 @@ bool guesses_is_locked(const struct guesses *g, str key, uint64_t now_ms)
 
 static struct guess *add(struct guesses *g, str key)
 {
-	if (g->by_key.n >= AUTH_GUESSED_MAX)
+	if (g->by_key.n >= g->most)
 		drop(g, LIST_OF(g->by_age.next, struct guess, age));
 	struct guess *u = calloc(1, sizeof *u + key.n);
 	if (u == NULL)
@@ -99,6 +100,18 @@ uint32_t guesses_add(struct guesses *g, str key, uint64_t now_ms, uint64_t forge
 	return ++u->failures;
 }
 
+uint32_t guesses_rate(struct guesses *g, str key, uint64_t now_ms, uint64_t window_ms)
+{
+	struct guess *u = touch(g, key);
+	if (u == NULL)
+		return 0;
+	if (u->until_ms <= now_ms) {
+		u->failures = 0;
+		u->until_ms = now_ms + window_ms;
+	}
+	return ++u->failures;
+}
+
 void guesses_lock(struct guesses *g, str key, uint32_t failures, uint64_t until_ms)
 {
 	struct guess *u = touch(g, key);
@@ -115,12 +128,22 @@ void guesses_forget(struct guesses *g, str key)
 		drop(g, u);
 }
 
-str guesses_address(const struct addr *a, char out[17])
+static str key_of(const struct addr *a, size_t n4, size_t n6, char out[GUESS_ADDRESS])
 {
-	size_t n = a->family == 4 ? 4 : 8;
+	size_t n = a->family == 4 ? n4 : n6;
 	out[0] = (char)a->family;
 	memcpy(out + 1, a->ip, n);
 	return (str){ out, n + 1 };
+}
+
+str guesses_address(const struct addr *a, char out[GUESS_ADDRESS])
+{
+	return key_of(a, 4, 8, out);
+}
+
+str guesses_network(const struct addr *a, char out[GUESS_ADDRESS])
+{
+	return key_of(a, 3, 6, out);
 }
 
 uint32_t guesses_delay_ms(uint32_t failures)
