@@ -279,8 +279,9 @@ def test_sipvicious(outside):
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         with under_attack(outside):
-            done = subprocess.run([tool, "--force", "-e100-140", "-m", "REGISTER", "--domain", DOMAIN, "127.208.1.1"], capture_output=True, text=True, timeout=60)
-            assert "reqauth" not in done.stdout and "noauth" not in done.stdout, done.stdout
+            for _ in range(3):  # it gives up at the first answer of this kind
+                done = subprocess.run([tool, "--force", "-e100-140", "-m", "REGISTER", "--domain", DOMAIN, "127.208.1.1"], capture_output=True, text=True, timeout=60)
+                assert "found nothing" in done.stdout + done.stderr, done.stdout + done.stderr
     finally:
         relay.terminate()
         relay.wait()
