@@ -22,7 +22,7 @@ enum { SIP_LINES = 16 };
 struct msg {
 	unsigned status; /* 0: a request */
 	str method;      /* of the request line, or of CSeq */
-	str from, to, call_id, contact, etag, body;
+	str from, to, call_id, contact, etag, expires, info, body; /* info: Authentication-Info */
 	uint32_t cseq;
 	str via[SIP_LINES], route[SIP_LINES]; /* values; route: Record-Route, one element each */
 	size_t n_via, n_route;
@@ -35,6 +35,9 @@ struct msg {
  * their own. */
 size_t msg_frame(str in);
 bool msg_parse(struct msg *m, str bytes);
+
+/* The value of one parameter of a challenge, unquoted; empty: not there. */
+str msg_parameter(str challenge, str name);
 
 /* What is needed to answer a challenge (RFC 7616, RFC 8760); text is a copy of the challenge. */
 struct auth {
@@ -51,16 +54,47 @@ void auth_drop(struct auth *a);
 void auth_print(
 	struct auth *a, struct buf *b, struct crypt *c, bool proxy, str user, str password, str method, str uri);
 
+/* ---- NTLM of the Lync dialect (load_ntlm.c) ---- */
+
+/* A sign-in as far as it has come: nothing, the server's name (it was asked for a token), the answer to its token. */
+struct ntlm {
+	char target[128], opaque[64];
+	char *token; /* base64 */
+	uint8_t sign[2][16], seal[2][16];
+};
+
+/* What of a REGISTER or its answer is signed; status 0: the request. */
+struct ntlm_fields {
+	str call_id, cseq, from, from_tag, to, to_tag, expires;
+	unsigned status;
+};
+
+/* Goes one step on by a 401. False: NTLM is not offered, or the proof was refused. */
+bool ntlm_take(struct ntlm *n, struct crypt *c, const struct msg *m, str user, str password);
+void ntlm_drop(struct ntlm *n);
+/* Appends the Authorization field of the next step, if there is one yet. */
+bool ntlm_print(struct ntlm *n, struct crypt *c, const struct ntlm_fields *f, struct buf *out);
+/* Has the server signed this answer for us? */
+bool ntlm_is_signed(struct ntlm *n, struct crypt *c, str info, const struct ntlm_fields *f);
+
 /* ---- the server's cost (load_proc.c) ---- */
+
+enum { COST_ROLES = 16 };
 
 struct cost {
 	uint64_t cpu_ns; /* of the process and all its descendants */
+	struct {
+		char name[16]; /* "front": what stands after --role in its command line; else "-" */
+		uint64_t cpu_ns, pss_kb;
+	} role[COST_ROLES];
 	uint64_t pss_kb;
 	unsigned processes;
 };
 
 /* pss: memory is read too (slow). A process that ends while measuring takes its time along. */
 void cost_read(pid_t root, bool pss, struct cost *out);
+/* A descendant of this role; 0: there is none. */
+pid_t cost_find(pid_t root, const char *role);
 
 /* ---- connections (load_net.c) ---- */
 
@@ -108,6 +142,7 @@ struct peer {
 	struct peer *other; /* whom he writes to or calls; NULL: he is the called one, or there are no pairs */
 	enum step step;
 	struct auth www, proxy;
+	struct ntlm ntlm;
 	uint32_t reg_cseq, cseq;
 	unsigned tries;
 	uint64_t began_ns;          /* of the operation under way; 0: none */
@@ -117,10 +152,10 @@ struct peer {
 	char etag[64];              /* of what he has published; "": nothing */
 };
 
-enum mode { MODE_REGISTER, MODE_REFRESH, MODE_CONNREG, MODE_MESSAGE, MODE_CALL, MODE_IDLE, MODE_PRESENCE, MODE_N };
+enum mode { MODE_REGISTER, MODE_REFRESH, MODE_CONNREG, MODE_MESSAGE, MODE_CALL, MODE_IDLE, MODE_PRESENCE, MODE_NTLM, MODE_N };
 
 struct tally {
-	uint64_t ops, errors, timeouts, lost, challenges, acks, longest_ns;
+	uint64_t ops, errors, timeouts, lost, cut /* connections that were signed in */, challenges, acks, longest_ns;
 	uint64_t histogram[64 * 32]; /* microseconds, 32 steps an octave */
 };
 

@@ -27,7 +27,7 @@ static size_t histogram_slot(uint64_t us)
 
 static void count_op(struct load *l, const struct peer *p)
 {
-	uint64_t ns = l->now_ns - p->began_ns;
+	uint64_t ns = l->now_ns > p->began_ns ? l->now_ns - p->began_ns : 0;
 	if (!l->measuring)
 		return;
 	l->tally.ops++;
@@ -53,6 +53,11 @@ static str aor_of(const struct load *l, const struct peer *p, char out[256])
 
 static void print_contact(const struct load *l, const struct peer *p, struct buf *b)
 {
+	if (l->mode == MODE_NTLM) {
+		buf_printf(b, "Contact: <sip:%s:%u;transport=tls;ms-opaque=%08x>;methods=\"INVITE, MESSAGE, BENOTIFY\";proxy=replace;", p->link.ip, p->link.port, p->user);
+		buf_printf(b, "+sip.instance=\"<urn:uuid:00000000-0000-4000-8000-%012x>\"\r\n", p->user);
+		return;
+	}
 	buf_printf(b, "Contact: <sip:%s%u@%s:%u;transport=tls>", l->prefix, p->user, p->link.ip, p->link.port);
 	if (l->outbound)
 		buf_printf(b, ";reg-id=1;+sip.instance=\"<urn:uuid:00000000-0000-4000-8000-%012x>\"", p->user);
@@ -70,8 +75,10 @@ static void print_head(const struct load *l, struct peer *p, str method, str uri
 		"%.*s %.*s SIP/2.0\r\nVia: SIP/2.0/TLS %s:%u;branch=z9hG4bK%llx%c%u;rport\r\nMax-Forwards: 70\r\n",
 		STR_FMT(method), STR_FMT(uri), p->link.ip, p->link.port, (unsigned long long)p->serial, branch,
 		p->cseq);
-	buf_printf(b, "From: <sip:%s>;tag=f%llx\r\nTo: %.*s\r\nCall-ID: %llx@%s\r\nCSeq: %u %.*s\r\n", aor,
-		(unsigned long long)p->serial, STR_FMT(to), (unsigned long long)p->serial, p->link.ip, p->cseq,
+	buf_printf(b, "From: <sip:%s>;tag=f%llx", aor, (unsigned long long)p->serial);
+	if (l->mode == MODE_NTLM)
+		buf_printf(b, ";epid=%08x", p->user);
+	buf_printf(b, "\r\nTo: %.*s\r\nCall-ID: %llx@%s\r\nCSeq: %u %.*s\r\n", STR_FMT(to), (unsigned long long)p->serial, p->link.ip, p->cseq,
 		STR_FMT(method));
 }
 
@@ -91,6 +98,45 @@ static void print_body(struct peer *p, const char *type, str body)
 	buf_add(&p->link.out, body);
 }
 
+/* The texts of a REGISTER of p and of its answer that are signed. */
+struct signed_text {
+	char uri[300], call_id[64], cseq[16], tag[32];
+	struct ntlm_fields fields;
+};
+
+static void signed_text(const struct load *l, const struct peer *p, struct signed_text *t)
+{
+	char aor[256];
+	snprintf(t->uri, sizeof t->uri, "sip:%s", aor_of(l, p, aor).p);
+	snprintf(t->call_id, sizeof t->call_id, "%llx@%s", (unsigned long long)p->serial, p->link.ip);
+	snprintf(t->cseq, sizeof t->cseq, "%u", p->cseq);
+	snprintf(t->tag, sizeof t->tag, "f%llx", (unsigned long long)p->serial);
+	t->fields = (struct ntlm_fields){ .call_id = str_of(t->call_id), .cseq = str_of(t->cseq), .from = str_of(t->uri), .from_tag = str_of(t->tag), .to = str_of(t->uri),
+		.to_tag = STR(""), .expires = STR("3600") };
+}
+
+static void print_ntlm(struct load *l, struct peer *p)
+{
+	struct signed_text t;
+	signed_text(l, p, &t);
+	if (!ntlm_print(&p->ntlm, l->crypt, &t.fields, &p->link.out))
+		p->link.out.failed = true;
+}
+
+/* The 200 is signed, or the client would not go on. */
+static bool is_signed(struct load *l, struct peer *p, const struct msg *m)
+{
+	struct signed_text t;
+	str tag;
+	signed_text(l, p, &t);
+	const char *at = memmem(m->to.p, m->to.n, ";tag=", 5);
+	tag = at != NULL ? (str){ at + 5, (size_t)(m->to.p + m->to.n - at - 5) } : STR("");
+	t.fields.to_tag = str_split(tag, ';', &tag);
+	t.fields.expires = m->expires;
+	t.fields.status = m->status;
+	return ntlm_is_signed(&p->ntlm, l->crypt, m->info, &t.fields);
+}
+
 static void send_register(struct load *l, struct peer *p)
 {
 	char aor[256], to[300], uri[200];
@@ -99,7 +145,10 @@ static void send_register(struct load *l, struct peer *p)
 	print_head(l, p, STR("REGISTER"), str_of(uri), str_of(to), 'r');
 	print_contact(l, p, &p->link.out);
 	buf_printf(&p->link.out, "Expires: 3600\r\n%s", l->outbound ? "Supported: path, outbound\r\n" : "");
-	print_credentials(l, p, STR("REGISTER"), str_of(uri));
+	if (l->mode == MODE_NTLM)
+		print_ntlm(l, p);
+	else
+		print_credentials(l, p, STR("REGISTER"), str_of(uri));
 	buf_add(&p->link.out, STR("Content-Length: 0\r\n\r\n"));
 	p->step = STEP_REGISTER;
 }
@@ -289,6 +338,8 @@ static void peer_start(struct load *l, struct peer *p)
 		p->user = l->next_user++ % l->users;
 		p->began_ns = load_clock();
 	}
+	if (l->mode == MODE_NTLM)
+		p->began_ns = load_clock();
 	p->setting_up = true;
 	l->connecting++;
 	new_serial(l, p);
@@ -308,6 +359,7 @@ static void peer_stop(struct load *l, struct peer *p)
 	p->began_ns = 0;
 	auth_drop(&p->www);
 	auth_drop(&p->proxy);
+	ntlm_drop(&p->ntlm);
 	forget_dialog(p);
 	link_close(&l->net, &p->link);
 	if (l->next_start > (size_t)(p - l->peers))
@@ -316,7 +368,7 @@ static void peer_stop(struct load *l, struct peer *p)
 
 void load_ramp(struct load *l)
 {
-	unsigned most = l->mode == MODE_CONNREG ? l->n : CONNECTING_MAX;
+	unsigned most = l->mode == MODE_CONNREG || l->mode == MODE_NTLM ? l->n : CONNECTING_MAX;
 	for (; l->next_start < l->n_peers && l->connecting < most; l->next_start++)
 		if (l->peers[l->next_start].step == STEP_DOWN)
 			peer_start(l, &l->peers[l->next_start]);
@@ -359,6 +411,10 @@ static void registered(struct load *l, struct peer *p)
 		send_subscribe(l, p);
 		return;
 	}
+	if (l->mode == MODE_NTLM) {
+		count_op(l, p);
+		p->began_ns = 0;
+	}
 	p->setting_up = false;
 	p->step = STEP_READY;
 	l->connecting--;
@@ -392,6 +448,16 @@ static void challenged(struct load *l, struct peer *p, const struct msg *m)
 {
 	if (l->measuring)
 		l->tally.challenges++;
+	if (l->mode == MODE_NTLM) {
+		char aor[256];
+		if (++p->tries > TRIES_MAX || !ntlm_take(&p->ntlm, l->crypt, m, aor_of(l, p, aor), str_of(l->password))) {
+			op_failed(l, p, m);
+			return;
+		}
+		p->cseq++;
+		send_again(l, p);
+		return;
+	}
 	if (++p->tries >= TRIES_MAX || !auth_take(m->proxy ? &p->proxy : &p->www, m, l->only_md5)) {
 		op_failed(l, p, m);
 		return;
@@ -444,7 +510,7 @@ static void on_response(struct load *l, struct peer *p, const struct msg *m)
 		ack_refusal(l, p, m);
 	if (m->status == 401 || m->status == 407) {
 		challenged(l, p, m);
-	} else if (m->status >= 300) {
+	} else if (m->status >= 300 || (l->mode == MODE_NTLM && !is_signed(l, p, m))) {
 		op_failed(l, p, m);
 	} else if (p->step == STEP_REGISTER || p->step == STEP_SUBSCRIBE) {
 		registered(l, p);
@@ -537,7 +603,7 @@ void peer_work(struct load *l, struct peer *p)
 	if (alive)
 		alive = link_flush(&l->net, &p->link, p);
 	if (!alive) {
-		count_error(l, &l->tally.lost);
+		count_error(l, l->mode == MODE_NTLM && !p->setting_up ? &l->tally.cut : &l->tally.lost);
 		peer_stop(l, p);
 	} else if (p->link.in.n == 0 && p->link.in.size != 0 && l->mode == MODE_IDLE) {
 		buf_fini(&p->link.in);

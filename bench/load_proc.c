@@ -77,6 +77,43 @@ static uint64_t pss_kb(pid_t pid)
 	return kb;
 }
 
+/* What stands after --role in the command line of a process. */
+static void role_of(pid_t pid, char out[16])
+{
+	char path[64], line[1024];
+	snprintf(path, sizeof path, "/proc/%d/cmdline", (int)pid);
+	FILE *f = fopen(path, "re");
+	size_t n = f != NULL ? fread(line, 1, sizeof line - 1, f) : 0;
+	if (f != NULL)
+		fclose(f);
+	line[n] = '\0';
+	const char *at = memmem(line, n, "--role", 7);
+	snprintf(out, 16, "%s", at != NULL ? at + 7 : "-");
+}
+
+static void add_role(struct cost *out, const char *name, uint64_t cpu, uint64_t pss)
+{
+	size_t i = 0;
+	while (i < COST_ROLES - 1 && out->role[i].name[0] != '\0' && strcmp(out->role[i].name, name) != 0)
+		i++;
+	memcpy(out->role[i].name, name, 16);
+	out->role[i].cpu_ns += cpu;
+	out->role[i].pss_kb += pss;
+}
+
+pid_t cost_find(pid_t root, const char *role)
+{
+	pid_t tree[TREE_MAX];
+	char name[16];
+	size_t n = tree_of(root, tree);
+	for (size_t i = 0; i < n; i++) {
+		role_of(tree[i], name);
+		if (strcmp(name, role) == 0)
+			return tree[i];
+	}
+	return 0;
+}
+
 void cost_read(pid_t root, bool pss, struct cost *out)
 {
 	pid_t tree[TREE_MAX];
@@ -86,8 +123,11 @@ void cost_read(pid_t root, bool pss, struct cost *out)
 	size_t n = tree_of(root, tree);
 	out->processes = (unsigned)n;
 	for (size_t i = 0; i < n; i++) {
-		out->cpu_ns += cpu_ns(tree[i]);
-		if (pss)
-			out->pss_kb += pss_kb(tree[i]);
+		char name[16];
+		uint64_t cpu = cpu_ns(tree[i]), memory = pss ? pss_kb(tree[i]) : 0;
+		role_of(tree[i], name);
+		add_role(out, name, cpu, memory);
+		out->cpu_ns += cpu;
+		out->pss_kb += memory;
 	}
 }

@@ -57,6 +57,10 @@ static void take_field(struct msg *m, str name, str value)
 		m->contact = value;
 	} else if (str_eq_case(name, STR("SIP-ETag"))) {
 		m->etag = value;
+	} else if (str_eq_case(name, STR("Expires"))) {
+		m->expires = value;
+	} else if (str_eq_case(name, STR("Authentication-Info"))) {
+		m->info = value;
 	} else if (str_eq_case(name, STR("Record-Route"))) {
 		add_routes(m, value);
 	} else if (str_eq_case(name, STR("CSeq"))) {
@@ -95,8 +99,7 @@ bool msg_parse(struct msg *m, str bytes)
 	return m->n_via != 0 && m->call_id.n != 0;
 }
 
-/* The value of one parameter of a challenge, unquoted; empty: not there. */
-static str parameter(str challenge, str name)
+str msg_parameter(str challenge, str name)
 {
 	str rest;
 	str_split(challenge, ' ', &rest);
@@ -118,7 +121,7 @@ static str parameter(str challenge, str name)
 bool auth_take(struct auth *a, const struct msg *m, bool only_md5)
 {
 	for (size_t i = 0; i < m->n_challenge; i++) {
-		str algorithm = parameter(m->challenge[i], STR("algorithm"));
+		str algorithm = msg_parameter(m->challenge[i], STR("algorithm"));
 		bool sha256 = str_eq_case(algorithm, STR("SHA-256"));
 		if (!str_begins_case(m->challenge[i], STR("Digest")) || (sha256 && only_md5))
 			continue;
@@ -127,10 +130,10 @@ bool auth_take(struct auth *a, const struct msg *m, bool only_md5)
 		auth_drop(a);
 		a->text = strndup(m->challenge[i].p, m->challenge[i].n);
 		str text = str_of(a->text);
-		a->realm = parameter(text, STR("realm"));
-		a->nonce = parameter(text, STR("nonce"));
-		a->opaque = parameter(text, STR("opaque"));
-		a->qop = parameter(text, STR("qop")).n != 0;
+		a->realm = msg_parameter(text, STR("realm"));
+		a->nonce = msg_parameter(text, STR("nonce"));
+		a->opaque = msg_parameter(text, STR("opaque"));
+		a->qop = msg_parameter(text, STR("qop")).n != 0;
 		a->sha256 = sha256;
 		return a->nonce.n != 0;
 	}

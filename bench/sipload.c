@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 static const char usage_text[] =
 	"usage: sipload -m MODE -p PORT [options]\n"
@@ -19,6 +20,7 @@ static const char usage_text[] =
 	"  call       INVITE, 180, 200, ACK, BYE, 200 between two registered users\n"
 	"  idle       N registered connections held; memory of the server for each\n"
 	"  presence   PUBLISH of one user, and one NOTIFY to each of N watchers; an operation is a NOTIFY\n"
+	"  ntlm       N users sign in at once as clients of the Lync dialect do, by NTLM, and stay; with -k a second time\n"
 	"options:\n"
 	"  -H HOST    IPv4 address [127.0.0.1]     -p PORT   [5061]\n"
 	"  -n N       connections; message, call: pairs; connreg: at once [100]\n"
@@ -35,15 +37,16 @@ static const char usage_text[] =
 	"  -o         register with reg-id and +sip.instance (RFC 5626)\n"
 	"  -S PID     the server: its processor time and memory, descendants included\n"
 	"  -l LABEL   goes into the result         -j FILE   appends the result as a JSON line\n"
+	"  -k ROLE    ntlm: kill -9 of the server's process with --role ROLE when all are signed in; they come again\n"
 	"  -v         tell of each refused request\n";
 
-static const char *const mode_names[MODE_N] = { "register", "refresh", "connreg", "message", "call", "idle", "presence" };
+static const char *const mode_names[MODE_N] = { "register", "refresh", "connreg", "message", "call", "idle", "presence", "ntlm" };
 
 struct run {
 	struct load load;
 	double seconds, warm;
 	pid_t server;
-	const char *label, *json, *host, *ca;
+	const char *label, *json, *host, *ca, *kill;
 	uint16_t port;
 	unsigned addresses;
 	bool tls12;
@@ -51,6 +54,9 @@ struct run {
 	double measured; /* seconds, as the clock says */
 	size_t held;     /* idle: connections at the end */
 };
+
+static void report(const struct run *r, FILE *json);
+static void report_roles(const struct run *r, FILE *json);
 
 static void usage(const char *what)
 {
@@ -150,6 +156,9 @@ static void take_option(struct run *r, int option, const char *arg)
 	case 'j':
 		r->json = arg;
 		break;
+	case 'k':
+		r->kill = arg;
+		break;
 	case 'v':
 		l->verbose = true;
 		break;
@@ -174,9 +183,10 @@ static void make_peers(struct load *l)
 
 static void expire(struct load *l)
 {
+	uint64_t most = l->mode == MODE_NTLM ? 32000000000u : 10000000000u; /* a storm may take as long as a client waits (RFC 3261, timer F) */
 	for (size_t i = 0; i < l->n_peers; i++) {
 		struct peer *p = &l->peers[i];
-		if (p->step != STEP_DOWN && p->began_ns != 0 && l->now_ns > p->began_ns + 10000000000u)
+		if (p->step != STEP_DOWN && p->began_ns != 0 && l->now_ns > p->began_ns + most)
 			peer_expire(l, p);
 	}
 }
@@ -235,6 +245,43 @@ static uint64_t after(uint64_t ns, double seconds)
 	return ns + (uint64_t)(seconds * 1e9);
 }
 
+/* All sign in; those who were signed in have lost their connections first (again). Then they stay for a while. */
+static void storm(struct run *r, bool again)
+{
+	struct load *l = &r->load;
+	l->tally = (struct tally){ 0 };
+	cost_read(r->server, true, &r->before);
+	l->measuring = true;
+	uint64_t start = load_clock(), next = start;
+	l->now_ns = start;
+	while ((l->ready < l->n_peers || (again && l->tally.cut < l->n_peers)) && l->now_ns < after(start, 120)) {
+		turn(l);
+		if (l->now_ns < next)
+			continue;
+		next = l->now_ns + 1000000000u;
+		expire(l);
+	}
+	r->measured = (double)(l->now_ns - start) / 1e9;
+	turn_until(l, after(l->now_ns, r->seconds));
+	l->measuring = false;
+	r->held = l->ready;
+	cost_read(r->server, true, &r->after);
+}
+
+/* The first storm is reported at once, the second as any other result. */
+static void storms(struct run *r, FILE *json)
+{
+	storm(r, false);
+	if (r->kill == NULL)
+		return;
+	pid_t victim = cost_find(r->server, r->kill);
+	report(r, json);
+	if (victim == 0 || kill(victim, SIGKILL) != 0)
+		usage("there is no process to kill");
+	usleep(100000);
+	storm(r, true);
+}
+
 static void measure(struct run *r)
 {
 	struct load *l = &r->load;
@@ -271,6 +318,22 @@ static double latency(const struct tally *t, double q)
 	return 0;
 }
 
+/* What each kind of process has used, and how much memory it has come to. */
+static void report_roles(const struct run *r, FILE *json)
+{
+	double ops = r->load.tally.ops != 0 ? (double)r->load.tally.ops : 1;
+	fprintf(json, ", \"held\": %zu, \"cut\": %llu, \"roles\": {", r->held, (unsigned long long)r->load.tally.cut);
+	for (size_t i = 0; i < COST_ROLES && r->after.role[i].name[0] != '\0'; i++) {
+		uint64_t before = 0;
+		for (size_t k = 0; k < COST_ROLES; k++)
+			if (strcmp(r->before.role[k].name, r->after.role[i].name) == 0)
+				before = r->before.role[k].cpu_ns;
+		fprintf(json, "%s\"%s\": {\"cpu_us_op\": %.2f, \"pss_kb\": %llu}", i != 0 ? ", " : "", r->after.role[i].name,
+			(double)(r->after.role[i].cpu_ns - before) / 1000 / ops, (unsigned long long)r->after.role[i].pss_kb);
+	}
+	fprintf(json, "}");
+}
+
 static void report(const struct run *r, FILE *json)
 {
 	const struct load *l = &r->load;
@@ -291,6 +354,8 @@ static void report(const struct run *r, FILE *json)
 	if (l->mode == MODE_IDLE)
 		fprintf(json, ", \"held\": %zu, \"pss_kb_before\": %llu, \"pss_kb_after\": %llu, \"kb_conn\": %.2f",
 			r->held, (unsigned long long)r->before.pss_kb, (unsigned long long)r->after.pss_kb, kb);
+	if (l->mode == MODE_NTLM)
+		report_roles(r, json);
 	fprintf(json, "}\n");
 	if (l->mode == MODE_IDLE)
 		printf("%s %s: %zu connections held, %.2f kB each (PSS %llu -> %llu kB), errors %llu\n", r->label,
@@ -330,7 +395,7 @@ int main(int argc, char **argv)
 			.users = 1000,
 			.spread = 20,
 			.body = 100 } };
-	for (int c; (c = getopt(argc, argv, "m:H:p:n:U:R:d:w:D:u:P:a:A:B:25oS:l:j:v")) != -1;)
+	for (int c; (c = getopt(argc, argv, "m:H:p:n:U:R:d:w:D:u:P:a:A:B:25oS:l:j:k:v")) != -1;)
 		take_option(&r, c, optarg);
 	if (r.load.mode == MODE_N || optind != argc)
 		usage("-m MODE is needed");
@@ -340,12 +405,18 @@ int main(int argc, char **argv)
 	/* Call-IDs and branches must differ from those of a run a moment ago */
 	crypt_random(&r.load.serial, sizeof r.load.serial);
 	r.load.serial = r.load.serial >> 32 << 28;
+	struct diag d = { 0 };
+	if (r.load.mode == MODE_NTLM && failed(crypt_open_legacy(r.load.crypt, &d)))
+		usage(d.what);
 	make_peers(&r.load);
 	raise_limit(r.load.n_peers + 64);
-	measure(&r);
 	FILE *json = fopen(r.json != NULL ? r.json : "/dev/null", "ae");
 	if (json == NULL)
 		usage("the result file cannot be written");
+	if (r.load.mode == MODE_NTLM)
+		storms(&r, json);
+	else
+		measure(&r);
 	report(&r, json);
 	fclose(json);
 	return r.load.tally.ops != 0 || (r.load.mode == MODE_IDLE && r.held == r.load.n_peers) ? 0 : 1;

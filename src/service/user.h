@@ -73,7 +73,8 @@ void users_begin(struct users *s);
 /* Adds or changes. MALFORMED: an empty or over-long aor, or a hash of the wrong size. */
 err users_put(struct users *s, const struct user_row *row);
 void users_remove(struct users *s, str aor);
-void users_end(struct users *s);
+/* gone (NULL allowed) is called for each that is dropped, who is not found any more then; aor is good during the call. It may not change s. */
+void users_end(struct users *s, void (*gone)(void *arg, str aor), void *arg);
 /* Vault's count of wrong passwords and the moment (milliseconds since 1970, 0: none) until which nobody may sign in. */
 void users_lock(struct users *s, str aor, uint32_t failures, uint64_t until_unix_ms);
 

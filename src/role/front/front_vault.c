@@ -28,14 +28,21 @@ static err on_user(struct front *f, str body)
 	return OK;
 }
 
+/* Nobody of that name is known any more: all else that is kept in memory of him goes, too. */
+static void forget_user(void *arg, str aor)
+{
+	struct front *f = arg;
+	reg_user_gone(f->reg, aor);
+	contact_user_gone(f->contacts, aor);
+	pres_user_changed(f->pres, aor);
+}
+
 static err on_user_gone(struct front *f, str body)
 {
 	struct ipc_user_gone m;
 	TRY(ipc_user_gone_parse(&m, body));
 	users_remove(f->users, m.aor);
-	reg_user_gone(f->reg, m.aor);
-	contact_user_gone(f->contacts, m.aor);
-	pres_user_changed(f->pres, m.aor);
+	forget_user(f, m.aor);
 	return OK;
 }
 
@@ -67,7 +74,7 @@ static err on_snapshot_end(struct front *f, str body)
 {
 	struct ipc_snapshot_end m;
 	TRY(ipc_snapshot_end_parse(&m, body));
-	users_end(f->users);
+	users_end(f->users, forget_user, f); /* whom vault does not know any more since it was here last */
 	policies_end(f->policies);
 	f->has_snapshot = true;
 	front_apply_config(f);

@@ -36,12 +36,19 @@ static uint32_t shown_availability(const struct xml_node *categories, struct are
 	return str_to_u32(xml_node_text(xml_child(state, STR("availability")), a), &availability) ? availability : PRES_OFFLINE;
 }
 
+/* The note that was published last; of several in one second the last. Times of this server compare as text. */
 static str shown_note(const struct xml_node *categories, struct arena *a)
 {
-	for (const struct xml_node *c = xml_child(categories, STR("category")); c != NULL; c = xml_sibling(c, STR("category")))
-		if (xml_child(c, STR("note")) != NULL)
-			return xml_node_text(xml_path(c, "note", "body", NULL), a);
-	return STR("");
+	const struct xml_node *newest = NULL;
+	str at = STR("");
+	for (const struct xml_node *c = xml_child(categories, STR("category")); c != NULL; c = xml_sibling(c, STR("category"))) {
+		str time = xml_attribute(c, STR("publishTime"));
+		if (xml_child(c, STR("note")) == NULL || str_cmp(time, at) < 0)
+			continue;
+		newest = c;
+		at = time;
+	}
+	return newest != NULL ? xml_node_text(xml_path(newest, "note", "body", NULL), a) : STR("");
 }
 
 static void add_escaped(struct buf *out, str s)

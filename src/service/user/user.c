@@ -84,17 +84,30 @@ void users_begin(struct users *s)
 	s->is_snapshot = true;
 }
 
+/* The end of a snapshot: who hears of each that it did not name. */
+struct ending {
+	struct users *users;
+	void (*gone)(void *arg, str aor);
+	void *arg;
+};
+
 static void drop_unseen(void *arg, struct map_node *n)
 {
-	struct users *s = arg;
-	if (user_of(n)->seen != s->snapshot)
-		drop(s, user_of(n));
+	const struct ending *e = arg;
+	if (user_of(n)->seen == e->users->snapshot)
+		return;
+	const struct user *u = user_ref(user_of(n));
+	drop(e->users, user_of(n));
+	if (e->gone != NULL)
+		e->gone(e->arg, user_aor(u));
+	user_unref(u);
 }
 
-void users_end(struct users *s)
+void users_end(struct users *s, void (*gone)(void *arg, str aor), void *arg)
 {
+	struct ending e = { s, gone, arg };
 	if (s->is_snapshot)
-		map_each(&s->by_aor, drop_unseen, s);
+		map_each(&s->by_aor, drop_unseen, &e);
 	s->is_snapshot = false;
 }
 

@@ -49,8 +49,15 @@ static void finds_by_aor(void **state)
 	users_free(s);
 }
 
+static void hear_of(void *arg, str aor)
+{
+	strcat(arg, "-");
+	strncat(arg, aor.p, aor.n);
+}
+
 static void a_snapshot_drops_whom_it_does_not_name(void **state)
 {
+	char gone[64] = "";
 	struct users *s = USERS("ann@example.test", "bob@example.test");
 	struct user_row bob = row_of("bob@example.test");
 	users_begin(s);
@@ -59,10 +66,12 @@ static void a_snapshot_drops_whom_it_does_not_name(void **state)
 	/* vault died in the middle and begins anew */
 	users_begin(s);
 	assert_false(failed(users_put(s, &bob)));
-	users_end(s);
+	users_end(s, hear_of, gone);
+	assert_string_equal(gone, "-ann@example.test");
 	assert_null(user_find(s, STR("ann@example.test")));
 	assert_non_null(user_find(s, STR("bob@example.test")));
-	users_end(s);
+	users_end(s, hear_of, gone);
+	assert_string_equal(gone, "-ann@example.test");
 	assert_int_equal(users_count(s), 1);
 	users_free(s);
 }
@@ -153,7 +162,7 @@ static void a_hundred_thousand_users(void **state)
 	assert_int_equal(users_count(s), 100000);
 	assert_non_null(user_find(s, STR("user99999@example.test")));
 	users_begin(s);
-	users_end(s);
+	users_end(s, NULL, NULL);
 	assert_int_equal(users_count(s), 0);
 	users_free(s);
 }
