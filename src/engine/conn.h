@@ -143,6 +143,8 @@ struct conn *conn_find(struct conns *s, const struct flow *f);
  * queue is over its ceiling (it is then closed). */
 err conn_send(struct conns *s, const struct flow *f, str bytes);
 void conn_close(struct conn *c, const char *why);
+/* Closes it when what is queued has been sent; nothing is read any more. why: a literal. */
+void conn_end(struct conn *c, const char *why);
 struct flow conn_flow(const struct conn *c);
 const struct addr *conn_peer(const struct conn *c);
 bool conn_is_secure(const struct conn *c);

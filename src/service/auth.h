@@ -94,9 +94,12 @@ err auth_stage(void *state, struct request *r, enum stage_verdict *v);
 void auth_set_kerberos(struct auth *a, bool is_there);
 /* Where people get certificates (sts-uri). Without it TLS-DSK is not offered, though taken; without config.dsk neither. */
 void auth_set_sts(struct auth *a, str uri);
-/* Does anybody on this connection sign by a certificate that is_revoked says is revoked? It is asked by issuer (SHA-256 of the name in
+/* Who on this connection signs by a certificate that is_revoked says is revoked? NULL: nobody. It is asked by issuer (SHA-256 of the name in
  * DER) and serial number (big-endian). */
-bool auth_is_revoked(struct auth *a, struct conn *c, bool (*is_revoked)(void *arg, const uint8_t issuer[32], str serial), void *arg);
+const struct user *auth_revoked(struct auth *a, struct conn *c, bool (*is_revoked)(void *arg, const uint8_t issuer[32], str serial), void *arg);
+
+/* Has nobody but aor proven himself on this connection, and he as a client of the Lync dialect? */
+bool auth_is_alone(struct conn *c, str aor);
 
 /* What came of the ask of this id; unknown ids are passed over. */
 void auth_told(struct auth *a, uint64_t id, const struct auth_told *t);

@@ -30,6 +30,9 @@ struct reg_door {
 	void (*on_unbound)(void *arg, const struct flow *f, str aor);
 	/* Devices of aor have signed in or out, or stay for longer. May be NULL. */
 	void (*on_devices)(void *arg, str aor);
+	/* The client of the Lync dialect that aor was bound with over f is told that it is signed out for good (o: a request, whole but for Via), and its
+	 * connection ends then. May be NULL. */
+	void (*on_farewell)(void *arg, const struct flow *f, str aor, struct sip_out *o);
 };
 
 struct reg_config {
@@ -61,8 +64,16 @@ void reg_flow_gone(struct reg *g, const struct flow *f);
 
 /* The same for every connection of another front process. */
 void reg_front_gone(struct reg *g, uint16_t front);
-/* aor has been removed or disabled: nothing is bound for it any more. */
+/* aor has been removed or disabled: nothing is bound for it any more, and clients of the Lync dialect are told so. */
 void reg_user_gone(struct reg *g, str aor);
+
+/* Whom a farewell is for. */
+struct reg_farewell {
+	str target; /* URI of the client, without a Contact that of its user */
+	str aor, epid;
+};
+/* Makes o the request that signs a client out for good ([MS-SIPREGE] 3.1, registration-notify), whole but for Via. */
+void reg_farewell_print(const struct reg_farewell *w, struct arena *a, struct sip_out *o);
 
 /* ---- for route ---- */
 

@@ -213,6 +213,16 @@ void conn_close(struct conn *c, const char *why)
 	loop_defer(s->c.loop, &s->bury_task, bury, s);
 }
 
+void conn_end(struct conn *c, const char *why)
+{
+	if (c->state != CONN_UP || c->out.n == 0) {
+		conn_close(c, why);
+		return;
+	}
+	c->state = CONN_FLUSHING;
+	conn_deadline(c, LATE_READER, c->set->c.limits.message_ms);
+}
+
 static bool is_loopback(const struct addr *a)
 {
 	return a->family == 4 && a->ip[0] == 127;

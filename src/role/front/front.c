@@ -280,7 +280,7 @@ static err make_services(struct front *f)
 	TRY(reg_new(&(struct reg_config){ .timers = loop_timers(s->loop), .crypt = f->crypt, .users = f->users,
 			    .config = &f->config, .notifier = f->notifier, .fqdn = f->fqdn, .ways = peers_ways(f->peers_known), .port_tls = f->port_tls,
 			    .port_tcp = f->port_tcp, .log = &s->log, .meter = s->meter,
-			    .door = { front_bus_keep, front_bus_forget, on_devices }, .arg = f },
+			    .door = { front_bus_keep, front_bus_forget, on_devices, front_farewell }, .arg = f },
 		&f->reg));
 	TRY(kept_new(&front_kept_door, f, &f->kept));
 	TRY(xml_reader_new(&f->xml));

@@ -112,6 +112,13 @@ void front_bus_forget(void *arg, const struct flow *flow, str aor)
 	send_keep(arg, flow, aor, STR(""));
 }
 
+void front_bus_end(struct front *f, const struct flow *flow, str aor)
+{
+	struct ipc *c = peer_channel(f, flow->front);
+	if (c != NULL)
+		(void)failed(ipc_send_flow_end(c, &(const struct ipc_flow_end){ .slot = flow->slot, .serial = flow->serial, .aor = aor }, -1));
+}
+
 static err keep(struct front *f, struct conn *c, str aor, str bytes)
 {
 	struct keep **at = (struct keep **)conn_keep_slot(c);
@@ -192,6 +199,15 @@ static err on_flow_gone(struct front_peer *p, str body)
 	return OK;
 }
 
+static err on_flow_end(struct front_peer *p, str body)
+{
+	struct ipc_flow_end m;
+	TRY(ipc_flow_end_parse(&m, body));
+	const struct flow flow = { .slot = m.slot, .serial = m.serial, .front = (uint16_t)p->front->skel->index };
+	front_end_conn(p->front, &flow, m.aor);
+	return OK;
+}
+
 static err on_keep(struct front_peer *p, str body)
 {
 	struct front *f = p->front;
@@ -240,6 +256,7 @@ static err (*const readers[IPC_N])(struct front_peer *p, str body) = {
 	[IPC_PASS] = on_pass,
 	[IPC_WRITE] = on_write,
 	[IPC_FLOW_GONE] = on_flow_gone,
+	[IPC_FLOW_END] = on_flow_end,
 	[IPC_KEEP] = on_keep,
 	[IPC_BINDING] = on_binding,
 	[IPC_WATCH] = on_watch,

@@ -155,6 +155,14 @@ void front_bus_watch(void *arg, uint16_t front, uint32_t id, str aor, str watche
 void front_bus_unwatch(void *arg, uint16_t front, uint32_t id);
 void front_bus_news(void *arg, uint16_t front, uint32_t id, str pieces);
 
+void front_bus_end(struct front *f, const struct flow *flow, str aor);
+
+/* front_end.c */
+void front_end_conn(struct front *f, const struct flow *flow, str aor);
+void front_farewell(void *arg, const struct flow *to, str aor, struct sip_out *o);
+/* Its user signs by a certificate that was revoked: told, and cut off. */
+void front_end_revoked(struct front *f, struct conn *c, str aor);
+
 /* front_trace.c */
 void front_trace_set(struct front *f, uint32_t id, str filter, bool on);
 void front_trace(struct front *f, const struct addr *peer, uint64_t request, bool outgoing, str bytes);

@@ -111,11 +111,12 @@ static void judge_person_again(void *arg, struct conn *c)
 {
 	struct front *f = arg;
 	char text[ADDR_TEXT];
-	if (!auth_is_revoked(f->auth, c, is_revoked, f))
+	const struct user *u = auth_revoked(f->auth, c, is_revoked, f);
+	if (u == NULL)
 		return;
 	meter_add(f->skel->meter, METER_CONN_REVOKED, 1);
 	LOG(&f->skel->log, PEER_REVOKED, LOG_Z("peer", addr_print(conn_peer(c), text)), LOG_INT("port", conn_peer(c)->port), LOG_Z("why", "the certificate that its user signs by was revoked"));
-	conn_close(c, "the certificate that its user signs by was revoked");
+	front_end_revoked(f, c, user_aor(u));
 }
 
 static err on_revocation(struct front *f, str body)

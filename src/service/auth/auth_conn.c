@@ -94,6 +94,21 @@ void auth_conn_prove(struct auth_conn *ac, const struct user *u, uint64_t until_
 	*p = (struct proof){ .user = u, .until_ms = until_ms, .epoch = u->epoch, .used = ++ac->uses };
 }
 
+bool auth_is_alone(struct conn *c, str aor)
+{
+	const struct auth_conn *ac = auth_conn_find(c);
+	const struct sa *sa = ac != NULL ? ac->associations : NULL;
+	bool is_there = false;
+	if (ac == NULL || ac->n_proofs != 0)
+		return false;
+	for (; sa != NULL; sa = sa->next) {
+		if (sa->user != NULL && !str_eq(user_aor(sa->user), aor))
+			return false;
+		is_there = is_there || sa->user != NULL;
+	}
+	return is_there;
+}
+
 /* ---- counts that were used ---- */
 
 bool counts_is_fresh(const struct counts *c, uint32_t count)

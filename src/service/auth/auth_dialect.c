@@ -329,6 +329,8 @@ static bool seal(struct auth *a, const struct auth_conn *ac, const struct sip_ms
 	struct sa *sa = sa_of(a, ac, aor);
 	if (sa == NULL)
 		sa = sa_of(a, ac, STR(""));
+	if (sa == NULL)
+		sa = sa_last(ac, aor); /* that it is over is said under it, too */
 	if (sa == NULL || !wants_signature(m))
 		return false;
 	size_t n = out->n;

@@ -102,7 +102,7 @@ void auth_set_sts(struct auth *a, str uri)
 		a->sts_uri[0] = '\0';
 }
 
-bool auth_is_revoked(struct auth *a, struct conn *c, bool (*is_revoked)(void *arg, const uint8_t issuer[32], str serial), void *arg)
+const struct user *auth_revoked(struct auth *a, struct conn *c, bool (*is_revoked)(void *arg, const uint8_t issuer[32], str serial), void *arg)
 {
 	const struct auth_conn *ac = auth_conn_find(c);
 	for (const struct sa *sa = ac != NULL ? ac->associations : NULL; sa != NULL; sa = sa->next) {
@@ -110,7 +110,7 @@ bool auth_is_revoked(struct auth *a, struct conn *c, bool (*is_revoked)(void *ar
 			continue;
 		const struct dsk_keys *k = &sa->dsk->keys;
 		if (is_revoked(arg, k->issuer, (str){ (const char *)k->serial, k->n_serial }))
-			return true;
+			return sa->user;
 	}
-	return false;
+	return NULL;
 }

@@ -777,15 +777,15 @@ static void revoked_later(void **state)
 {
 	struct bench *b = *state;
 	struct list_fake list = { .serial = { 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x89 } };
-	assert_false(auth_is_revoked(b->auth, &b->conn, is_revoked, &list));
+	assert_null(auth_revoked(b->auth, &b->conn, is_revoked, &list));
 	assert_int_equal(offer(b, certificate).v, STAGE_WAIT);
-	assert_false(auth_is_revoked(b->auth, &b->conn, is_revoked, &list)); /* vault judges it by the newest list */
+	assert_null(auth_revoked(b->auth, &b->conn, is_revoked, &list)); /* vault judges it by the newest list */
 	assert_int_equal(list.n_asked, 0);
 	sign_in(b, certificate);
-	assert_false(auth_is_revoked(b->auth, &b->conn, is_revoked, &list));
+	assert_null(auth_revoked(b->auth, &b->conn, is_revoked, &list));
 	assert_int_equal(list.n_asked, 1);
 	list.serial[7] = 0x88;
-	assert_true(auth_is_revoked(b->auth, &b->conn, is_revoked, &list));
+	assert_non_null(auth_revoked(b->auth, &b->conn, is_revoked, &list));
 	/* disabled: it holds no more */
 	put_user(b, "ann@" DOMAIN, false);
 	assert_int_equal(send_signed(b, "MESSAGE", "ann", 1).v, STAGE_DONE);

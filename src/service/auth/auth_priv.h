@@ -182,6 +182,8 @@ void sa_open(struct auth *a, struct sa *sa, const struct user *u);
 bool sa_is_good(const struct auth *a, const struct sa *sa);
 /* The newest good one that speaks for aor, or (aor empty) for anybody; NULL. */
 struct sa *sa_of(const struct auth *a, const struct auth_conn *ac, str aor);
+/* The one of aor, if it is good any more or not; NULL. */
+struct sa *sa_last(const struct auth_conn *ac, str aor);
 /* Has the client signed the message by it? A count is good for one signature. */
 bool sa_verify(struct auth *a, struct sa *sa, const struct sip_msg *m, const struct sipae_credentials *c);
 /* The message with our signature, appended to out. */

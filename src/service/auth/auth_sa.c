@@ -109,6 +109,15 @@ struct sa *sa_of(const struct auth *a, const struct auth_conn *ac, str aor)
 	return NULL;
 }
 
+/* One that was good until its user, his password or his certificate was not: his client still believes it. */
+struct sa *sa_last(const struct auth_conn *ac, str aor)
+{
+	for (struct sa *sa = ac->associations; sa != NULL; sa = sa->next)
+		if (sa->state == SA_READY && str_eq(user_aor(sa->user), aor))
+			return sa;
+	return NULL;
+}
+
 void sa_open(struct auth *a, struct sa *sa, const struct user *u)
 {
 	sa->user = user_ref(u);

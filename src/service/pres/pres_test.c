@@ -240,6 +240,23 @@ static void standard_watchers_have_the_same_rights(void **state)
 	}
 }
 
+/* Who has several notes is shown with the one that he wrote last, in whatever order they were made. */
+static void standard_watchers_see_the_newest_note(void **state)
+{
+	struct bench *b = *state;
+	assert_int_equal(PUBLISH(b, PUBLICATION("note", 0, 200, 0, "endpoint", NOTE("first")) PUBLICATION("note", 1, 200, 0, "endpoint", NOTE("same second"))), 200);
+	assert_int_equal(SEND(b, .method = "SUBSCRIBE", .from = BOB, .to = ANN, .event = "presence", .flow = 2), 200);
+	assert_non_null(strstr(fake.request, "<note>same second</note>"));
+	pass(b, 10000);
+	assert_int_equal(PUBLISH(b, PUBLICATION("note", 0, 200, 1, "endpoint", NOTE("changed"))), 200);
+	assert_int_equal(SEND(b, .method = "SUBSCRIBE", .from = BOB, .to = ANN, .event = "presence", .flow = 3), 200);
+	assert_non_null(strstr(fake.request, "<note>changed</note>"));
+	pass(b, 10000);
+	assert_int_equal(PUBLISH(b, PUBLICATION("note", 1, 200, 1, "endpoint", NOTE("newest"))), 200);
+	assert_int_equal(SEND(b, .method = "SUBSCRIBE", .from = BOB, .to = ANN, .event = "presence", .flow = 4), 200);
+	assert_non_null(strstr(fake.request, "<note>newest</note>"));
+}
+
 static void kinds_of_members(void **state)
 {
 	static const struct {
@@ -432,6 +449,7 @@ int main(void)
 		PRES_TEST(aggregates),
 		PRES_TEST(each_relationship_sees_its_part),
 		PRES_TEST(standard_watchers_have_the_same_rights),
+		PRES_TEST(standard_watchers_see_the_newest_note),
 		PRES_TEST(kinds_of_members),
 		PRES_TEST(moving_somebody_shows_at_once),
 		PRES_TEST(container_changes_are_whole),

@@ -108,3 +108,63 @@ void reg_dialect_answer(const struct request *r, const struct reg_wish *w, struc
 		    "vnd-microsoft-roaming-self,vnd-microsoft-provisioning-v2"));
 	sip_out_add(o, SIP_HDR_SERVER, STR("RTC/5.0"));
 }
+
+/* ---- the end ---- */
+
+static void add_person(struct sip_out *o, enum sip_hdr_id id, str aor, const char *parameter, str value)
+{
+	struct buf b DEFER(buf_fini) = { 0 };
+	buf_init(&b, 1024);
+	buf_add_char(&b, '<');
+	reg_add_uri(&b, aor);
+	buf_add_char(&b, '>');
+	if (value.n != 0)
+		buf_printf(&b, ";%s=%.*s", parameter, STR_FMT(value));
+	str text = arena_copy(o->arena, buf_str(&b));
+	if (b.failed || text.p == NULL)
+		o->failed = true;
+	else
+		sip_out_add(o, id, text);
+}
+
+/* Nobody answers it: what would an answer change? It stands in no dialog, as [MS-SIPREGE] 4.1.3 has it. */
+void reg_farewell_print(const struct reg_farewell *w, struct arena *a, struct sip_out *o)
+{
+	char tag[16], call[32];
+	uint8_t chance[24];
+	struct buf start DEFER(buf_fini) = { 0 };
+	buf_init(&start, 2048);
+	buf_add(&start, STR("BENOTIFY "));
+	if (w->target.n != 0)
+		buf_add(&start, w->target);
+	else
+		reg_add_uri(&start, w->aor);
+	buf_add(&start, STR(" SIP/2.0"));
+	str line = arena_copy(a, buf_str(&start));
+	crypt_random(chance, sizeof chance);
+	enc_hex(chance, sizeof tag / 2, tag);
+	enc_hex(chance + sizeof tag / 2, sizeof call / 2, call);
+	sip_out_new(o, a, line);
+	o->failed = o->failed || start.failed || line.p == NULL;
+	sip_out_add(o, SIP_HDR_MAX_FORWARDS, STR("70"));
+	add_person(o, SIP_HDR_FROM, w->aor, "tag", (str){ tag, sizeof tag });
+	add_person(o, SIP_HDR_TO, w->aor, "epid", w->epid);
+	sip_out_addf(o, SIP_HDR_CALL_ID, "%.*s", (int)sizeof call, call);
+	sip_out_add(o, SIP_HDR_CSEQ, STR("1 BENOTIFY"));
+	sip_out_add(o, SIP_HDR_EVENT, STR("registration-notify"));
+	sip_out_add(o, SIP_HDR_SUBSCRIPTION_STATE, STR("terminated;expires=0"));
+	sip_out_add_other(o, STR("ms-diagnostics-public"), STR("4141;reason=\"User disabled\""));
+	sip_out_add(o, SIP_HDR_CONTENT_TYPE, STR("text/registration-event"));
+	o->body = STR("deregistered;event=rejected");
+}
+
+void reg_dialect_farewell(struct reg *g, const struct reg_binding *b)
+{
+	struct arena a DEFER(arena_fini) = { 0 };
+	struct sip_out o;
+	if (reg_epid(b).n == 0 || g->config.door.on_farewell == NULL)
+		return;
+	arena_init(&a, 16384);
+	reg_farewell_print(&(struct reg_farewell){ reg_uri(b), reg_user_aor(b->user), reg_epid(b) }, &a, &o);
+	g->config.door.on_farewell(g->config.arg, &b->flow, reg_user_aor(b->user), &o);
+}

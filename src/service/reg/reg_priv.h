@@ -190,6 +190,8 @@ bool reg_dialect_is_gruu(const struct uri *u);
 bool reg_dialect_gruu_names(const struct uri *u, const struct reg_binding *b);
 /* SIP_NO_ENDPOINT: neither epid nor instance ([MS-SIPREGE] 3.1.2.5.1). */
 err reg_dialect_check(const struct request *r, const struct reg_wish *w);
+/* Its client is told that it is signed out for good. */
+void reg_dialect_farewell(struct reg *g, const struct reg_binding *b);
 /* Fields that such clients look at in the 200. */
 void reg_dialect_answer(const struct request *r, const struct reg_wish *w, struct sip_out *o);
 

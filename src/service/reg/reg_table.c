@@ -351,6 +351,7 @@ void reg_user_gone(struct reg *g, str aor)
 		b->event = REG_REJECTED;
 		b->next = gone;
 		gone = b;
+		reg_dialect_farewell(g, b);
 		meter_add(g->config.meter, METER_REG_REMOVED, 1);
 	}
 	reg_changed(g, u, gone, NULL);
