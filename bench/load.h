@@ -152,7 +152,7 @@ struct peer {
 	char etag[64];              /* of what he has published; "": nothing */
 };
 
-enum mode { MODE_REGISTER, MODE_REFRESH, MODE_CONNREG, MODE_MESSAGE, MODE_CALL, MODE_IDLE, MODE_PRESENCE, MODE_NTLM, MODE_N };
+enum mode { MODE_REGISTER, MODE_REFRESH, MODE_CONNREG, MODE_MESSAGE, MODE_CALL, MODE_IDLE, MODE_PRESENCE, MODE_NTLM, MODE_LISTS, MODE_N };
 
 struct tally {
 	uint64_t ops, errors, timeouts, lost, cut /* connections that were signed in */, challenges, acks, longest_ns;
@@ -166,6 +166,7 @@ struct load {
 	const char *domain, *prefix, *password;
 	unsigned n, users; /* connections, users to rotate over */
 	unsigned spread;   /* register: users that take turns on one connection */
+	unsigned contacts; /* lists: people in each subscription */
 	unsigned body;     /* bytes of a MESSAGE */
 	bool only_md5, outbound, verbose;
 	struct peer *peers;

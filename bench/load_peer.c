@@ -235,6 +235,34 @@ static void send_subscribe(struct load *l, struct peer *p)
 	p->step = STEP_SUBSCRIBE;
 }
 
+/* Batch SUBSCRIBE of the Lync dialect ([MS-PRES] 3.2) to those who come after p in a circle. */
+static void send_list(struct load *l, struct peer *p)
+{
+	struct buf body DEFER(buf_fini) = { 0 };
+	char aor[256], uri[300], to[310];
+	buf_init(&body, 1 << 20);
+	snprintf(uri, sizeof uri, "sip:%s", aor_of(l, p, aor).p);
+	snprintf(to, sizeof to, "<%s>", uri);
+	buf_printf(&body, "<batchSub xmlns=\"http://schemas.microsoft.com/2006/01/sip/batch-subscribe\" uri=\"%s\"><action name=\"subscribe\" id=\"1\"><adhocList>", uri);
+	for (unsigned i = 1; i <= l->contacts; i++) {
+		const struct peer *other = &l->peers[((size_t)(p - l->peers) + i) % l->n_peers];
+		buf_printf(&body, "<resource uri=\"sip:%s\"/>", aor_of(l, other, aor).p);
+	}
+	buf_add(&body, STR("</adhocList><categoryList xmlns=\"http://schemas.microsoft.com/2006/09/sip/categorylist\"><category name=\"calendarData\"/>"
+			   "<category name=\"contactCard\"/><category name=\"note\"/><category name=\"state\"/></categoryList></action></batchSub>"));
+	p->cseq++;
+	p->tries = 0;
+	p->began_ns = load_clock();
+	print_head(l, p, STR("SUBSCRIBE"), str_of(uri), str_of(to), 's');
+	print_contact(l, p, &p->link.out);
+	print_credentials(l, p, STR("SUBSCRIBE"), str_of(uri));
+	buf_add(&p->link.out, STR("Event: presence\r\nAccept: application/msrtc-event-categories+xml, application/rlmi+xml, multipart/related\r\n"
+				  "Supported: com.microsoft.autoextend, ms-benotify, ms-piggyback-first-notify, eventlist\r\n"
+				  "Require: adhoclist, categoryList\r\nExpires: 3600\r\n"));
+	print_body(p, "application/msrtc-adrl-categorylist+xml", buf_str(&body));
+	p->step = STEP_SUBSCRIBE;
+}
+
 static void send_publish(struct load *l, struct peer *p)
 {
 	char uri[300], to[310], body[800];
@@ -268,7 +296,7 @@ static void send_again(struct load *l, struct peer *p)
 		send_bye(l, p);
 		break;
 	case STEP_SUBSCRIBE:
-		send_subscribe(l, p);
+		(l->mode == MODE_LISTS ? send_list : send_subscribe)(l, p);
 		break;
 	case STEP_PUBLISH:
 		send_publish(l, p);
@@ -307,6 +335,13 @@ void peer_begin(struct load *l, struct peer *p)
 		l->state++;
 		l->untold = (unsigned)l->n_peers - 1;
 		send_publish(l, p);
+		if (!link_flush(&l->net, &p->link, p))
+			peer_expire(l, p);
+		return;
+	}
+	if (l->mode == MODE_LISTS) {
+		new_serial(l, p);
+		send_list(l, p);
 		if (!link_flush(&l->net, &p->link, p))
 			peer_expire(l, p);
 		return;

@@ -21,6 +21,7 @@ static const char usage_text[] =
 	"  idle       N registered connections held; memory of the server for each\n"
 	"  presence   PUBLISH of one user, and one NOTIFY to each of N watchers; an operation is a NOTIFY\n"
 	"  ntlm       N users sign in at once as clients of the Lync dialect do, by NTLM, and stay; with -k a second time\n"
+	"  lists      N users subscribe once to -c contacts each, as clients of the Lync dialect do; memory for each contact\n"
 	"options:\n"
 	"  -H HOST    IPv4 address [127.0.0.1]     -p PORT   [5061]\n"
 	"  -n N       connections; message, call: pairs; connreg: at once [100]\n"
@@ -32,6 +33,7 @@ static const char usage_text[] =
 	"  -P FILE    first line: the password of every user [\"secret\"]\n"
 	"  -a FILE    CA certificates: the server must prove itself\n"
 	"  -A N       local addresses to rotate over, from 127.1.0.1 on [0: the system's choice]\n"
+	"  -c N       contacts of each user [100]\n"
 	"  -B BYTES   body of a MESSAGE [100]\n"
 	"  -2         TLS 1.2 instead of 1.3       -5        answer MD5 challenges only\n"
 	"  -o         register with reg-id and +sip.instance (RFC 5626)\n"
@@ -40,7 +42,7 @@ static const char usage_text[] =
 	"  -k ROLE    ntlm: kill -9 of the server's process with --role ROLE when all are signed in; they come again\n"
 	"  -v         tell of each refused request\n";
 
-static const char *const mode_names[MODE_N] = { "register", "refresh", "connreg", "message", "call", "idle", "presence", "ntlm" };
+static const char *const mode_names[MODE_N] = { "register", "refresh", "connreg", "message", "call", "idle", "presence", "ntlm", "lists" };
 
 struct run {
 	struct load load;
@@ -134,6 +136,9 @@ static void take_option(struct run *r, int option, const char *arg)
 		break;
 	case 'A':
 		r->addresses = number(arg);
+		break;
+	case 'c':
+		l->contacts = number(arg);
 		break;
 	case 'B':
 		l->body = number(arg);
@@ -268,6 +273,28 @@ static void storm(struct run *r, bool again)
 	cost_read(r->server, true, &r->after);
 }
 
+/* Everybody subscribes once; held: the lists that were granted. */
+static void lists(struct run *r)
+{
+	struct load *l = &r->load;
+	set_up(l);
+	turn_until(l, after(load_clock(), r->warm));
+	cost_read(r->server, true, &r->before);
+	uint64_t start = load_clock();
+	l->measuring = true;
+	for (size_t i = 0; i < l->n_peers; i++) {
+		if (l->peers[i].step == STEP_READY)
+			peer_begin(l, &l->peers[i]);
+		while (i >= l->tally.ops + l->tally.errors + l->tally.timeouts + l->tally.lost + 64)
+			turn_until(l, load_clock() + 1000000); /* not all at once */
+	}
+	turn_until(l, after(load_clock(), r->seconds));
+	l->measuring = false;
+	r->measured = (double)(load_clock() - start) / 1e9;
+	r->held = (size_t)l->tally.ops;
+	cost_read(r->server, true, &r->after);
+}
+
 /* The first storm is reported at once, the second as any other result. */
 static void storms(struct run *r, FILE *json)
 {
@@ -324,12 +351,15 @@ static void report_roles(const struct run *r, FILE *json)
 	double ops = r->load.tally.ops != 0 ? (double)r->load.tally.ops : 1;
 	fprintf(json, ", \"held\": %zu, \"cut\": %llu, \"roles\": {", r->held, (unsigned long long)r->load.tally.cut);
 	for (size_t i = 0; i < COST_ROLES && r->after.role[i].name[0] != '\0'; i++) {
-		uint64_t before = 0;
-		for (size_t k = 0; k < COST_ROLES; k++)
-			if (strcmp(r->before.role[k].name, r->after.role[i].name) == 0)
-				before = r->before.role[k].cpu_ns;
-		fprintf(json, "%s\"%s\": {\"cpu_us_op\": %.2f, \"pss_kb\": %llu}", i != 0 ? ", " : "", r->after.role[i].name,
-			(double)(r->after.role[i].cpu_ns - before) / 1000 / ops, (unsigned long long)r->after.role[i].pss_kb);
+		uint64_t before = 0, memory = 0;
+		for (size_t k = 0; k < COST_ROLES; k++) {
+			if (strcmp(r->before.role[k].name, r->after.role[i].name) != 0)
+				continue;
+			before = r->before.role[k].cpu_ns;
+			memory = r->before.role[k].pss_kb;
+		}
+		fprintf(json, "%s\"%s\": {\"cpu_us_op\": %.2f, \"pss_kb_before\": %llu, \"pss_kb\": %llu}", i != 0 ? ", " : "", r->after.role[i].name,
+			((double)r->after.role[i].cpu_ns - (double)before) / 1000 / ops, (unsigned long long)memory, (unsigned long long)r->after.role[i].pss_kb);
 	}
 	fprintf(json, "}");
 }
@@ -354,7 +384,7 @@ static void report(const struct run *r, FILE *json)
 	if (l->mode == MODE_IDLE)
 		fprintf(json, ", \"held\": %zu, \"pss_kb_before\": %llu, \"pss_kb_after\": %llu, \"kb_conn\": %.2f",
 			r->held, (unsigned long long)r->before.pss_kb, (unsigned long long)r->after.pss_kb, kb);
-	if (l->mode == MODE_NTLM)
+	if (l->mode == MODE_NTLM || l->mode == MODE_LISTS)
 		report_roles(r, json);
 	fprintf(json, "}\n");
 	if (l->mode == MODE_IDLE)
@@ -394,8 +424,9 @@ int main(int argc, char **argv)
 			.n = 100,
 			.users = 1000,
 			.spread = 20,
+			.contacts = 100,
 			.body = 100 } };
-	for (int c; (c = getopt(argc, argv, "m:H:p:n:U:R:d:w:D:u:P:a:A:B:25oS:l:j:k:v")) != -1;)
+	for (int c; (c = getopt(argc, argv, "m:H:p:n:U:R:d:w:D:u:P:a:A:B:25oS:l:j:k:c:v")) != -1;)
 		take_option(&r, c, optarg);
 	if (r.load.mode == MODE_N || optind != argc)
 		usage("-m MODE is needed");
@@ -415,6 +446,8 @@ int main(int argc, char **argv)
 		usage("the result file cannot be written");
 	if (r.load.mode == MODE_NTLM)
 		storms(&r, json);
+	else if (r.load.mode == MODE_LISTS)
+		lists(&r);
 	else
 		measure(&r);
 	report(&r, json);

@@ -168,14 +168,26 @@ def test_ntlm_turned_off(server, sipe):
     sipe("again").sign_in(server, "ann")
 
 
-def test_disabled_while_signed_in(server, pair):
-    """She is offline for others at once, and what she sends from then on is not delivered."""
+@pytest.mark.parametrize("command", ["Disable-CsUser", "Remove-CsUser"])
+def test_signed_out_by_an_administrator(server, pair, command):
+    """She is told why and does not come back; for others she is offline at once."""
     ann, bob = pair
-    server.cli("Disable-CsUser", "-Identity", ANN)
-    bob.wait_contact(ANN, status="offline")
-    ann.tell("send", who=BOB, text="still here?")
-    bob.never("message", 1)
+    server.cli(command, "-Identity", ANN)
+    assert ann.refused() == "You have been rejected by the server: User disabled"
+    if command == "Disable-CsUser":
+        bob.wait_contact(ANN, status="offline")
+    wait_for(lambda: server.counters()["connections.open"] == 1, 5)
     assert server.counters()["registrar.bindings"] == 1
+
+
+def test_signed_out_over_another_front(server_factory, sipe):
+    """The word comes from her home and the end follows it, whichever process has her connection."""
+    server = server_factory(fronts=4, ntlm=True, users=[f"u{i}" for i in range(8)])
+    people = [sipe(f"u{i}").sign_in(server, f"u{i}") for i in range(8)]
+    for i, one in enumerate(people):
+        server.cli("Disable-CsUser", "-Identity", f"sip:u{i}@{server.domain}")
+        assert one.refused() == "You have been rejected by the server: User disabled"
+    wait_for(lambda: server.counters()["connections.open"] == 0, 5)
 
 
 # ---- contacts ----

@@ -8,6 +8,8 @@
 
 #define ACCEPTS_PER_TURN 64  /* then the connections that are there get their turn */
 #define PAUSE_MS         100 /* when the system has nothing left to give */
+#define CROWD_PART       5   /* of the time that a handshake has, in which it is not pushed out by others */
+#define CROWD_MS         20  /* when all handshakes that may be under way are, and none is old */
 
 /* IPv6 hosts own a /64 each: counting single addresses would count nothing. */
 bool conn_address_enter(struct conns *s, const struct addr *peer, struct conn_address **out)
@@ -49,13 +51,31 @@ static void refuse(struct conns *s, int fd, const struct addr *peer, enum meter_
 	net_close(fd);
 }
 
-/* A flood of half-open handshakes pushes out its own oldest members; who is quick gets through. */
+/* The oldest handshake when no more may be under way; NULL. */
+static struct conn *in_the_way(const struct conns *s)
+{
+	bool is_crowded = s->n_handshaking >= s->c.limits.handshakes && !list_is_empty(&s->handshaking);
+	return is_crowded ? LIST_OF(s->handshaking.next, struct conn, node) : NULL;
+}
+
+/*
+ * A flood of half-open handshakes pushes out its own oldest members; who is quick gets through. Within its time nobody is pushed out: where many come
+ * at once (everybody, after a front has ended) each would push out another, come again, and none would ever be done.
+ */
+static bool must_wait(const struct conns *s)
+{
+	const struct conn *oldest = in_the_way(s);
+	uint32_t all = s->c.limits.handshake_ms;
+	return oldest != NULL && loop_now(s->c.loop) + all < oldest->deadline + all / CROWD_PART;
+}
+
 static void make_room(struct conns *s)
 {
-	if (s->n_handshaking < s->c.limits.handshakes || list_is_empty(&s->handshaking))
+	struct conn *oldest = in_the_way(s);
+	if (oldest == NULL)
 		return;
 	meter_add(s->c.meter, METER_TLS_TIMEOUT, 1);
-	conn_close(LIST_OF(s->handshaking.next, struct conn, node), "too many handshakes under way");
+	conn_close(oldest, "too many handshakes under way");
 }
 
 static void begin_tls(struct conn *c)
@@ -123,6 +143,13 @@ static void listen_again(void *arg)
 		watch_set(&l->watch, WATCH_READ);
 }
 
+/* Callers wait in the system's queue. */
+static void pause_listener(struct conn_listener *l, uint32_t ms)
+{
+	if (!failed(timer_set(loop_timers(l->set->c.loop), &l->pause, ms, listen_again, l)))
+		watch_set(&l->watch, 0);
+}
+
 /* No descriptor left: the spare one lets one caller in and out again, so that callers are refused and not left waiting. */
 static void out_of_files(struct conn_listener *l)
 {
@@ -140,8 +167,7 @@ static void out_of_files(struct conn_listener *l)
 		if (s->spare_fd >= 0)
 			(void)shutdown(s->spare_fd, SHUT_RDWR);
 	}
-	watch_set(&l->watch, 0);
-	(void)failed(timer_set(loop_timers(s->c.loop), &l->pause, PAUSE_MS, listen_again, l));
+	pause_listener(l, PAUSE_MS);
 }
 
 void conn_on_accept(void *arg, unsigned events)
@@ -151,6 +177,10 @@ void conn_on_accept(void *arg, unsigned events)
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
 		struct addr peer;
 		int fd;
+		if (l->secure && must_wait(l->set)) {
+			pause_listener(l, CROWD_MS);
+			return;
+		}
 		err e = net_accept(l->fd, &fd, &peer);
 		if (err_is(e, ERR_BUSY)) {
 			out_of_files(l);
