@@ -125,6 +125,8 @@ void tls_free(struct tls *t);
 bool tls_resumed(const struct tls *t);
 /* Did the peer say which server it wants (RFC 6066 3)? An address is no name. */
 bool tls_is_named(const struct tls *t);
+/* Server: has the client's whole hello come? */
+bool tls_is_greeted(const struct tls *t);
 /* "TLSv1.3 TLS_AES_128_GCM_SHA256", NUL-ended. */
 const char *tls_cipher(const struct tls *t);
 /* The reason of TLS_FAILED in words, for the log. */

@@ -8,7 +8,8 @@
 
 #define ACCEPTS_PER_TURN 64  /* then the connections that are there get their turn */
 #define PAUSE_MS         100 /* when the system has nothing left to give */
-#define CROWD_PART       5   /* of the time that a handshake has, in which it is not pushed out by others */
+#define SILENT_PART      20  /* of the time that a handshake has: before, others do not push out who has said nothing yet */
+#define GREETED_PART     2   /* nor who has said hello */
 #define CROWD_MS         20  /* when all handshakes that may be under way are, and none is old */
 
 /* IPv6 hosts own a /64 each: counting single addresses would count nothing. */
@@ -51,31 +52,42 @@ static void refuse(struct conns *s, int fd, const struct addr *peer, enum meter_
 	net_close(fd);
 }
 
-/* The oldest handshake when no more may be under way; NULL. */
-static struct conn *in_the_way(const struct conns *s)
+/* Whose handshake began first and has had its part of the time; NULL: nobody's. */
+static struct conn *overdue(const struct conns *s, const struct list *those, uint32_t part)
 {
-	bool is_crowded = s->n_handshaking >= s->c.limits.handshakes && !list_is_empty(&s->handshaking);
-	return is_crowded ? LIST_OF(s->handshaking.next, struct conn, node) : NULL;
+	struct conn *oldest = list_is_empty(those) ? NULL : LIST_OF(those->next, struct conn, node);
+	uint32_t all = s->c.limits.handshake_ms;
+	return oldest != NULL && loop_now(s->c.loop) + all >= oldest->deadline + all / part ? oldest : NULL;
 }
 
 /*
- * A flood of half-open handshakes pushes out its own oldest members; who is quick gets through. Within its time nobody is pushed out: where many come
- * at once (everybody, after a front has ended) each would push out another, come again, and none would ever be done.
+ * A flood of half-open handshakes pushes out its own oldest members; who is quick gets through. For a while nobody is pushed out: where many come
+ * at once (everybody, after a front has ended) each would push out another, come again, and none would ever be done. NULL: nobody has to go, or
+ * (is_crowded) the next has to wait.
  */
+static struct conn *in_the_way(const struct conns *s, bool *is_crowded)
+{
+	*is_crowded = s->n_handshaking >= s->c.limits.handshakes && !(list_is_empty(&s->handshaking) && list_is_empty(&s->greeted));
+	if (!*is_crowded)
+		return NULL;
+	struct conn *silent = overdue(s, &s->handshaking, SILENT_PART);
+	return silent != NULL ? silent : overdue(s, &s->greeted, GREETED_PART);
+}
+
 static bool must_wait(const struct conns *s)
 {
-	const struct conn *oldest = in_the_way(s);
-	uint32_t all = s->c.limits.handshake_ms;
-	return oldest != NULL && loop_now(s->c.loop) + all < oldest->deadline + all / CROWD_PART;
+	bool is_crowded;
+	return in_the_way(s, &is_crowded) == NULL && is_crowded;
 }
 
 static void make_room(struct conns *s)
 {
-	struct conn *oldest = in_the_way(s);
-	if (oldest == NULL)
+	bool is_crowded;
+	struct conn *c = in_the_way(s, &is_crowded);
+	if (c == NULL)
 		return;
 	meter_add(s->c.meter, METER_TLS_TIMEOUT, 1);
-	conn_close(oldest, "too many handshakes under way");
+	conn_close(c, "too many handshakes under way");
 }
 
 static void begin_tls(struct conn *c)

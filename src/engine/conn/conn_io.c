@@ -56,6 +56,16 @@ static void tls_refused(struct conn *c)
 
 static void read_all(struct conn *c);
 
+/* Who has said hello has more time than who says nothing (conn_accept.c). */
+static void note_hello(struct conn *c)
+{
+	if (c->is_greeted || c->is_ours || !tls_is_greeted(c->tls))
+		return;
+	c->is_greeted = true;
+	list_remove(&c->node);
+	list_add(&c->set->greeted, &c->node);
+}
+
 void conn_shake(struct conn *c)
 {
 	switch (tls_handshake(c->tls)) {
@@ -67,12 +77,15 @@ void conn_shake(struct conn *c)
 		read_all(c); /* what came along with the end of the handshake */
 		return;
 	case TLS_WANT_READ:
+		note_hello(c);
 		watch_set(&c->watch, WATCH_READ);
 		return;
 	case TLS_WANT_WRITE:
+		note_hello(c);
 		watch_set(&c->watch, WATCH_READ | WATCH_WRITE);
 		return;
 	case TLS_WAIT:
+		note_hello(c);
 		watch_set(&c->watch, 0);
 		return;
 	case TLS_END:

@@ -30,7 +30,7 @@ struct conn {
 	struct buf in;         /* a message that has begun and not ended */
 	struct buf out;        /* bytes that the peer has not taken */
 	struct sip_frame frame;
-	struct list node;      /* in set->dirty, or set->handshaking, or set->dead */
+	struct list node;      /* in set->dirty, or set->handshaking or set->greeted, or set->dead */
 	struct timer timer;    /* looks at deadline now and then; setting it at every message would cost more */
 	uint64_t deadline;     /* ms; when it has passed the connection is closed for `late` */
 	struct addr peer;
@@ -40,6 +40,7 @@ struct conn {
 	uint8_t state;
 	uint8_t late;          /* enum conn_late */
 	bool secure, trusted, peer_is_server, vouched, is_ours, dirty;
+	bool is_greeted;       /* handshake: the client has said hello */
 	bool half_ping;        /* one CRLF of a ping has come */
 	bool hungry;           /* more was decrypted than one turn may take: read on in the next, the descriptor will not say so */
 	struct watch watch;
@@ -64,7 +65,8 @@ struct conns {
 	struct slots slots;      /* struct conn */
 	uint32_t serial;
 	size_t n, n_handshaking;
-	struct list handshaking; /* oldest first */
+	struct list handshaking; /* oldest first: who has not said hello */
+	struct list greeted;     /* and who has, and is answered */
 	struct list dirty, dead;
 	struct loop_task flush_task, bury_task;
 	struct map addresses;

@@ -31,6 +31,7 @@ err conns_new(const struct conns_config *config, struct conns **out)
 	s->c = *config;
 	slots_init(&s->slots);
 	list_init(&s->handshaking);
+	list_init(&s->greeted);
 	list_init(&s->dirty);
 	list_init(&s->dead);
 	map_init(&s->addresses, address_key);

@@ -305,6 +305,12 @@ bool tls_resumed(const struct tls *t)
 	return SSL_session_reused(t->ssl) == 1;
 }
 
+bool tls_is_greeted(const struct tls *t)
+{
+	OSSL_HANDSHAKE_STATE at = SSL_get_state(t->ssl);
+	return at != TLS_ST_BEFORE && at != TLS_ST_SR_CLNT_HELLO;
+}
+
 bool tls_is_named(const struct tls *t)
 {
 	struct addr a;
