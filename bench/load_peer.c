@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { CONNECTING_MAX = 64, TRIES_MAX = 3 };
+enum { CONNECTING_MAX = 64, TRIES_MAX = 3, STARTS_MAX = 64 /* in one turn: each is to say hello soon, as if it were alone */ };
 
 uint64_t load_clock(void)
 {
@@ -404,9 +404,13 @@ static void peer_stop(struct load *l, struct peer *p)
 void load_ramp(struct load *l)
 {
 	unsigned most = l->mode == MODE_CONNREG || l->mode == MODE_NTLM ? l->n : CONNECTING_MAX;
-	for (; l->next_start < l->n_peers && l->connecting < most; l->next_start++)
-		if (l->peers[l->next_start].step == STEP_DOWN)
-			peer_start(l, &l->peers[l->next_start]);
+	unsigned at_once = STARTS_MAX;
+	for (; l->next_start < l->n_peers && l->connecting < most && at_once != 0; l->next_start++) {
+		if (l->peers[l->next_start].step != STEP_DOWN)
+			continue;
+		peer_start(l, &l->peers[l->next_start]);
+		at_once--;
+	}
 }
 
 void peer_expire(struct load *l, struct peer *p)

@@ -201,7 +201,7 @@ static void turn(struct load *l)
 {
 	struct epoll_event events[256];
 	load_ramp(l);
-	int n = epoll_wait(l->net.epoll, events, 256, 50);
+	int n = epoll_wait(l->net.epoll, events, 256, l->next_start < l->n_peers && l->mode == MODE_NTLM ? 1 : 50);
 	l->now_ns = load_clock();
 	for (int i = 0; i < n; i++)
 		peer_work(l, events[i].data.ptr);

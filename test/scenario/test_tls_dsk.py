@@ -95,9 +95,18 @@ def test_disabled(server, device):
     certificate, ann = issue(server, "ann"), device(server)
     ann.sign_in_by(certificate)
     server.cli("Disable-CsUser", "-Identity", ann.aor)
-    wait_for(lambda: server.counters()["registrar.bindings"] == 0)
-    assert ann.say(ann.build("MESSAGE", "sip:bob@example.test", body="still here")).status == 401
+    signed_out(ann)
+    assert server.counters()["registrar.bindings"] == 0
     refused(server, device(server), certificate, "disabled")
+
+
+def signed_out(device):
+    """It is told so by a message that is signed, the last one."""
+    last = device.check(device.expect("BENOTIFY", timeout=15))
+    assert last.get("event") == "registration-notify" and last.get("subscription-state") == "terminated;expires=0"
+    assert last.text == "deregistered;event=rejected" and last.get("ms-diagnostics-public") == '4141;reason="User disabled"'
+    with pytest.raises(Closed):
+        device.receive(timeout=5)
 
 
 def test_revoked(server, device):
@@ -105,8 +114,7 @@ def test_revoked(server, device):
     mine, other, bobs = issue(server, "ann"), issue(server, "ann"), issue(server, "bob")
     ann, second, bob = device(server).sign_in_by(mine), device(server).sign_in_by(other), device(server, "bob").sign_in_by(bobs)
     server.cli("Revoke-CsClientCertificate", "-SerialNumber", serial_of(mine))
-    with pytest.raises(Closed):
-        ann.receive(timeout=15)
+    signed_out(ann)
     refused(server, device(server), mine, "revoked")
     assert second.say(second.register_request()).status == 200
     assert bob.say(bob.register_request()).status == 200

@@ -23,6 +23,8 @@ struct bench {
 	struct meter meter;
 	struct arena arena;
 	unsigned cseq;
+	char farewells[4096];
+	unsigned n_farewells;
 };
 
 static void on_bound(void *arg, const struct flow *f, str aor, str bytes)
@@ -31,6 +33,20 @@ static void on_bound(void *arg, const struct flow *f, str aor, str bytes)
 
 static void on_unbound(void *arg, const struct flow *f, str aor)
 {
+}
+
+static void on_farewell(void *arg, const struct flow *f, str aor, struct sip_out *o)
+{
+	struct bench *b = arg;
+	struct buf out;
+	buf_init(&out, 4096);
+	assert_string_equal(strndupa(aor.p, aor.n), ANN);
+	assert_int_equal(f->slot, 1);
+	sip_out_add_top(o, SIP_HDR_VIA, STR("SIP/2.0/TLS fe.example.test;branch=z9hG4bK1"));
+	assert_false(failed(sip_out_print(o, &out)));
+	snprintf(b->farewells, sizeof b->farewells, "%.*s", (int)out.n, out.p);
+	buf_fini(&out);
+	b->n_farewells++;
 }
 
 static int set_up(void **state)
@@ -46,7 +62,7 @@ static int set_up(void **state)
 	const struct notifier_config n = { .timers = &b->timers, .txns = (struct txns *)b, .most = 1000 };
 	assert_false(failed(notifier_new(&n, &b->notifier)));
 	const struct reg_config c = { .timers = &b->timers, .crypt = b->crypt, .users = b->users, .config = &b->config, .notifier = b->notifier, .fqdn = STR("fe.example.test"),
-		.port_tls = 5061, .meter = &b->meter, .door = { on_bound, on_unbound }, .arg = b };
+		.port_tls = 5061, .meter = &b->meter, .door = { on_bound, on_unbound, NULL, on_farewell }, .arg = b };
 	assert_false(failed(reg_new(&c, &b->reg)));
 	*state = b;
 	return 0;
@@ -190,6 +206,27 @@ static void gruus_lead_to_their_endpoint(void **state)
 	}
 }
 
+/* Only who understands it is told; the message can be read. */
+static void who_is_gone_is_told_so(void **state)
+{
+	static const char *const parts[] = { "BENOTIFY sip:192.0.2.1:5061;transport=tls;ms-opaque=d3470f2e1d SIP/2.0\r\n", "\r\nTo: <sip:" ANN ">;epid=01\r\n",
+		"\r\nEvent: registration-notify\r\nSubscription-State: terminated;expires=0\r\n", "\r\nms-diagnostics-public: 4141;reason=\"User disabled\"\r\n",
+		"\r\nContent-Type: text/registration-event\r\n", "\r\n\r\nderegistered;event=rejected" };
+	struct bench *b = *state;
+	struct sip_msg m;
+	assert_int_equal(send_register(b, 1, ";epid=01", INSTANCE(UUID), ""), 200);
+	assert_int_equal(send_register(b, 2, "", "", ""), 200);
+	reg_user_gone(b->reg, STR(ANN));
+	assert_int_equal(b->n_farewells, 1);
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+		if (strstr(b->farewells, parts[i]) == NULL)
+			fail_msg("%s is not in %s", parts[i], b->farewells);
+	assert_false(failed(sip_msg_parse(&m, str_of(b->farewells), &b->arena, NULL, NULL)));
+	assert_int_equal(reg_count(b->reg), 0);
+	reg_user_gone(b->reg, STR(ANN));
+	assert_int_equal(b->n_farewells, 1);
+}
+
 int main(void)
 {
 #define REG_TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
@@ -200,6 +237,7 @@ int main(void)
 		REG_TEST(an_instance_is_bound_once),
 		REG_TEST(gruus_name_one_endpoint),
 		REG_TEST(gruus_lead_to_their_endpoint),
+		REG_TEST(who_is_gone_is_told_so),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
