@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Presence: what a standard client sees of another, privacy mode, and what people keep when processes are killed."""
+import os
 import re
+import shutil
+import signal
 
 from deployment import wait_for
 
@@ -139,3 +142,31 @@ def test_nothing_is_left_of_a_removed_user(server, client):
     server.add_user("ann")
     ann = client(server, "ann").sign_in()
     assert publish_note(ann, 0, "anew").status == 200
+
+
+def test_nothing_is_left_of_a_user_whom_vault_does_not_know_any_more(server, client):
+    """The store is an older one when vault comes back: whom it does not name is gone for the fronts, too."""
+    store, older = server.dir / "store", server.top / "older"
+    shutil.copytree(store, older)
+    server.add_user("carol")
+    carol, bob = client(server, "carol").sign_in(), client(server, "bob").sign_in()
+    assert subscribe(bob, carol.aor).status == 200
+    assert "<basic>open</basic>" in notified(bob).text
+    os.kill(server.process.pid, signal.SIGSTOP)
+    try:
+        old = server.kill("vault0")
+        for file in store.iterdir():
+            if not (older / file.name).exists():
+                file.unlink()
+        for file in older.iterdir():
+            (store / file.name).write_bytes(file.read_bytes())
+    finally:
+        os.kill(server.process.pid, signal.SIGCONT)
+    server.wait_restarted("vault0", old)
+    came = bob.expect("NOTIFY")
+    while "terminated" not in came.get("subscription-state"):
+        bob.reply(came, 200, "OK")
+        came = bob.expect("NOTIFY")
+    bob.reply(came, 200, "OK")
+    assert subscribe(bob, carol.aor).status == 404
+    assert server.counters()["registrar.bindings"] == 1
