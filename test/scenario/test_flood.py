@@ -5,6 +5,7 @@ import resource
 import socket
 import threading
 import time
+from concurrent import futures
 
 import pytest
 
@@ -149,3 +150,16 @@ def test_descriptor_flood_recovers(server_factory):
     after = honest(server, 3)
     assert after.share == 1.0, after.failed[:3]
     assert sum(len(e["_text"]) for e in server.events) < 300000, "the flood filled the log"
+
+
+def test_a_crowd_gets_in_at_once(server_factory):
+    """Many more than may shake hands at a time come together: all wait their turn, and nobody is pushed out by the others."""
+    names = [f"u{i}" for i in range(64)]
+    server = server_factory(users=names, settings={"LimitsConfiguration": {"MaxHandshakes": 16}})
+    with futures.ThreadPoolExecutor(len(names)) as crowd:
+        clients = list(crowd.map(lambda name: Client(server, name).sign_in(), names))
+    counters = server.counters()
+    assert counters["registrar.bindings"] == len(names) and counters["connections.accepted"] == len(names)
+    for one in clients:
+        one.close()
+

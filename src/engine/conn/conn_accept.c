@@ -8,7 +8,7 @@
 
 #define ACCEPTS_PER_TURN 64  /* then the connections that are there get their turn */
 #define PAUSE_MS         100 /* when the system has nothing left to give */
-#define SILENT_PART      10  /* of the time that a handshake has: before, others do not push out who has said nothing yet */
+#define SILENT_PART      20  /* of the time that a handshake has: before, others do not push out who has said nothing yet */
 #define GREETED_PART     2   /* nor who has said hello */
 #define CROWD_MS         20  /* when all handshakes that may be under way are, and none is old */
 

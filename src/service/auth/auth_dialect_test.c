@@ -477,6 +477,24 @@ static void what_leaves_is_signed(void **state)
 	buf_fini(&out);
 }
 
+/* That it is over is said under the association that is over; nobody comes in by it. */
+static void the_last_word_is_signed(void **state)
+{
+	struct bench *b = *state;
+	struct buf out;
+	buf_init(&out, 1 << 20);
+	assert_false(auth_is_alone(&b->conn, STR("ann@" DOMAIN)));
+	sign_in(b);
+	assert_true(auth_is_alone(&b->conn, STR("ann@" DOMAIN)));
+	assert_false(auth_is_alone(&b->conn, STR("bob@" DOMAIN)));
+	put_user(b, "ann@" DOMAIN, false);
+	assert_true(seal(b, "BENOTIFY sip:ann@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/tls 192.0.2.1\r\nFrom: <sip:ann@" DOMAIN ">;tag=1\r\nTo: <sip:ann@" DOMAIN
+			    ">\r\nCall-ID: c\r\nCSeq: 1 BENOTIFY\r\nContent-Length: 0\r\n\r\n", &out));
+	assert_false(seal(b, "BENOTIFY sip:bob@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/tls 192.0.2.1\r\nFrom: <sip:bob@" DOMAIN ">;tag=1\r\nTo: <sip:bob@" DOMAIN
+			     ">\r\nCall-ID: c\r\nCSeq: 1 BENOTIFY\r\nContent-Length: 0\r\n\r\n", &out));
+	buf_fini(&out);
+}
+
 /* The answer to a user with hundreds of devices, and a large body. */
 static void however_long_it_is(void **state)
 {
@@ -583,6 +601,7 @@ int main(void)
 		CASE(associations_end),
 		CASE(challenges_are_bounded),
 		CASE(what_leaves_is_signed),
+		CASE(the_last_word_is_signed),
 		CASE(however_long_it_is),
 		CASE(responses_are_signed_too),
 		CASE(tickets),
