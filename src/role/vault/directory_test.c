@@ -115,7 +115,7 @@ static int tear_down(void **state)
 	struct bench *b = *state;
 	struct loop_task end = { 0 };
 	char wal[128];
-	vault_directory_forget(&b->front);
+	vault_directory_forget(&b->vault, b->front.channel);
 	assert_true(list_is_empty(&b->vault.searches));
 	assert_int_equal(b->vault.n_searches, 0);
 	ipc_close(b->front.channel);
@@ -141,7 +141,7 @@ static void ask(struct bench *b, unsigned most, const char *property, const char
 	buf_init(&body, 8192);
 	kept_row_add(&filter, &(struct kept_row){ .kind = KEPT_CARD, .key = str_of(property), .value = str_of(value) });
 	ipc_directory_ask_print(&(struct ipc_directory_ask){ .id = 7, .most = (uint16_t)most, .filter = buf_str(&filter) }, &body);
-	assert_false(failed(vault_directory_ask(&b->front, buf_str(&body))));
+	assert_false(failed(vault_directory_ask(&b->vault, b->front.channel, buf_str(&body))));
 	buf_fini(&filter);
 	buf_fini(&body);
 }
@@ -199,7 +199,7 @@ static void what_cannot_be_asked_is_refused(void **state)
 		ask(b, 10, "LastName", "nobody");
 	loop_run(b->skel.loop);
 	assert_int_equal(b->error, ERR_BUSY + 1); /* the one too many is answered at once */
-	vault_directory_forget(&b->front);
+	vault_directory_forget(&b->vault, b->front.channel);
 }
 
 int main(void)

@@ -97,12 +97,15 @@ static const struct {
 	{ "/webticket/webticketservice.svc/auth", WEB_DOC_TICKET },
 	{ "/certprov/certprovisioningservice.svc/mex", WEB_DOC_CERTIFICATE_MEX },
 	{ "/certprov/certprovisioningservice.svc/webticket_proof_sha1", WEB_DOC_CERTIFICATE },
+	{ "/groupexpansion/service.svc/mex", WEB_DOC_BOOK_MEX },
+	{ "/groupexpansion/service.svc", WEB_DOC_BOOK },
+	{ "/groupexpansion/service.svc/webticket_bearer", WEB_DOC_BOOK },
 };
 
 /* What is asked by POST, in SOAP. */
 static bool is_posted(enum web_doc doc)
 {
-	return doc == WEB_DOC_TICKET || doc == WEB_DOC_CERTIFICATE;
+	return doc == WEB_DOC_TICKET || doc == WEB_DOC_CERTIFICATE || doc == WEB_DOC_BOOK;
 }
 
 /* Where a name is for one thing: what stands at any path of it, and at "/". */
