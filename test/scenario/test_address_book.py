@@ -169,10 +169,11 @@ def test_provisioned(server, client):
 @pytest.mark.peers
 @pytest.mark.parametrize("scheme", ["ntlm", "tls-dsk", "auto"])
 def test_by_a_real_client(server, tmp_path, linger, scheme):
-    """pidgin-sipe finds somebody by the web query; nothing of it goes over SIP."""
+    """pidgin-sipe finds somebody by the web query. With its own name in the requests, the first two have 256 bytes together here, after which libpurple's
+    ring buffer sends what was in it before."""
     one = SipeClient(tmp_path / "ann")
     linger(one.end)
-    one.sign_in(server, "ann", scheme=scheme, hosts={server.fqdn: "127.0.0.1", "uc.example.test": "127.0.0.1"})
+    one.sign_in(server, "ann", scheme=scheme, useragent="a client")
 
     def search(given):
         one.do("action", label="Contact search")
@@ -181,4 +182,4 @@ def test_by_a_real_client(server, tmp_path, linger, scheme):
     assert [row for row in one.wait("found")["rows"] if "bob@example.test" in row]
     search("Nobody")
     one.wait("error-box", text="No contacts found")
-    assert server.counters()["book.searches"] >= 2, one.tail(400)
+    assert server.counters()["book.searches"] >= 2
