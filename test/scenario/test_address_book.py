@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The address book's web query: who has a web ticket for it finds the people that a SERVICE finds, and nobody else does."""
+import hashlib
+import struct
 import xml.etree.ElementTree as ET
+import zlib
 
 import pytest
 
+from deployment import Refused, wait_for
 from sipe_client import SipeClient
 from ticket_client import SOAP, WSSE, TicketClient, fault
 from test_contacts import subscribe
@@ -161,7 +165,8 @@ def test_provisioned(server, client):
     assert f"<dlxInternalUrl>https://uc.example.test:{server.port_https}{PATH}</dlxInternalUrl>" in text
     assert f"<dlxExternalUrl>https://web.example.test{PATH}</dlxExternalUrl>" in text
     assert '<property name="AddressBookAvailability">WebSearchOnly</property>' in text
-    assert "absInternalServerUrl" not in text
+    assert f"<absInternalServerUrl>https://uc.example.test:{server.port_https}/abs/handler</absInternalServerUrl>" in text
+    assert "<absExternalServerUrl>https://web.example.test/abs/handler</absExternalServerUrl>" in text
 
 
 # ---- a real client ----
@@ -183,3 +188,86 @@ def test_by_a_real_client(server, tmp_path, linger, scheme):
     search("Nobody")
     one.wait("error-box", text="No contacts found")
     assert server.counters()["book.searches"] >= 2
+
+
+# ---- photos ----
+
+def png(side, fill=0):
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    rows = b"".join(b"\0" + bytes([fill]) * side for _ in range(side))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+@pytest.fixture
+def photo(server, tmp_path):
+    """Gives bob a photo."""
+    file = tmp_path / "bob.png"
+    file.write_bytes(png(96))
+    server.cli("Import-CsUserPhoto", "-Identity", BOB, "-Path", str(file))
+    return file
+
+
+def fetch(client, path, ticket):
+    return client.http.ask("GET", f"/abs/handler/{path}", {"X-MS-WebTicket": ticket.header} if ticket else {})
+
+
+def test_photo_is_found_and_fetched(server, ann, photo):
+    t = ticket(ann)
+    found, = people(ask(ann, t, rows(givenName="rob")))
+    assert found["photoSize"] == str(len(photo.read_bytes())) and found["photoHash"] == hashlib.sha256(photo.read_bytes()).hexdigest()[:32]
+    answer = fetch(ann, found["photoRelPath"], t)
+    assert answer.status == 200 and answer["Content-Type"] == "image/png" and answer.body == photo.read_bytes()
+    assert fetch(ann, found["photoRelPath"], ticket(ann, "/abs/handler")).body == photo.read_bytes()
+    assert "photoHash" not in people(ask(ann, t, rows(displayName="ann")))[0]
+    assert "photoHash" not in people(ask(ann, t, rows(givenName="rob"), wanted="mail"))[0]
+    assert server.counters()["book.photos"] == 2
+    shown = server.cli("Get-CsUserPhoto", "-Identity", BOB)
+    assert found["photoHash"] in shown and "image/png" in shown and "96" in shown
+    server.restart()
+    assert found["photoHash"] in server.cli("Get-CsUserPhoto", "-Identity", BOB)
+
+
+def test_photo_is_not_for_everybody(server, ann, photo):
+    """Nobody without a ticket, none of another service; none by an old hash, of somebody disabled, or where photos are not searched."""
+    t = ticket(ann)
+    path = people(ask(ann, t, rows(givenName="rob")))[0]["photoRelPath"]
+    answer = fetch(ann, path, None)
+    assert answer.status == 401 and answer["X-MS-WebTicketURL"].endswith("/WebTicket/WebTicketService.svc")
+    assert fetch(ann, path, ann.ticket(bearer=True)).status == 401
+    for wrong in (path[:-1] + ("0" if path[-1] != "0" else "1"), path[:-1], path + "0", "photos/YW5u/" + "0" * 32, "photos//" + "0" * 32, "photos/..", "photos/"):
+        assert fetch(ann, wrong, t).status in (400, 404), wrong
+    assert fetch(ann, "C-0ce3.lsabs", t).status == 404
+    server.cli("Set-CsAddressBookConfiguration", "-Identity", "Global", "-EnablePhotoSearch", "$false")
+    assert "photoHash" not in people(ask(ann, t, rows(givenName="rob")))[0] and fetch(ann, path, t).status == 404
+    server.cli("Set-CsAddressBookConfiguration", "-Identity", "Global", "-EnablePhotoSearch", "$true")
+    assert fetch(ann, path, t).status == 200
+    server.cli("Disable-CsUser", BOB)
+    assert fetch(ann, path, t).status == 404
+    server.cli("Enable-CsUser", BOB)
+    server.cli("Remove-CsUserPhoto", "-Identity", BOB, "-Confirm:$false")
+    assert fetch(ann, path, t).status == 404 and "photoHash" not in people(ask(ann, t, rows(givenName="rob")))[0]
+
+
+def test_what_is_no_photo(server, tmp_path):
+    file = tmp_path / "file"
+    for content, why in ((b"<svg/>", "neither JPEG nor PNG"), (png(1025), "1025 by 1025"), (png(96) + b"\0" * 30720, "at most 30720"), (b"", "neither JPEG nor PNG")):
+        file.write_bytes(content)
+        with pytest.raises(Refused, match=why):
+            server.cli("Import-CsUserPhoto", "-Identity", BOB, "-Path", str(file))
+    assert "False" in server.cli("Get-CsUserPhoto", "-Identity", BOB)
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("scheme", ["ntlm", "tls-dsk"])
+def test_photo_by_a_real_client(server, tmp_path, linger, photo, scheme):
+    """pidgin-sipe looks its contacts up in the book, and fetches the photo of one that has one."""
+    one = SipeClient(tmp_path / "ann")
+    linger(one.end)
+    one.sign_in(server, "ann", scheme=scheme, useragent="a client")
+    one.do("add-contact", who=BOB, group="Friends")
+    one.end()
+    two = SipeClient(tmp_path / "again")
+    linger(two.end)
+    two.sign_in(server, "ann", scheme=scheme, useragent="a client")
+    wait_for(lambda: server.counters()["book.photos"] == 1, 15)

@@ -21,6 +21,7 @@ struct vault_search {
 	uint64_t id;
 	uint32_t most, n_found, n_seen;
 	bool any;                 /* one row of the filter is enough */
+	bool with_photos;
 	bool has_more, is_over;
 	str address;              /* what the address is to begin with; of filter */
 	char after[VAULT_AOR];    /* whom it has come to */
@@ -102,6 +103,21 @@ static void tell(struct ipc *to, uint64_t id, err e, bool has_more, str rows)
 		&(struct ipc_directory_tell){ .id = id, .error = failed(e) ? (uint16_t)(e.def - err_defs + 1) : 0, .has_more = has_more, .rows = rows }, -1));
 }
 
+/* Behind each address what its photo is called. */
+static err add_photos(struct vault_search *s)
+{
+	struct buf plain DEFER(buf_fini) = s->found;
+	struct kept_row row;
+	err e = OK;
+	buf_init(&s->found, 2 * FOUND_BYTES);
+	for (str rest = buf_str(&plain); kept_row_next(&rest, &row, &e);) {
+		kept_row_add(&s->found, &row);
+		if (row.key.n == 0)
+			vault_photo_add(s->vault, row.value, &s->found);
+	}
+	return failed(e) ? e : s->found.failed ? ERR(NO_MEMORY) : OK;
+}
+
 static void look(struct vault_search *s)
 {
 	struct vault *v = s->vault;
@@ -111,6 +127,8 @@ static void look(struct vault_search *s)
 		e = ERR(NO_MEMORY);
 	if (!failed(e) && s->n_seen == SLICE && !s->is_over)
 		return;
+	if (!failed(e) && s->with_photos)
+		e = add_photos(s);
 	tell(s->from, s->id, e, s->has_more, failed(e) ? STR("") : buf_str(&s->found));
 	drop(s);
 }
@@ -161,6 +179,7 @@ static err begin(struct vault *v, struct ipc *from, const struct ipc_directory_a
 	s->vault = v;
 	s->from = from;
 	s->any = m->any != 0;
+	s->with_photos = m->with_photos != 0 && v->config.photo_search;
 	s->id = m->id;
 	s->most = m->most;
 	buf_init(&s->filter, IPC_BODY_MAX);

@@ -197,6 +197,9 @@ void vault_kept_forget(struct vault_front *f);
 /* Searches for people (directory.c), of a front or of web; the answer goes to who asked. */
 err vault_directory_ask(struct vault *v, struct ipc *from, str body);
 void vault_directory_forget(struct vault *v, const struct ipc *from);
+/* Photos (command_photo.c): rows of the kind KEPT_CARD with what somebody's photo is called, if he has one; and the photo itself. */
+void vault_photo_add(struct vault *v, str aor, struct buf *rows);
+err vault_photo_ask(struct vault *v, struct ipc *from, str body);
 /* A proof of the Lync dialect that a process cannot judge itself (proof.c); the answer goes to `to`. */
 err vault_judge_proof(struct vault *v, struct ipc *to, str body);
 /* The same for a ticket of Kerberos, by keeper (kerberos.c). */
@@ -641,6 +644,9 @@ COMMAND(user_unlock);
 COMMAND(ad_user_get);
 COMMAND(user_pool_get);
 COMMAND(effective_policy_get);
+COMMAND(photo_import);
+COMMAND(photo_get);
+COMMAND(photo_remove);
 COMMAND(pin_set);
 COMMAND(pin_lock);
 COMMAND(pin_unlock);

@@ -153,6 +153,8 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 		return on_ticket_ask(arg, body);
 	if (type == IPC_WEB_TICKET_SHOW)
 		return on_ticket_show(arg, body);
+	if (type == IPC_PHOTO_ASK)
+		return vault_photo_ask(((struct vault_web *)arg)->vault, from, body);
 	if (type == IPC_DIRECTORY_ASK)
 		return vault_directory_ask(((struct vault_web *)arg)->vault, from, body);
 	return type == IPC_ADMIN_GONE ? on_gone(arg, body) : ERR(MALFORMED);

@@ -2,20 +2,23 @@
 /* Searches in the address book ([MS-ABS] web query): whoever shows a ticket may find the people that a SERVICE would find for him. */
 #include "role/web/web_priv.h"
 
+#include "base/enc.h"
 #include "service/book.h"
 #include "service/kept.h"
+#include "service/photo.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ARENA = 512 << 10, FILTER_MAX = 8192, USUAL_MOST = 20 };
+enum { ARENA = 512 << 10, FILTER_MAX = 8192, USUAL_MOST = 20, PERSON_MAX = 254 };
 
 struct web_book {
 	char aor[WEB_SIPURI_MAX + 1]; /* whose search it is; empty: his ticket was not seen yet */
 	uint32_t wanted; /* bit i: book_rows[i] */
 	uint16_t most;
-	bool any;
+	bool any, with_photos;
 	struct buf filter; /* rows of service/kept */
+	char person[PERSON_MAX + 1], hash[PHOTO_HASH + 1]; /* of whom a photo is asked for, and which */
 };
 
 void web_book_free(struct web_book *b)
@@ -46,6 +49,14 @@ static uint32_t read_wanted(str list)
 	return out;
 }
 
+static bool wants_photos(str list)
+{
+	while (list.n != 0)
+		if (str_begins_case(str_trim(str_split(list, ',', &list)), STR("photo")))
+			return true;
+	return false;
+}
+
 static err add_row(struct web_book *b, str attribute, str value, struct diag *d)
 {
 	const struct book_row *row = book_find(attribute);
@@ -64,6 +75,7 @@ static err make(const struct soap_search *s, struct web_book *b, struct diag *d)
 	b->any = s->any;
 	b->most = (uint16_t)(s->most == 0 ? USUAL_MOST : s->most < BOOK_FOUND_MAX ? s->most : BOOK_FOUND_MAX);
 	b->wanted = read_wanted(s->wanted);
+	b->with_photos = s->wanted.n == 0 || wants_photos(s->wanted);
 	buf_init(&b->filter, FILTER_MAX);
 	for (size_t i = 0; i < s->n; i++)
 		TRY(add_row(b, s->by[i].attribute, s->by[i].value, d));
@@ -114,7 +126,7 @@ static err begin(struct web_conn *c, struct web_book *b, str aor, struct diag *d
 	ENSURE(str_to_z(aor, b->aor, sizeof b->aor), CEILING);
 	web_ask_begin(c);
 	return web_service_asked(c, ipc_send_directory_ask(c->web->vault,
-		&(const struct ipc_directory_ask){ .id = c->x.id, .most = b->most, .any = b->any ? 1 : 0, .filter = buf_str(&b->filter) }, -1));
+		&(const struct ipc_directory_ask){ .id = c->x.id, .most = b->most, .any = b->any ? 1 : 0, .with_photos = b->with_photos ? 1 : 0, .filter = buf_str(&b->filter) }, -1));
 }
 
 err web_book_ask(struct web_conn *c, struct web_book *b, str aor, struct diag *d)
@@ -146,19 +158,36 @@ static void add_address(struct soap_people *p, str aor)
 		soap_people_add(p, book_rows[0].attribute, str_of(uri));
 }
 
+/* The hash of a photo, and where it is: below the address that clients are told as the place of the book. */
+static bool add_photo(struct soap_people *p, str aor, const struct kept_row *row)
+{
+	char path[sizeof "photos/" + 2 * PERSON_MAX + PHOTO_HASH], coded[2 * PERSON_MAX];
+	if (str_eq(row->key, STR("PhotoSize")))
+		soap_people_add(p, STR("photoSize"), row->value);
+	if (!str_eq(row->key, STR("PhotoHash")) || aor.n > PERSON_MAX)
+		return str_eq(row->key, STR("PhotoSize"));
+	(void)snprintf(path, sizeof path, "photos/%.*s/%.*s", (int)enc_base64url(aor.p, aor.n, coded), coded, STR_FMT(row->value));
+	soap_people_add(p, STR("photoRelPath"), str_of(path));
+	soap_people_add(p, STR("photoHash"), row->value);
+	return true;
+}
+
 static err print(const struct web_book *b, str rows, struct buf *out)
 {
 	struct soap_people p;
 	struct kept_row row;
+	str aor = STR("");
 	err e = OK;
 	soap_people_begin(&p, out);
 	while (kept_row_next(&rows, &row, &e)) {
 		if (row.kind != KEPT_CARD)
 			continue;
 		if (row.key.n != 0) {
-			add_property(&p, b->wanted, &row);
+			if (!add_photo(&p, aor, &row))
+				add_property(&p, b->wanted, &row);
 			continue;
 		}
+		aor = row.value;
 		soap_people_next(&p);
 		add_address(&p, row.value);
 	}
@@ -196,5 +225,65 @@ err web_book_on_tell(struct web *w, str body)
 	else
 		answer(c, b, m.rows);
 	web_book_free(b);
+	return OK;
+}
+
+/* ---- photos ---- */
+
+/* WEB_PHOTOS, the address in base64url, '/', the hash. */
+static err read_path(str path, struct web_book *b)
+{
+	str hash, coded = str_split(str_cut(path, sizeof WEB_PHOTOS - 1, path.n), '/', &hash);
+	size_t n = PERSON_MAX;
+	ENSURE(coded.n != 0 && hash.n == PHOTO_HASH, ABSENT);
+	if (failed(enc_base64url_read(coded, b->person, &n)) || !str_to_z(hash, b->hash, sizeof b->hash))
+		return ERR(ABSENT);
+	b->person[n] = '\0';
+	return OK;
+}
+
+err web_book_photo(str path, struct web_book **out)
+{
+	struct web_book *b = calloc(1, sizeof *b);
+	ENSURE(b != NULL, NO_MEMORY);
+	err e = read_path(path, b);
+	if (failed(e))
+		web_book_free(b);
+	else
+		*out = b;
+	return e;
+}
+
+err web_book_ask_photo(struct web_conn *c, struct web_book *b, struct diag *d)
+{
+	err e = b != NULL ? web_ask_check(c->web, d) : ERR(INTERNAL);
+	if (!failed(e)) {
+		web_ask_begin(c);
+		e = web_service_asked(c, ipc_send_photo_ask(c->web->vault, &(const struct ipc_photo_ask){ .id = c->x.id, .aor = str_of(b->person), .hash = str_of(b->hash) }, -1));
+	}
+	if (failed(e)) {
+		web_book_free(b);
+		return e;
+	}
+	c->x.book = b;
+	return OK;
+}
+
+err web_book_on_photo(struct web *w, str body)
+{
+	struct ipc_photo_tell m;
+	char type[32];
+	TRY(ipc_photo_tell_parse(&m, body));
+	struct web_conn *c = web_ask_find(w, m.id);
+	if (c == NULL || c->x.book == NULL)
+		return OK; /* the client went away meanwhile */
+	web_ask_end(c);
+	err e = web_service_error(m.error);
+	if (failed(e) || !str_to_z(m.mime, type, sizeof type)) {
+		web_answer_error(c, failed(e) ? e : ERR(INTERNAL), NULL, NULL);
+		return OK;
+	}
+	meter_add(w->skel->meter, METER_BOOK_PHOTOS, 1);
+	web_answer_whole(c, &(const struct web_head){ .status = 200, .type = type }, m.bytes);
 	return OK;
 }

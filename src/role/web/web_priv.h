@@ -64,6 +64,8 @@ enum {
 };
 
 #define WEB_COOKIE "__Host-witan"
+#define WEB_ABS    "/abs/handler" /* what clients are told as the place of the address book */
+#define WEB_PHOTOS WEB_ABS "/photos/"
 
 struct web;
 struct web_book;
@@ -90,7 +92,7 @@ enum web_task { WEB_HEALTH, WEB_OPENAPI, WEB_SIGN_IN, WEB_SIGN_OUT, WEB_SESSION,
 struct web_item;
 
 /* What a web site has: documents of autodiscover, services for clients, pages for people. */
-enum web_doc { WEB_DOC_TICKET_MEX, WEB_DOC_TICKET, WEB_DOC_CERTIFICATE_MEX, WEB_DOC_CERTIFICATE, WEB_DOC_BOOK_MEX, WEB_DOC_BOOK, WEB_DOC_ROOT, WEB_DOC_DOMAIN, WEB_DOC_USER, WEB_DOC_FRONT, WEB_DOC_MEETINGS, WEB_DOC_ADMIN, WEB_DOC_ELSEWHERE, WEB_DOC_N };
+enum web_doc { WEB_DOC_TICKET_MEX, WEB_DOC_TICKET, WEB_DOC_CERTIFICATE_MEX, WEB_DOC_CERTIFICATE, WEB_DOC_BOOK_MEX, WEB_DOC_BOOK, WEB_DOC_PHOTO, WEB_DOC_ROOT, WEB_DOC_DOMAIN, WEB_DOC_USER, WEB_DOC_FRONT, WEB_DOC_MEETINGS, WEB_DOC_ADMIN, WEB_DOC_ELSEWHERE, WEB_DOC_N };
 
 /* One of them, as it was asked for. */
 struct web_visit {
@@ -407,6 +409,11 @@ err web_book_begin(struct web_conn *c, const struct http_request *q, const struc
 /* Its ticket, of aor, was taken: vault is asked for the people. b is the callee's. */
 err web_book_ask(struct web_conn *c, struct web_book *b, str aor, struct diag *d);
 err web_book_on_tell(struct web *w, str body);
+/* The path of a photo: b becomes the caller's. ABSENT: it is none. */
+err web_book_photo(str path, struct web_book **b);
+/* Somebody's ticket was taken: vault is asked for the photo. b is the callee's. */
+err web_book_ask_photo(struct web_conn *c, struct web_book *b, struct diag *d);
+err web_book_on_photo(struct web *w, str body);
 void web_book_free(struct web_book *b);
 
 /* web_proof.c: how people prove themselves over HTTP */

@@ -4,6 +4,7 @@
 #include "role/web/web_priv.h"
 
 #include "base/enc.h"
+#include "service/webticket.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 enum { ARENA = 512 << 10, SKEW = 300, MESSAGE_SECONDS = 24 * 3600 };
 
 #define XML_TYPE   "text/xml; charset=utf-8"
+#define BOOK_PATH  "/groupexpansion/service.svc"
 #define TICKET_URL "/WebTicket/WebTicketService.svc"
 
 /* What the answer needs of the request. */
@@ -279,6 +281,24 @@ static err read_header(const struct http_request *q, struct arena *a, str *out)
 	return OK;
 }
 
+/* A photo belongs to the book: it is shown for a ticket of either path. */
+static err show_for(struct web_conn *c, const struct web_visit *v, const struct soap_ticket *t, struct diag *d)
+{
+	struct web_visit as = *v;
+	struct web_book *book = NULL;
+	if (v->doc != WEB_DOC_PHOTO)
+		return web_service_show(c, v, t, NULL, d);
+	TRY(web_book_photo(v->path, &book));
+	if (webticket_is_for(t->audience, STR(BOOK_PATH)))
+		as.path = STR(BOOK_PATH);
+	err e = web_service_show(c, &as, t, NULL, d);
+	if (failed(e))
+		web_book_free(book);
+	else
+		c->x.book = book;
+	return e;
+}
+
 static void on_user_get(struct web_conn *c, const struct http_request *q, const struct web_visit *v)
 {
 	struct soap_ticket t;
@@ -295,7 +315,7 @@ static void on_user_get(struct web_conn *c, const struct http_request *q, const 
 		demand_ticket(c, v);
 		return;
 	}
-	e = web_service_show(c, v, &t, NULL, &d);
+	e = show_for(c, v, &t, &d);
 	if (failed(e))
 		web_answer_error(c, e, &d, NULL);
 }
@@ -324,19 +344,31 @@ static void begin_search(struct web_conn *c, struct web_deed *deed, str aor)
 		web_service_refuse(c, e, &d);
 }
 
+static void begin_photo(struct web_conn *c, struct web_deed *deed)
+{
+	struct diag d = { 0 };
+	struct web_book *book = deed->book;
+	deed->book = NULL;
+	err e = web_book_ask_photo(c, book, &d);
+	if (failed(e))
+		web_answer_error(c, e, &d, NULL);
+}
+
 static void answer_seen(struct web_conn *c, struct web_deed *deed, const struct ipc_web_ticket_seen *m)
 {
 	err e = web_service_error(m->error);
-	bool is_user = deed->visit.doc == WEB_DOC_USER;
+	bool is_photo = deed->visit.doc == WEB_DOC_PHOTO, is_user = deed->visit.doc == WEB_DOC_USER;
 	if (failed(e))
 		note_refusal(c, m->what.p, m->what.n);
 	if (!failed(e) && is_user)
 		answer_user(c, deed, m);
+	else if (!failed(e) && is_photo)
+		begin_photo(c, deed);
 	else if (!failed(e) && deed->visit.doc == WEB_DOC_BOOK)
 		begin_search(c, deed, m->aor);
 	else if (!failed(e))
 		answer_certificate(c, deed, m);
-	else if (!is_user)
+	else if (!is_user && !is_photo)
 		answer_fault(c, e, m->what);
 	else if (err_is(e, ERR_REFUSED))
 		demand_ticket(c, &deed->visit);
@@ -365,7 +397,7 @@ void web_service_begin(struct web_conn *c, const struct http_request *q, const s
 		on_ticket_post(c, q, v);
 		return;
 	}
-	if (v->doc == WEB_DOC_USER) {
+	if (v->doc == WEB_DOC_USER || v->doc == WEB_DOC_PHOTO) {
 		on_user_get(c, q, v);
 		return;
 	}

@@ -126,6 +126,8 @@ static err find_doc(enum plan_web_use use, str path, enum web_doc *out, struct d
 	for (size_t i = 0; i < sizeof services / sizeof *services; i++)
 		if (str_eq_case(bare, str_of(services[i].path)))
 			*out = services[i].doc;
+	if (str_begins_case(path, STR(WEB_PHOTOS)))
+		*out = WEB_DOC_PHOTO;
 	return *out != WEB_DOC_N ? OK : diag_fail(d, ERR(ABSENT), "path", "", "There is nothing at this address.");
 }
 
@@ -269,6 +271,6 @@ err web_site_find(const struct web_sites *s, bool outside, bool is_plain, const 
 		return diag_fail(d, ERR(HTTP_METHOD), "method", "", "This can only be read (GET, HEAD).");
 	if (content != 0)
 		return diag_fail(d, ERR(CEILING), "body", "", "A request for this has no body.");
-	out->task = v->doc == WEB_DOC_USER ? WEB_SERVICE : WEB_VISIT;
+	out->task = v->doc == WEB_DOC_USER || v->doc == WEB_DOC_PHOTO ? WEB_SERVICE : WEB_VISIT;
 	return check_doc(s, q, v, d);
 }

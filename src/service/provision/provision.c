@@ -6,7 +6,8 @@
 #include "model/config.h"
 #include "wire/xml.h"
 
-#define BOOK_PATH "/groupexpansion/service.svc"
+#define BOOK_PATH   "/groupexpansion/service.svc"
+#define PHOTOS_PATH "/abs/handler" /* below it are photos, no files of the book */
 #define LIST_TYPE "application/vnd-microsoft-roaming-provisioning-v2+xml"
 
 /* ---- what the client policy says ---- */
@@ -134,25 +135,27 @@ static void add_endpoint_configuration(const struct provision *p, str grants, st
 /* ---- the groups ---- */
 
 /* Without an address the client searches people by SERVICE. */
-static void add_address_book(struct buf *out, const char *element, str site)
+static void add_address_book(struct buf *out, const char *element, str site, const char *path)
 {
 	if (site.n == 0)
 		return;
 	buf_printf(out, "<%s>", element);
 	if (!xml_add_escaped(out, site, false))
 		out->failed = true;
-	buf_printf(out, BOOK_PATH "</%s>", element);
+	buf_printf(out, "%s</%s>", path, element);
 }
 
 /*
- * Each element of this group switches on a feature at the client. Conferences (focusFactoryUri), relays (mrasUri) and files of the address
- * book (abs...) are not served by this version, so they are not named.
+ * Each element of this group switches on a feature at the client. Conferences (focusFactoryUri) and relays (mrasUri) are not served by this
+ * version, so they are not named.
  */
 static void add_server_configuration(const struct provision *p, str grants, struct buf *out)
 {
 	buf_add(out, STR("<ucPC2PCAVEncryption>SupportEncryption</ucPC2PCAVEncryption><ucPortRangeEnabled>false</ucPortRangeEnabled>"));
-	add_address_book(out, "dlxInternalUrl", p->inside);
-	add_address_book(out, "dlxExternalUrl", p->outside);
+	add_address_book(out, "absInternalServerUrl", p->inside, PHOTOS_PATH);
+	add_address_book(out, "absExternalServerUrl", p->outside, PHOTOS_PATH);
+	add_address_book(out, "dlxInternalUrl", p->inside, BOOK_PATH);
+	add_address_book(out, "dlxExternalUrl", p->outside, BOOK_PATH);
 }
 
 static void add_meeting_policy(const struct provision *p, str grants, struct buf *out)

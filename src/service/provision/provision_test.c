@@ -151,7 +151,7 @@ static void address_book_is_told(void **state)
 	b->provision.outside = STR("https://web.example.test");
 	subscribe(b, ANN, "vnd-microsoft-provisioning-v2", "Expires: 0\n", ASK("ServerConfiguration"));
 	HAS(fake.answer, "<dlxExternalUrl>https://web.example.test/groupexpansion/service.svc</dlxExternalUrl>");
-	HAS_NOT(fake.answer, "absInternalServerUrl");
+	HAS(fake.answer, "<absExternalServerUrl>https://web.example.test/abs/handler</absExternalServerUrl>");
 }
 
 static void nonsense_and_others_are_refused(void **state)
