@@ -40,6 +40,11 @@ static void check_canonical(struct xml_reader *r, str text, struct arena *a)
 	buf_fini(&two);
 }
 
+static bool knows(str attribute)
+{
+	return str_eq_case(attribute, STR("sn"));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct xml_reader *r;
@@ -47,6 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct soap_ticket_request ask;
 	struct soap_ticket ticket;
 	struct soap_certificate_request certificate;
+	struct soap_search search;
 	str text = { (const char *)data, size };
 	int64_t t;
 	r = r != NULL ? r : make_reader();
@@ -58,6 +64,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!failed(soap_certificate_request_read(r, text, &a, &certificate, NULL))) {
 		check_ticket(&certificate.ticket);
 		CHECK(certificate.signature.n == SOAP_SIGNATURE && certificate.request.n <= SOAP_REQUEST_MAX && certificate.device.n <= SOAP_WORD_MAX);
+	}
+	if (!failed(soap_search_read(r, text, &a, knows, &search, NULL))) {
+		check_ticket(&search.ticket);
+		CHECK(search.n != 0 && search.n <= SOAP_SEARCH_MAX);
+		for (size_t i = 0; i < search.n; i++)
+			CHECK(search.by[i].value.n != 0 && search.by[i].value.n <= 256 && (!search.any || knows(search.by[i].attribute)));
 	}
 	(void)failed(soap_time_read(text, &t));
 	check_canonical(r, text, &a);

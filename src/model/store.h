@@ -18,6 +18,7 @@
 #define STORE_AOR_MAX 254  /* bytes of an address of record */
 #define STORE_NAME_MAX 256 /* bytes of a display name */
 #define STORE_BODY_MAX (768u << 10) /* bytes of an object's properties as JSON */
+#define STORE_CREDENTIAL_MAX 32768
 #define STORE_IDENTITY_MAX 300
 
 struct store;
@@ -131,9 +132,9 @@ err store_audit_each(struct store *s, uint64_t from, uint64_t most, void (*fn)(v
 /* Calls fn with the newest row, if there is any. */
 err store_audit_last(struct store *s, void (*fn)(void *arg, const struct store_audit *a), void *arg);
 
-/* ---- other secrets of users ---- */
+/* ---- other secrets of users, and what goes the same way: with its user, to copies, into a sealed export ---- */
 
-/* kind: "totp", "pin". value: at most 2048 bytes. ABSENT: no such user. */
+/* kind: "totp", "pin", "nt"; "photo". value: at most STORE_CREDENTIAL_MAX bytes. ABSENT: no such user. */
 err store_credential_set(struct store *s, str aor, str kind, str value);
 err store_credential_remove(struct store *s, str aor, str kind); /* OK also without one */
 /* fn as for users. ABSENT. */

@@ -20,9 +20,6 @@
 struct config;
 struct contacts; /* all lists of a process */
 
-#define CONTACT_FOUND_MAX 100 /* people that one search finds */
-#define CONTACT_FILTER_MAX 8  /* properties that one search asks for */
-
 /* What somebody looks for. Rows of service/kept of the kind KEPT_CARD: property ("FirstName"; "SipAddress") and what it is to begin with, all of them. */
 struct contact_search {
 	uint64_t id;

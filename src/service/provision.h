@@ -20,6 +20,7 @@ struct provision {
 	const struct config *config;
 	struct xml_reader *xml;
 	str trusted; /* TrustModelData: further names of servers that clients are to trust, with commas between them; empty: none */
+	str inside, outside; /* "https://web.example.com" of the web services, for clients inside and outside; empty: there are none */
 };
 
 /* Adds the packages. p must outlive the notifier. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * soap - the SOAP 1.1 messages of web services that clients of the Lync dialect use: web tickets (WS-Trust 1.3, [MS-OCAUTHWS]) and
- * certificates for them (GetAndPublishCert). Read within ceilings, with the signature of the message laid out for whoever has the key; written
+ * soap - the SOAP 1.1 messages of web services that clients of the Lync dialect use: web tickets (WS-Trust 1.3, [MS-OCAUTHWS]), certificates
+ * for them (GetAndPublishCert) and searches in the address book ([MS-ABS]). Read within ceilings, with the signature of the message laid out for whoever has the key; written
  * whole. Pure.
  */
 #ifndef WITAN_WIRE_SOAP_H
@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "wire/xml.h"
 #include "wire/xml_tree.h"
 
 #define SOAP_MOST         65536 /* bytes of a message that is read */
@@ -71,6 +72,24 @@ struct soap_certificate_request {
  * cover the timestamp, or a timestamp that was changed. */
 err soap_certificate_request_read(struct xml_reader *r, str text, struct arena *a, struct soap_certificate_request *out, struct diag *d);
 
+/* SearchAbEntry of the address book's web query ([MS-ABS]) */
+#define SOAP_SEARCH_MAX 8    /* properties that it goes by */
+#define SOAP_PEOPLE_MAX (1u << 20) /* bytes of an answer */
+
+struct soap_search {
+	struct soap_ticket ticket;
+	uint32_t most;   /* people; 0: not said */
+	str wanted;      /* names of what is wanted of each, with commas between them; empty: all */
+	bool any;        /* one of the properties is enough, rather than all */
+	size_t n;
+	struct {
+		str attribute, value; /* what it begins with; never empty */
+	} by[SOAP_SEARCH_MAX];
+};
+/* Of a simple search each property that `knows` is taken, of another all. MALFORMED, CEILING; REFUSED: another request than a search, another kind of
+ * comparison, or names typed on the keys of a telephone. */
+err soap_search_read(struct xml_reader *r, str text, struct arena *a, bool (*knows)(str attribute), struct soap_search *out, struct diag *d);
+
 /* ---- answers; out->failed when one does not fit ---- */
 
 struct soap_ticket_answer {
@@ -87,11 +106,23 @@ struct soap_certificate_answer {
 };
 void soap_certificate_answer_print(const struct soap_certificate_answer *c, struct buf *out);
 
+/* People, one after the other, each with what is said of him. */
+struct soap_people {
+	struct xml x;
+	struct buf *out;
+	bool has_person;
+};
+void soap_people_begin(struct soap_people *p, struct buf *out);
+void soap_people_next(struct soap_people *p);
+void soap_people_add(struct soap_people *p, str attribute, str value);
+void soap_people_end(struct soap_people *p);
+
 /* The text is what clients show to people. is_ours: the server could not, rather than that the client was wrong. */
 void soap_fault_print(str text, bool is_ours, struct buf *out);
 
 /* What services there are, as clients look them up (WSDL 1.1 with WS-Policy); base: "https://web.example.com". */
 void soap_ticket_service_print(str base, struct buf *out);
 void soap_certificate_service_print(str base, struct buf *out);
+void soap_book_service_print(str base, struct buf *out);
 
 #endif

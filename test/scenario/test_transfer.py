@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A whole deployment out into a document and in again, elsewhere; who has no password or has changed it gets nothing."""
+import base64
+import hashlib
 import json
 import sqlite3
 
@@ -30,6 +32,8 @@ def test_everything_goes_over(server_factory):
         here.ask("Set-CsGroup", Identity="CsAdministrator", Members=["sip:ann@example.test"])
         secret = here.ask("Enable-CsAdminCode", Identity="sip:ann@example.test")[0]["Secret"]
         here.ask("Set-CsClientPin", Identity="sip:ann@example.test", Pin="729416")
+        photo = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x60\0\0\0\x60".ljust(30720, b"p")  # as long as one may be
+        here.ask("Import-CsUserPhoto", Identity="sip:ann@example.test", Path="ann.png", Content=base64.b64encode(photo).decode())
         document = take_out(here)
         text = json.dumps(document)
         for word in ("a first open sesame", "a second open sesame", one.passwords["ann"], secret, "729416"):
@@ -49,6 +53,7 @@ def test_everything_goes_over(server_factory):
             there.sign_in("ann")
         with there.sign_in("ann", code=code(secret)) as ann:
             assert ann.ask("Get-CsClientPinInfo", Identity="sip:ann@example.test")[0]["IsPinSet"]
+            assert ann.ask("Get-CsUserPhoto", Identity="sip:ann@example.test")[0]["Hash"] == hashlib.sha256(photo).hexdigest()[:32]
         assert there.ask("Test-CsAuditLog")[0]["Result"] == "Success"
         again = take_out(there)
         for part in ("objects", "users"):

@@ -179,7 +179,7 @@ static err touch_owner(struct store *s, str aor)
 err store_credential_set(struct store *s, str aor, str kind, str value)
 {
 	TRY(store_writable(s));
-	ENSURE(value.n != 0 && value.n <= 2048, MALFORMED);
+	ENSURE(value.n != 0 && value.n <= STORE_CREDENTIAL_MAX, MALFORMED);
 	sqlite3_stmt *st = s->stmt[SQL_CREDENTIAL_SET];
 	sql_bind_text(st, 1, aor);
 	sql_bind_text(st, 2, kind);

@@ -23,6 +23,9 @@ static const struct {
 	{ "Export-CsCertificate", "Path", "Content", true },
 };
 
+/* Those that take a file along. */
+static const char *const taken[] = { "Import-CsCertificate", "Import-CsKerberosKeytab", "Import-CsUserPhoto" };
+
 static err read_content(json_t *parameters, struct diag *d)
 {
 	const json_t *path = json_object_get(parameters, "Path");
@@ -35,8 +38,9 @@ static err read_content(json_t *parameters, struct diag *d)
 
 err certificate_before(const char *cmdlet, json_t *parameters, str *name, struct diag *d)
 {
-	if (strcmp(cmdlet, "Import-CsCertificate") == 0 || strcmp(cmdlet, "Import-CsKerberosKeytab") == 0)
-		return read_content(parameters, d);
+	for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+		if (strcmp(cmdlet, taken[i]) == 0)
+			return read_content(parameters, d);
 	for (size_t i = 0; i < sizeof written / sizeof *written; i++) {
 		const json_t *file = json_object_get(parameters, written[i].parameter);
 		if (strcmp(cmdlet, written[i].cmdlet) != 0 || !json_is_string(file))

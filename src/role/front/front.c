@@ -291,7 +291,7 @@ static err make_services(struct front *f)
 	TRY(contacts_new(&(struct contact_config){ .timers = loop_timers(s->loop), .users = f->users, .policies = f->policies, .config = &f->config,
 				 .notifier = f->notifier, .kept = f->kept, .xml = f->xml, .log = &s->log, .door = { resume_contact, front_search, on_contacts }, .arg = f },
 		&f->contacts));
-	f->provision = (struct provision){ f->users, f->policies, &f->config, f->xml, str_of(f->trusted) };
+	f->provision = (struct provision){ f->users, f->policies, &f->config, f->xml, str_of(f->trusted), str_of(f->inside), str_of(f->outside) };
 	TRY(provision_add(&f->provision, f->notifier));
 	TRY(im_new(&(struct im_config){ .timers = loop_timers(s->loop), .txns = f->txns, .reg = f->reg, .users = f->users, .policies = f->policies,
 			   .xml = f->xml, .fqdn = f->fqdn, .send = front_send, .home_flow = front_self_flow, .arg = f, .log = &s->log, .meter = s->meter,

@@ -72,6 +72,7 @@ struct front {
 	struct contacts *contacts;
 	struct provision provision;
 	char trusted[4096]; /* names that clients are told to trust */
+	char inside[300], outside[300]; /* web services that they are told of */
 	struct reg *reg;
 	struct im *im;
 	struct route *route;

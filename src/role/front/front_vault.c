@@ -138,6 +138,10 @@ static err on_sts(struct front *f, str body)
 	if (!str_to_z(m.trusted, f->trusted, sizeof f->trusted))
 		f->trusted[0] = '\0';
 	f->provision.trusted = str_of(f->trusted);
+	if (!str_to_z(m.inside, f->inside, sizeof f->inside) || !str_to_z(m.outside, f->outside, sizeof f->outside))
+		f->inside[0] = f->outside[0] = '\0';
+	f->provision.inside = str_of(f->inside);
+	f->provision.outside = str_of(f->outside);
 	return OK;
 }
 

@@ -5,7 +5,7 @@
  */
 #include "role/vault/user_priv.h"
 
-#include "service/contact.h"
+#include "service/book.h"
 #include "service/kept.h"
 
 #include <stdlib.h>
@@ -16,18 +16,18 @@
 
 struct vault_search {
 	struct list node;
-	struct vault_front *front;
+	struct vault *vault;
+	struct ipc *from;
 	uint64_t id;
 	uint32_t most, n_found, n_seen;
+	bool any;                 /* one row of the filter is enough */
+	bool with_photos;
 	bool has_more, is_over;
 	str address;              /* what the address is to begin with; of filter */
 	char after[VAULT_AOR];    /* whom it has come to */
 	size_t after_n;
 	struct buf filter, found;
 };
-
-/* What of a user may be found and told. Secrets are not among his properties, and nothing else of him leaves. */
-static const char *const told[] = { "DisplayName", "WindowsEmailAddress", "Title", "Company", "Office", "City", "Country", "Phone" };
 
 /* ---- one user ---- */
 
@@ -47,18 +47,18 @@ static bool matches(const struct vault_search *s, const struct store_user *u, co
 	str rest = buf_str(&s->filter);
 	err e = OK;
 	while (kept_row_next(&rest, &row, &e))
-		if (!str_begins_case(property(u, body, row.key), row.value))
-			return false;
-	return !failed(e);
+		if (str_begins_case(property(u, body, row.key), row.value) == s->any)
+			return s->any;
+	return !s->any && !failed(e);
 }
 
 static void add_person(struct vault_search *s, const struct store_user *u, const json_t *body)
 {
 	kept_row_add(&s->found, &(struct kept_row){ .kind = KEPT_CARD, .key = STR(""), .value = u->aor });
-	for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
-		str value = property(u, body, str_of(told[i]));
+	for (size_t i = 0; i < BOOK_ROWS; i++) {
+		str value = book_rows[i].shown != NULL ? property(u, body, book_rows[i].property) : STR("");
 		if (value.n != 0 && value.n <= STORE_NAME_MAX)
-			kept_row_add(&s->found, &(struct kept_row){ .kind = KEPT_CARD, .key = str_of(told[i]), .value = value });
+			kept_row_add(&s->found, &(struct kept_row){ .kind = KEPT_CARD, .key = book_rows[i].property, .value = value });
 	}
 	s->n_found++;
 }
@@ -89,7 +89,7 @@ static void on_user(void *arg, const struct store_user *u)
 
 static void drop(struct vault_search *s)
 {
-	struct vault *v = s->front->vault;
+	struct vault *v = s->vault;
 	list_remove(&s->node);
 	v->n_searches--;
 	buf_fini(&s->filter);
@@ -97,22 +97,39 @@ static void drop(struct vault_search *s)
 	free(s);
 }
 
-static void tell(struct vault_front *f, uint64_t id, err e, bool has_more, str rows)
+static void tell(struct ipc *to, uint64_t id, err e, bool has_more, str rows)
 {
-	(void)failed(ipc_send_directory_tell(f->channel,
+	(void)failed(ipc_send_directory_tell(to,
 		&(struct ipc_directory_tell){ .id = id, .error = failed(e) ? (uint16_t)(e.def - err_defs + 1) : 0, .has_more = has_more, .rows = rows }, -1));
+}
+
+/* Behind each address what its photo is called. */
+static err add_photos(struct vault_search *s)
+{
+	struct buf plain DEFER(buf_fini) = s->found;
+	struct kept_row row;
+	err e = OK;
+	buf_init(&s->found, 2 * FOUND_BYTES);
+	for (str rest = buf_str(&plain); kept_row_next(&rest, &row, &e);) {
+		kept_row_add(&s->found, &row);
+		if (row.key.n == 0)
+			vault_photo_add(s->vault, row.value, &s->found);
+	}
+	return failed(e) ? e : s->found.failed ? ERR(NO_MEMORY) : OK;
 }
 
 static void look(struct vault_search *s)
 {
-	struct vault *v = s->front->vault;
+	struct vault *v = s->vault;
 	s->n_seen = 0;
 	err e = v->store != NULL ? store_users_after(v->store, (str){ s->after, s->after_n }, SLICE, on_user, s) : ERR(BUSY);
 	if (!failed(e) && s->found.failed)
 		e = ERR(NO_MEMORY);
 	if (!failed(e) && s->n_seen == SLICE && !s->is_over)
 		return;
-	tell(s->front, s->id, e, s->has_more, failed(e) ? STR("") : buf_str(&s->found));
+	if (!failed(e) && s->with_photos)
+		e = add_photos(s);
+	tell(s->from, s->id, e, s->has_more, failed(e) ? STR("") : buf_str(&s->found));
 	drop(s);
 }
 
@@ -138,8 +155,8 @@ static err begin_at_address(struct vault_search *s)
 	err e = OK;
 	s->address = STR("");
 	while (kept_row_next(&rest, &row, &e)) {
-		ENSURE(n++ < CONTACT_FILTER_MAX && row.key.n < 64 && row.value.n != 0 && row.value.n <= STORE_NAME_MAX, MALFORMED);
-		if (str_eq(row.key, STR("SipAddress")))
+		ENSURE(n++ < BOOK_FILTER_MAX && row.key.n < 64 && row.value.n != 0 && row.value.n <= STORE_NAME_MAX, MALFORMED);
+		if (!s->any && str_eq(row.key, STR("SipAddress")))
 			s->address = row.value;
 	}
 	TRY(e);
@@ -147,20 +164,22 @@ static err begin_at_address(struct vault_search *s)
 	s->after_n = s->address.n < sizeof s->after ? s->address.n : 0;
 	for (size_t i = 0; i < s->after_n; i++)
 		s->after[i] = char_lower(s->address.p[i]);
-	if (s->after_n == 0 || s->front->vault->store == NULL)
+	if (s->after_n == 0 || s->vault->store == NULL)
 		return OK;
-	e = store_user_find(s->front->vault->store, (str){ s->after, s->after_n }, on_user, s);
+	e = store_user_find(s->vault->store, (str){ s->after, s->after_n }, on_user, s);
 	return err_is(e, ERR_ABSENT) ? OK : e;
 }
 
-static err begin(struct vault_front *f, const struct ipc_directory_ask *m)
+static err begin(struct vault *v, struct ipc *from, const struct ipc_directory_ask *m)
 {
-	struct vault *v = f->vault;
 	ENSURE(v->n_searches < SEARCHES_MAX, BUSY);
-	ENSURE(m->most != 0 && m->most <= CONTACT_FOUND_MAX, MALFORMED);
+	ENSURE(m->most != 0 && m->most <= BOOK_FOUND_MAX, MALFORMED);
 	struct vault_search *s = calloc(1, sizeof *s);
 	ENSURE(s != NULL, NO_MEMORY);
-	s->front = f;
+	s->vault = v;
+	s->from = from;
+	s->any = m->any != 0;
+	s->with_photos = m->with_photos != 0 && v->config.photo_search;
 	s->id = m->id;
 	s->most = m->most;
 	buf_init(&s->filter, IPC_BODY_MAX);
@@ -176,23 +195,23 @@ static err begin(struct vault_front *f, const struct ipc_directory_ask *m)
 	return e;
 }
 
-err vault_directory_ask(struct vault_front *f, str body)
+err vault_directory_ask(struct vault *v, struct ipc *from, str body)
 {
 	struct ipc_directory_ask m;
 	TRY(ipc_directory_ask_parse(&m, body));
-	err e = begin(f, &m);
+	err e = begin(v, from, &m);
 	if (failed(e))
-		tell(f, m.id, e, false, STR(""));
+		tell(from, m.id, e, false, STR(""));
 	return OK;
 }
 
-void vault_directory_forget(struct vault_front *f)
+void vault_directory_forget(struct vault *v, const struct ipc *from)
 {
-	LIST_EACH (it, &f->vault->searches) {
+	LIST_EACH (it, &v->searches) {
 		struct vault_search *s = LIST_OF(it, struct vault_search, node);
-		if (s->front == f)
+		if (s->from == from)
 			drop(s);
 	}
-	if (list_is_empty(&f->vault->searches))
-		loop_undefer(&f->vault->search_task);
+	if (list_is_empty(&v->searches))
+		loop_undefer(&v->search_task);
 }

@@ -115,7 +115,7 @@ static int tear_down(void **state)
 	struct bench *b = *state;
 	struct loop_task end = { 0 };
 	char wal[128];
-	vault_directory_forget(&b->front);
+	vault_directory_forget(&b->vault, b->front.channel);
 	assert_true(list_is_empty(&b->vault.searches));
 	assert_int_equal(b->vault.n_searches, 0);
 	ipc_close(b->front.channel);
@@ -134,14 +134,35 @@ static int tear_down(void **state)
 	return 0;
 }
 
+static void add_by(struct buf *filter, const char *property, const char *value)
+{
+	kept_row_add(filter, &(struct kept_row){ .kind = KEPT_CARD, .key = str_of(property), .value = str_of(value) });
+}
+
+static void find_either(struct bench *b, bool any, const char *address, const char *last_name)
+{
+	struct buf filter, body;
+	buf_init(&filter, 4096);
+	buf_init(&body, 8192);
+	add_by(&filter, "SipAddress", address);
+	add_by(&filter, "LastName", last_name);
+	ipc_directory_ask_print(&(struct ipc_directory_ask){ .id = 8, .most = 100, .any = any, .filter = buf_str(&filter) }, &body);
+	assert_false(failed(vault_directory_ask(&b->vault, b->front.channel, buf_str(&body))));
+	buf_fini(&filter);
+	buf_fini(&body);
+	loop_run(b->skel.loop);
+	assert_int_equal(b->id, 8);
+	assert_int_equal(b->error, 0);
+}
+
 static void ask(struct bench *b, unsigned most, const char *property, const char *value)
 {
 	struct buf filter, body;
 	buf_init(&filter, 4096);
 	buf_init(&body, 8192);
-	kept_row_add(&filter, &(struct kept_row){ .kind = KEPT_CARD, .key = str_of(property), .value = str_of(value) });
+	add_by(&filter, property, value);
 	ipc_directory_ask_print(&(struct ipc_directory_ask){ .id = 7, .most = (uint16_t)most, .filter = buf_str(&filter) }, &body);
-	assert_false(failed(vault_directory_ask(&b->front, buf_str(&body))));
+	assert_false(failed(vault_directory_ask(&b->vault, b->front.channel, buf_str(&body))));
 	buf_fini(&filter);
 	buf_fini(&body);
 }
@@ -188,6 +209,20 @@ static void by_address_nobody_else_is_looked_at(void **state)
 	assert_int_equal(b->n_people, 0);
 }
 
+/* An address is then no reason to look at nobody else. */
+static void one_of_several_is_enough(void **state)
+{
+	struct bench *b = *state;
+	find_either(b, true, "user0007@", "Gone");
+	assert_int_equal(b->n_people, 2);
+	assert_non_null(strstr(b->text, "=user0007@example.test;"));
+	assert_non_null(strstr(b->text, "=zoe2@example.test;"));
+	find_either(b, false, "user0007@", "Gone");
+	assert_int_equal(b->n_people, 0);
+	find_either(b, false, "user0007@", "Same");
+	assert_int_equal(b->n_people, 1);
+}
+
 static void what_cannot_be_asked_is_refused(void **state)
 {
 	struct bench *b = *state;
@@ -199,7 +234,7 @@ static void what_cannot_be_asked_is_refused(void **state)
 		ask(b, 10, "LastName", "nobody");
 	loop_run(b->skel.loop);
 	assert_int_equal(b->error, ERR_BUSY + 1); /* the one too many is answered at once */
-	vault_directory_forget(&b->front);
+	vault_directory_forget(&b->vault, b->front.channel);
 }
 
 int main(void)
@@ -209,6 +244,7 @@ int main(void)
 		TEST(by_what_administrators_wrote),
 		TEST(who_is_disabled_is_not_found),
 		TEST(by_address_nobody_else_is_looked_at),
+		TEST(one_of_several_is_enough),
 		TEST(what_cannot_be_asked_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

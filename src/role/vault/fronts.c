@@ -46,7 +46,8 @@ static void send_certificate(struct vault_front *f)
 
 static void send_sts(struct vault_front *f)
 {
-	sent(f, ipc_send_sts(f->channel, &(struct ipc_sts){ .uri = str_of(f->vault->sts), .trusted = str_of(f->vault->trusted) }, -1));
+	sent(f, ipc_send_sts(f->channel, &(struct ipc_sts){ .uri = str_of(f->vault->sts), .trusted = str_of(f->vault->trusted),
+		.inside = str_of(f->vault->sites[PLAN_INSIDE]), .outside = str_of(f->vault->sites[PLAN_OUTSIDE]) }, -1));
 }
 
 static void send_settings(struct vault_front *f)
@@ -459,7 +460,7 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 	case IPC_KEPT_SET:
 		return vault_kept_set(f, body);
 	case IPC_DIRECTORY_ASK:
-		return vault_directory_ask(f, body);
+		return vault_directory_ask(f->vault, from, body);
 	case IPC_PROOF_ASK:
 		return vault_judge_proof(f->vault, from, body);
 	case IPC_LIST_MISSING:
@@ -474,7 +475,7 @@ static void on_close(void *arg, struct ipc *from)
 	struct vault_front *f = arg;
 	vault_kept_forget(f);
 	vault_tickets_forget(f->vault, f->channel);
-	vault_directory_forget(f);
+	vault_directory_forget(f->vault, f->channel);
 	f->vault->fronts[f->index] = NULL;
 	free(f);
 }

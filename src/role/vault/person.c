@@ -44,7 +44,28 @@ static bool find_trusted(struct vault *v)
 	return is_new;
 }
 
-bool vault_find_sts(struct vault *v)
+/* The address book is there also where no certificate is issued. */
+static bool find_sites(struct vault *v)
+{
+	struct arena a DEFER(arena_fini) = { 0 };
+	struct diag d = { 0 };
+	struct topo_host host;
+	struct plan_web plan = { 0 };
+	char fresh[PLAN_SIDE_N][sizeof v->sites[0]] = { "" };
+	arena_init(&a, PLAN_ROOM);
+	bool is_read = !failed(topo_find_host(&v->topo, str_of(v->skel->fqdn), &host, &d)) && !failed(plan_web(&v->topo, &host, &a, &plan, &d));
+	for (size_t i = 0; is_read && i < PLAN_SIDE_N; i++)
+		if (plan.sites[i].port == 0 || !str_to_z(plan.sites[i].url, fresh[i], sizeof fresh[i]))
+			fresh[i][0] = '\0';
+	bool is_new = false;
+	for (size_t i = 0; i < PLAN_SIDE_N; i++) {
+		is_new = is_new || strcmp(fresh[i], v->sites[i]) != 0;
+		(void)snprintf(v->sites[i], sizeof v->sites[i], "%s", fresh[i]);
+	}
+	return is_new;
+}
+
+static bool find_uri(struct vault *v)
 {
 	struct buf uri DEFER(buf_fini) = { 0 };
 	char fresh[sizeof v->sts];
@@ -56,7 +77,13 @@ bool vault_find_sts(struct vault *v)
 		fresh[0] = '\0';
 	bool is_new = strcmp(fresh, v->sts) != 0;
 	(void)snprintf(v->sts, sizeof v->sts, "%s", fresh);
-	return find_trusted(v) || is_new;
+	return is_new;
+}
+
+bool vault_find_sts(struct vault *v)
+{
+	bool has_other_uri = find_uri(v), has_other_sites = find_sites(v);
+	return find_trusted(v) || has_other_uri || has_other_sites;
 }
 
 /* ---- whose ---- */

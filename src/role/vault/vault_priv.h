@@ -16,6 +16,7 @@
 #include "role/vault.h"
 #include "service/cert.h"
 #include "service/issued.h"
+#include "service/plan_web.h"
 
 #include <jansson.h>
 #include <sys/types.h>
@@ -93,6 +94,7 @@ struct vault {
 	struct tally tally;
 	struct vault_front *fronts[VAULT_FRONTS_MAX];
 	char sts[513]; /* where people get certificates to sign in with; empty: nowhere */
+	char sites[PLAN_SIDE_N][300]; /* "https://web.example.com" of the web services, for clients inside and outside; empty: none there */
 	char trusted[4096]; /* TrustModelData: further names that their clients are to trust */
 	struct list admins;
 	struct list changes; /* to be told once they are committed */
@@ -194,9 +196,12 @@ err vault_kept_set(struct vault_front *f, str body);
 /* The turn is on the disk, or (e) not: whoever waits for that is told. */
 void vault_kept_answer(struct vault *v, err e);
 void vault_kept_forget(struct vault_front *f);
-/* Searches for people (directory.c). */
-err vault_directory_ask(struct vault_front *f, str body);
-void vault_directory_forget(struct vault_front *f);
+/* Searches for people (directory.c), of a front or of web; the answer goes to who asked. */
+err vault_directory_ask(struct vault *v, struct ipc *from, str body);
+void vault_directory_forget(struct vault *v, const struct ipc *from);
+/* Photos (command_photo.c): rows of the kind KEPT_CARD with what somebody's photo is called, if he has one; and the photo itself. */
+void vault_photo_add(struct vault *v, str aor, struct buf *rows);
+err vault_photo_ask(struct vault *v, struct ipc *from, str body);
 /* A proof of the Lync dialect that a process cannot judge itself (proof.c); the answer goes to `to`. */
 err vault_judge_proof(struct vault *v, struct ipc *to, str body);
 /* The same for a ticket of Kerberos, by keeper (kerberos.c). */
@@ -209,8 +214,8 @@ void vault_kerberos_read(struct vault *v);
 void vault_kerberos_take(struct vault *v, str rows);
 /* The same of a certificate (person.c). */
 void vault_judge_certificate(struct vault *v, struct ipc *to, const struct ipc_proof_ask *m);
-/* Finds out where people get certificates (v->sts), and which names their clients are to trust (v->trusted): is it other than before? And tells
- * fronts if it is. */
+/* Finds out where people get certificates (v->sts), where web services are (v->sites), and which names their clients are to trust (v->trusted): is it
+ * other than before? And tells fronts if it is. */
 bool vault_find_sts(struct vault *v);
 void vault_tell_sts(struct vault *v);
 bool vault_front_is_there(const struct vault *v, unsigned index);
@@ -650,6 +655,9 @@ COMMAND(user_unlock);
 COMMAND(ad_user_get);
 COMMAND(user_pool_get);
 COMMAND(effective_policy_get);
+COMMAND(photo_import);
+COMMAND(photo_get);
+COMMAND(photo_remove);
 COMMAND(pin_set);
 COMMAND(pin_lock);
 COMMAND(pin_unlock);

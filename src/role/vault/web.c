@@ -153,6 +153,10 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 		return on_ticket_ask(arg, body);
 	if (type == IPC_WEB_TICKET_SHOW)
 		return on_ticket_show(arg, body);
+	if (type == IPC_PHOTO_ASK)
+		return vault_photo_ask(((struct vault_web *)arg)->vault, from, body);
+	if (type == IPC_DIRECTORY_ASK)
+		return vault_directory_ask(((struct vault_web *)arg)->vault, from, body);
 	return type == IPC_ADMIN_GONE ? on_gone(arg, body) : ERR(MALFORMED);
 }
 
@@ -161,6 +165,7 @@ static void on_close(void *arg, struct ipc *from)
 	struct vault_web *w = arg;
 	drop_all(w);
 	vault_ocsp_forget(w->vault);
+	vault_directory_forget(w->vault, w->channel);
 	w->vault->web = NULL;
 	free(w);
 }
@@ -286,6 +291,7 @@ void vault_web_close(struct vault *v)
 		return;
 	drop_all(v->web);
 	vault_ocsp_forget(v);
+	vault_directory_forget(v, v->web->channel);
 	ipc_close(v->web->channel);
 	free(v->web);
 	v->web = NULL;

@@ -351,6 +351,10 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 		return web_service_on_tell(w, body);
 	if (type == IPC_WEB_TICKET_SEEN)
 		return web_service_on_seen(w, body);
+	if (type == IPC_DIRECTORY_TELL)
+		return web_book_on_tell(w, body);
+	if (type == IPC_PHOTO_TELL)
+		return web_book_on_photo(w, body);
 	if (type == IPC_OCSP_FORGET) {
 		web_ocsp_forget(&w->ocsp);
 		return OK;

@@ -172,7 +172,7 @@ void web_conn_close(struct web_conn *c, const char *why)
 static void note_request(struct web_conn *c, const struct http_request *q)
 {
 	struct web_exchange *x = &c->x;
-	*x = (struct web_exchange){ .since = loop_now(c->web->skel->loop), .collected = x->collected, .deed = x->deed, .minor = (uint8_t)q->minor,
+	*x = (struct web_exchange){ .since = loop_now(c->web->skel->loop), .collected = x->collected, .deed = x->deed, .book = x->book, .minor = (uint8_t)q->minor,
 		.is_site = c->at == WEB_AT_HTTPS || c->at == WEB_AT_EXTERNAL_HTTPS, .is_head = q->method == HTTP_HEAD, .keep_alive = q->keep_alive && !c->web->is_draining };
 	buf_reset(&x->collected);
 	(void)str_to_z(str_cut(q->method_name, 0, sizeof x->method - 1), x->method, sizeof x->method);

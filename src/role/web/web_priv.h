@@ -14,6 +14,7 @@
 #include "service/plan_web.h"
 #include "wire/http.h"
 #include "wire/ntlm.h"
+#include "wire/soap.h"
 #include "wire/xml_tree.h"
 
 #include <jansson.h>
@@ -58,11 +59,16 @@ enum {
 	WEB_URL_MAX = 300,
 	WEB_SIPURI_MAX = 320, /* characters of the address that a client asks for */
 	WEB_DOC_MAX = 16 << 10,
+	WEB_SEARCHES_MAX = 16, /* in the address book, under way; fewer than vault takes, which has fronts to serve, too; */
+	WEB_USER_SEARCHES_MAX = 4, /* of one user */
 };
 
 #define WEB_COOKIE "__Host-witan"
+#define WEB_ABS    "/abs/handler" /* what clients are told as the place of the address book */
+#define WEB_PHOTOS WEB_ABS "/photos/"
 
 struct web;
+struct web_book;
 
 /* ---- where connections come in ---- */
 
@@ -86,7 +92,7 @@ enum web_task { WEB_HEALTH, WEB_OPENAPI, WEB_SIGN_IN, WEB_SIGN_OUT, WEB_SESSION,
 struct web_item;
 
 /* What a web site has: documents of autodiscover, services for clients, pages for people. */
-enum web_doc { WEB_DOC_TICKET_MEX, WEB_DOC_TICKET, WEB_DOC_CERTIFICATE_MEX, WEB_DOC_CERTIFICATE, WEB_DOC_ROOT, WEB_DOC_DOMAIN, WEB_DOC_USER, WEB_DOC_FRONT, WEB_DOC_MEETINGS, WEB_DOC_ADMIN, WEB_DOC_ELSEWHERE, WEB_DOC_N };
+enum web_doc { WEB_DOC_TICKET_MEX, WEB_DOC_TICKET, WEB_DOC_CERTIFICATE_MEX, WEB_DOC_CERTIFICATE, WEB_DOC_BOOK_MEX, WEB_DOC_BOOK, WEB_DOC_PHOTO, WEB_DOC_ROOT, WEB_DOC_DOMAIN, WEB_DOC_USER, WEB_DOC_FRONT, WEB_DOC_MEETINGS, WEB_DOC_ADMIN, WEB_DOC_ELSEWHERE, WEB_DOC_N };
 
 /* One of them, as it was asked for. */
 struct web_visit {
@@ -238,6 +244,7 @@ struct web_exchange {
 	char session[WEB_SESSION_MAX + 1];
 	struct buf collected;
 	struct web_deed *deed; /* of WEB_SERVICE, while vault is asked; NULL */
+	struct web_book *book; /* of a search in the address book; NULL */
 };
 
 struct web_conn {
@@ -388,6 +395,26 @@ err web_service_on_tell(struct web *w, str body);
 err web_service_on_seen(struct web *w, str body);
 /* Nobody waits for the answer any more. */
 void web_service_end(struct web_conn *c);
+/* A ticket is shown to vault; a certificate_request is NULL where none is asked for. BUSY: see web_ask_check. */
+err web_service_show(struct web_conn *c, const struct web_visit *v, const struct soap_ticket *t, const struct soap_certificate_request *r, struct diag *d);
+/* A question with c->x.id was sent (OK) or not. */
+err web_service_asked(struct web_conn *c, err e);
+/* The error that a number of vault means; of another version: INTERNAL. */
+err web_service_error(uint16_t number);
+/* What the client is told instead of an answer; it is logged and counted. */
+void web_service_refuse(struct web_conn *c, err e, struct diag *d);
+
+/* web_book.c: searches in the address book */
+err web_book_begin(struct web_conn *c, const struct http_request *q, const struct web_visit *v, struct diag *d);
+/* Its ticket, of aor, was taken: vault is asked for the people. b is the callee's. */
+err web_book_ask(struct web_conn *c, struct web_book *b, str aor, struct diag *d);
+err web_book_on_tell(struct web *w, str body);
+/* The path of a photo: b becomes the caller's. ABSENT: it is none. */
+err web_book_photo(str path, struct web_book **b);
+/* Somebody's ticket was taken: vault is asked for the photo. b is the callee's. */
+err web_book_ask_photo(struct web_conn *c, struct web_book *b, struct diag *d);
+err web_book_on_photo(struct web *w, str body);
+void web_book_free(struct web_book *b);
 
 /* web_proof.c: how people prove themselves over HTTP */
 

@@ -4,7 +4,7 @@
 #include "role/web/web_priv.h"
 
 #include "base/enc.h"
-#include "wire/soap.h"
+#include "service/webticket.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +13,7 @@
 enum { ARENA = 512 << 10, SKEW = 300, MESSAGE_SECONDS = 24 * 3600 };
 
 #define XML_TYPE   "text/xml; charset=utf-8"
+#define BOOK_PATH  "/groupexpansion/service.svc"
 #define TICKET_URL "/WebTicket/WebTicketService.svc"
 
 /* What the answer needs of the request. */
@@ -21,12 +22,22 @@ struct web_deed {
 	char host[256];
 	char context[SOAP_WORD_MAX + 1], audience[SOAP_URL_MAX + 1];
 	char device[SOAP_WORD_MAX + 1], id[SOAP_WORD_MAX + 1];
+	struct web_book *book; /* of a question that is over: the search that the ticket was for */
 };
+
+static void deed_free(struct web_deed *deed)
+{
+	if (deed != NULL)
+		web_book_free(deed->book);
+	free(deed);
+}
 
 void web_service_end(struct web_conn *c)
 {
-	free(c->x.deed);
+	deed_free(c->x.deed);
 	c->x.deed = NULL;
+	web_book_free(c->x.book);
+	c->x.book = NULL;
 }
 
 /* ---- answers ---- */
@@ -63,6 +74,12 @@ static void note_refusal(struct web_conn *c, const char *why, size_t n)
 	LOG(&c->web->skel->log, TICKET_REFUSED, LOG_Z("path", c->x.path), LOG_Z("peer", addr_print(&c->peer, text)), LOG_STR("why", ((str){ why, n })));
 }
 
+void web_service_refuse(struct web_conn *c, err e, struct diag *d)
+{
+	note_refusal(c, d->what, strlen(d->what));
+	refuse(c, e, d);
+}
+
 /* ---- asking vault ---- */
 
 static err deed_new(struct web_conn *c, const struct web_visit *v)
@@ -78,8 +95,7 @@ static err deed_new(struct web_conn *c, const struct web_visit *v)
 	return OK;
 }
 
-/* A question was sent (OK) or not. */
-static err asked(struct web_conn *c, err e)
+err web_service_asked(struct web_conn *c, err e)
 {
 	if (failed(e)) {
 		c->x.id = 0;
@@ -102,7 +118,7 @@ static err ask_ticket(struct web_conn *c, const struct web_visit *v, const struc
 		return ERR(CEILING);
 	web_ask_begin(c);
 	/* behind a reverse proxy everybody has its address */
-	return asked(c, ipc_send_web_ticket_ask(c->web->vault, &(const struct ipc_web_ticket_ask){ .id = c->x.id, .scheme = p->scheme,
+	return web_service_asked(c, ipc_send_web_ticket_ask(c->web->vault, &(const struct ipc_web_ticket_ask){ .id = c->x.id, .scheme = p->scheme,
 		.address = str_of(v->outside ? "" : addr_print(&c->peer, text)), .negotiate = p->negotiate, .challenge = p->challenge, .token = p->token,
 		.claimed = t->claimed, .audience = t->applies_to, .entropy = t->entropy }, -1));
 }
@@ -143,8 +159,7 @@ static void answer_ticket(struct web_conn *c, const struct web_deed *deed, const
 	answer_body(c, &body, XML_TYPE);
 }
 
-/* The error that a number means; of another version: INTERNAL. */
-static err error_of(uint16_t number)
+err web_service_error(uint16_t number)
 {
 	return number == 0 ? OK : number <= ERR_N ? (err){ &err_defs[number - 1] } : ERR(INTERNAL);
 }
@@ -156,7 +171,9 @@ static struct web_conn *take(struct web *w, uint64_t id, struct web_deed **deed)
 	if (c == NULL || c->x.task != WEB_SERVICE || c->x.deed == NULL)
 		return NULL; /* the client went away meanwhile */
 	*deed = c->x.deed;
+	(*deed)->book = c->x.book;
 	c->x.deed = NULL;
+	c->x.book = NULL;
 	web_ask_end(c);
 	return c;
 }
@@ -169,7 +186,7 @@ err web_service_on_tell(struct web *w, str body)
 	struct web_conn *c = take(w, m.id, &deed);
 	if (c == NULL)
 		return OK;
-	err e = error_of(m.error);
+	err e = web_service_error(m.error);
 	if (failed(e))
 		note_refusal(c, m.what.p, m.what.n);
 	if (err_is(e, ERR_SIGN_IN))
@@ -178,13 +195,13 @@ err web_service_on_tell(struct web *w, str body)
 		answer_fault(c, e, m.what);
 	else
 		answer_ticket(c, deed, &m);
-	free(deed);
+	deed_free(deed);
 	return OK;
 }
 
 /* ---- tickets that are shown ---- */
 
-static err show(struct web_conn *c, const struct web_visit *v, const struct soap_ticket *t, const struct soap_certificate_request *r, struct diag *d)
+err web_service_show(struct web_conn *c, const struct web_visit *v, const struct soap_ticket *t, const struct soap_certificate_request *r, struct diag *d)
 {
 	struct ipc_web_ticket_show m = { .path = v->path, .user = t->user, .ticket = t->id, .since = (uint64_t)t->since, .until = (uint64_t)t->until, .audience = t->audience,
 		.sealed = t->sealed, .text = STR(""), .signature = STR(""), .entity = STR(""), .device = STR(""), .request = STR("") };
@@ -201,7 +218,7 @@ static err show(struct web_conn *c, const struct web_visit *v, const struct soap
 	}
 	web_ask_begin(c);
 	m.id = c->x.id;
-	return asked(c, ipc_send_web_ticket_show(c->web->vault, &m, -1));
+	return web_service_asked(c, ipc_send_web_ticket_show(c->web->vault, &m, -1));
 }
 
 /* ---- certificates ---- */
@@ -222,7 +239,7 @@ static err begin_certificate(struct web_conn *c, const struct http_request *q, c
 	arena_init(&a, ARENA);
 	TRY(soap_certificate_request_read(c->web->xml, q->body, &a, &r, d));
 	TRY(check_times(&r, d));
-	return show(c, v, &r.ticket, &r, d);
+	return web_service_show(c, v, &r.ticket, &r, d);
 }
 
 static void answer_certificate(struct web_conn *c, const struct web_deed *deed, const struct ipc_web_ticket_seen *m)
@@ -264,6 +281,24 @@ static err read_header(const struct http_request *q, struct arena *a, str *out)
 	return OK;
 }
 
+/* A photo belongs to the book: it is shown for a ticket of either path. */
+static err show_for(struct web_conn *c, const struct web_visit *v, const struct soap_ticket *t, struct diag *d)
+{
+	struct web_visit as = *v;
+	struct web_book *book = NULL;
+	if (v->doc != WEB_DOC_PHOTO)
+		return web_service_show(c, v, t, NULL, d);
+	TRY(web_book_photo(v->path, &book));
+	if (webticket_is_for(t->audience, STR(BOOK_PATH)))
+		as.path = STR(BOOK_PATH);
+	err e = web_service_show(c, &as, t, NULL, d);
+	if (failed(e))
+		web_book_free(book);
+	else
+		c->x.book = book;
+	return e;
+}
+
 static void on_user_get(struct web_conn *c, const struct http_request *q, const struct web_visit *v)
 {
 	struct soap_ticket t;
@@ -280,7 +315,7 @@ static void on_user_get(struct web_conn *c, const struct http_request *q, const 
 		demand_ticket(c, v);
 		return;
 	}
-	e = show(c, v, &t, NULL, &d);
+	e = show_for(c, v, &t, &d);
 	if (failed(e))
 		web_answer_error(c, e, &d, NULL);
 }
@@ -297,19 +332,43 @@ static void answer_user(struct web_conn *c, struct web_deed *deed, const struct 
 	web_answer_error(c, diag_fail(&d, ERR(REFUSED), "sipuri", "", "The web ticket is of another user."), &d, NULL);
 }
 
-/* ---- both ---- */
+/* ---- all of them ---- */
+
+static void begin_search(struct web_conn *c, struct web_deed *deed, str aor)
+{
+	struct diag d = { 0 };
+	struct web_book *book = deed->book;
+	deed->book = NULL;
+	err e = web_book_ask(c, book, aor, &d);
+	if (failed(e))
+		web_service_refuse(c, e, &d);
+}
+
+static void begin_photo(struct web_conn *c, struct web_deed *deed)
+{
+	struct diag d = { 0 };
+	struct web_book *book = deed->book;
+	deed->book = NULL;
+	err e = web_book_ask_photo(c, book, &d);
+	if (failed(e))
+		web_answer_error(c, e, &d, NULL);
+}
 
 static void answer_seen(struct web_conn *c, struct web_deed *deed, const struct ipc_web_ticket_seen *m)
 {
-	err e = error_of(m->error);
-	bool is_user = deed->visit.doc == WEB_DOC_USER;
+	err e = web_service_error(m->error);
+	bool is_photo = deed->visit.doc == WEB_DOC_PHOTO, is_user = deed->visit.doc == WEB_DOC_USER;
 	if (failed(e))
 		note_refusal(c, m->what.p, m->what.n);
 	if (!failed(e) && is_user)
 		answer_user(c, deed, m);
+	else if (!failed(e) && is_photo)
+		begin_photo(c, deed);
+	else if (!failed(e) && deed->visit.doc == WEB_DOC_BOOK)
+		begin_search(c, deed, m->aor);
 	else if (!failed(e))
 		answer_certificate(c, deed, m);
-	else if (!is_user)
+	else if (!is_user && !is_photo)
 		answer_fault(c, e, m->what);
 	else if (err_is(e, ERR_REFUSED))
 		demand_ticket(c, &deed->visit);
@@ -326,7 +385,7 @@ err web_service_on_seen(struct web *w, str body)
 	if (c == NULL)
 		return OK;
 	answer_seen(c, deed, &m);
-	free(deed);
+	deed_free(deed);
 	return OK;
 }
 
@@ -338,13 +397,11 @@ void web_service_begin(struct web_conn *c, const struct http_request *q, const s
 		on_ticket_post(c, q, v);
 		return;
 	}
-	if (v->doc == WEB_DOC_USER) {
+	if (v->doc == WEB_DOC_USER || v->doc == WEB_DOC_PHOTO) {
 		on_user_get(c, q, v);
 		return;
 	}
-	err e = begin_certificate(c, q, v, &d);
-	if (failed(e)) {
-		note_refusal(c, d.what, strlen(d.what));
-		refuse(c, e, &d);
-	}
+	err e = v->doc == WEB_DOC_BOOK ? web_book_begin(c, q, v, &d) : begin_certificate(c, q, v, &d);
+	if (failed(e))
+		web_service_refuse(c, e, &d);
 }

@@ -97,12 +97,15 @@ static const struct {
 	{ "/webticket/webticketservice.svc/auth", WEB_DOC_TICKET },
 	{ "/certprov/certprovisioningservice.svc/mex", WEB_DOC_CERTIFICATE_MEX },
 	{ "/certprov/certprovisioningservice.svc/webticket_proof_sha1", WEB_DOC_CERTIFICATE },
+	{ "/groupexpansion/service.svc/mex", WEB_DOC_BOOK_MEX },
+	{ "/groupexpansion/service.svc", WEB_DOC_BOOK },
+	{ "/groupexpansion/service.svc/webticket_bearer", WEB_DOC_BOOK },
 };
 
 /* What is asked by POST, in SOAP. */
 static bool is_posted(enum web_doc doc)
 {
-	return doc == WEB_DOC_TICKET || doc == WEB_DOC_CERTIFICATE;
+	return doc == WEB_DOC_TICKET || doc == WEB_DOC_CERTIFICATE || doc == WEB_DOC_BOOK;
 }
 
 /* Where a name is for one thing: what stands at any path of it, and at "/". */
@@ -123,6 +126,8 @@ static err find_doc(enum plan_web_use use, str path, enum web_doc *out, struct d
 	for (size_t i = 0; i < sizeof services / sizeof *services; i++)
 		if (str_eq_case(bare, str_of(services[i].path)))
 			*out = services[i].doc;
+	if (str_begins_case(path, STR(WEB_PHOTOS)))
+		*out = WEB_DOC_PHOTO;
 	return *out != WEB_DOC_N ? OK : diag_fail(d, ERR(ABSENT), "path", "", "There is nothing at this address.");
 }
 
@@ -266,6 +271,6 @@ err web_site_find(const struct web_sites *s, bool outside, bool is_plain, const 
 		return diag_fail(d, ERR(HTTP_METHOD), "method", "", "This can only be read (GET, HEAD).");
 	if (content != 0)
 		return diag_fail(d, ERR(CEILING), "body", "", "A request for this has no body.");
-	out->task = v->doc == WEB_DOC_USER ? WEB_SERVICE : WEB_VISIT;
+	out->task = v->doc == WEB_DOC_USER || v->doc == WEB_DOC_PHOTO ? WEB_SERVICE : WEB_VISIT;
 	return check_doc(s, q, v, d);
 }

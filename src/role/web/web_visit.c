@@ -204,15 +204,18 @@ void web_visit_base(const struct web_sites *s, const struct web_visit *v, struct
 }
 
 /* What services there are, as clients look it up before they ask. */
+static void (*const services[WEB_DOC_N])(str base, struct buf *out) = {
+	[WEB_DOC_TICKET_MEX] = soap_ticket_service_print,
+	[WEB_DOC_CERTIFICATE_MEX] = soap_certificate_service_print,
+	[WEB_DOC_BOOK_MEX] = soap_book_service_print,
+};
+
 static void print_service(const struct visiting *v)
 {
 	struct buf base DEFER(buf_fini) = { 0 };
 	buf_init(&base, WEB_URL_MAX + 16);
 	print_base(v, &base);
-	if (v->visit->doc == WEB_DOC_TICKET_MEX)
-		soap_ticket_service_print(buf_str(&base), v->body);
-	else
-		soap_certificate_service_print(buf_str(&base), v->body);
+	services[v->visit->doc](buf_str(&base), v->body);
 }
 
 void web_visit_print(const struct web_sites *s, const struct web_visit *visit, struct web_head *h, struct buf *location, struct buf *body)
@@ -222,7 +225,7 @@ void web_visit_print(const struct web_sites *s, const struct web_visit *visit, s
 		*h = (struct web_head){ .status = 301, .type = "text/plain; charset=utf-8" };
 		print_elsewhere(&v, location);
 		buf_add(body, STR("This is only there over HTTPS.\n"));
-	} else if (visit->doc == WEB_DOC_TICKET_MEX || visit->doc == WEB_DOC_CERTIFICATE_MEX) {
+	} else if (services[visit->doc] != NULL) {
 		*h = (struct web_head){ .status = 200, .type = "text/xml; charset=utf-8" };
 		print_service(&v);
 	} else if (pages[visit->doc].title != NULL) {

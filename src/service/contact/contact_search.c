@@ -2,52 +2,20 @@
 /* Searching for people ([MS-SIP] directorySearch): the question goes to vault, which alone knows more of users than their names. */
 #include "service/contact/contact_priv.h"
 
+#include "service/book.h"
+
 #include <stdlib.h>
 
 #define NS         "http://schemas.microsoft.com/winrtc/2002/11/sip"
 #define FILTER_MAX 8192
 #define USUAL_MOST 20
 
-/* What clients call a property of the directory, and what it is here. */
-static const struct {
-	str attribute, property;
-} filters[] = {
-	{ { "givenName", 9 }, { "FirstName", 9 } },
-	{ { "sn", 2 }, { "LastName", 8 } },
-	{ { "displayName", 11 }, { "DisplayName", 11 } },
-	{ { "mail", 4 }, { "WindowsEmailAddress", 19 } },
-	{ { "c", 1 }, { "Country", 7 } },
-	{ { "company", 7 }, { "Company", 7 } },
-	{ { "department", 10 }, { "Department", 10 } },
-	{ { "title", 5 }, { "Title", 5 } },
-	{ { "l", 1 }, { "City", 4 } },
-	{ { "physicalDeliveryOfficeName", 26 }, { "Office", 6 } },
-	{ { "msRTCSIP-PrimaryUserAddress", 27 }, { "SipAddress", 10 } },
-};
-
-/* What of a person is told; nothing else leaves, whatever vault answers. */
-static const struct {
-	str property;
-	const char *attribute;
-} shown[] = {
-	{ { "DisplayName", 11 }, "displayName" },
-	{ { "Title", 5 }, "title" },
-	{ { "Office", 6 }, "office" },
-	{ { "Phone", 5 }, "phone" },
-	{ { "Company", 7 }, "company" },
-	{ { "City", 4 }, "city" },
-	{ { "Country", 7 }, "country" },
-	{ { "WindowsEmailAddress", 19 }, "email" },
-};
-
 /* ---- the question ---- */
 
 static str property_of(str attribute)
 {
-	for (size_t i = 0; i < sizeof filters / sizeof filters[0]; i++)
-		if (str_eq_case(filters[i].attribute, attribute))
-			return filters[i].property;
-	return STR("");
+	const struct book_row *row = book_find(attribute);
+	return row != NULL && row->is_searched ? row->property : STR("");
 }
 
 static err read_filter(struct contact_call *c, struct buf *filter)
@@ -60,7 +28,7 @@ static err read_filter(struct contact_call *c, struct buf *filter)
 		if (value.n == 0)
 			continue;
 		c->why = "people cannot be searched by this property";
-		ENSURE(property.n != 0 && n++ < CONTACT_FILTER_MAX, MALFORMED);
+		ENSURE(property.n != 0 && n++ < BOOK_FILTER_MAX, MALFORMED);
 		c->why = NULL;
 		ENSURE(value.n <= CONTACT_NAME_MAX, CEILING);
 		kept_row_add(filter, &(struct kept_row){ .kind = KEPT_CARD, .key = property, .value = value });
@@ -76,7 +44,7 @@ static uint32_t read_most(const struct contact_call *c)
 	uint32_t most;
 	if (!str_to_u32(contact_parameter(c, "maxResults"), &most) || most == 0)
 		most = USUAL_MOST;
-	return most < CONTACT_FOUND_MAX ? most : CONTACT_FOUND_MAX;
+	return most < BOOK_FOUND_MAX ? most : BOOK_FOUND_MAX;
 }
 
 /* One at a time for each user: a search may look at everybody. */
@@ -116,9 +84,9 @@ err contact_search_begin(struct contact_call *c)
 
 static void add_property(struct buf *out, const struct kept_row *row)
 {
-	for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++)
-		if (str_eq(shown[i].property, row->key))
-			contact_add_attribute(out, shown[i].attribute, row->value);
+	const struct book_row *told = book_told(row->key);
+	if (told != NULL)
+		contact_add_attribute(out, told->shown, row->value);
 }
 
 static size_t print_people(struct buf *out, str rows)

@@ -6,6 +6,8 @@
 #include "model/config.h"
 #include "wire/xml.h"
 
+#define BOOK_PATH   "/groupexpansion/service.svc"
+#define PHOTOS_PATH "/abs/handler" /* below it are photos, no files of the book */
 #define LIST_TYPE "application/vnd-microsoft-roaming-provisioning-v2+xml"
 
 /* ---- what the client policy says ---- */
@@ -125,18 +127,35 @@ static void add_endpoint_configuration(const struct provision *p, str grants, st
 		add_setting(out, i, client_policy(p, grants));
 	if (p->trusted.n != 0)
 		add_property(out, STR("TrustModelData"), p->trusted);
+	if (p->inside.n != 0 || p->outside.n != 0)
+		add_property(out, STR("AddressBookAvailability"), STR("WebSearchOnly"));
 	buf_add(out, STR("</propertyEntryList>"));
 }
 
 /* ---- the groups ---- */
 
+/* Without an address the client searches people by SERVICE. */
+static void add_address_book(struct buf *out, const char *element, str site, const char *path)
+{
+	if (site.n == 0)
+		return;
+	buf_printf(out, "<%s>", element);
+	if (!xml_add_escaped(out, site, false))
+		out->failed = true;
+	buf_printf(out, "%s</%s>", path, element);
+}
+
 /*
- * Each element of this group switches on a feature at the client. Conferences (focusFactoryUri), relays (mrasUri), address book files and
- * web queries (abs..., dlx...) are not served by this version, so they are not named; the client then searches people by SERVICE.
+ * Each element of this group switches on a feature at the client. Conferences (focusFactoryUri) and relays (mrasUri) are not served by this
+ * version, so they are not named.
  */
 static void add_server_configuration(const struct provision *p, str grants, struct buf *out)
 {
 	buf_add(out, STR("<ucPC2PCAVEncryption>SupportEncryption</ucPC2PCAVEncryption><ucPortRangeEnabled>false</ucPortRangeEnabled>"));
+	add_address_book(out, "absInternalServerUrl", p->inside, PHOTOS_PATH);
+	add_address_book(out, "absExternalServerUrl", p->outside, PHOTOS_PATH);
+	add_address_book(out, "dlxInternalUrl", p->inside, BOOK_PATH);
+	add_address_book(out, "dlxExternalUrl", p->outside, BOOK_PATH);
 }
 
 static void add_meeting_policy(const struct provision *p, str grants, struct buf *out)

@@ -134,6 +134,26 @@ static void policies_are_told(void **state)
 	HAS(fake.answer, "<property name=\"EnablePrivacyMode\">true</property>");
 }
 
+/* Only what is there is named, and with it that there are no files. */
+static void address_book_is_told(void **state)
+{
+	struct bench *b = *state;
+	subscribe(b, ANN, "vnd-microsoft-provisioning-v2", "Expires: 0\n", ASK("ServerConfiguration"));
+	HAS_NOT(fake.answer, "dlx");
+	subscribe(b, ANN, "vnd-microsoft-provisioning-v2", "Expires: 0\n", ASK("endpointConfiguration"));
+	HAS_NOT(fake.answer, "AddressBookAvailability");
+	b->provision.inside = STR("https://uc.example.test:444");
+	subscribe(b, ANN, "vnd-microsoft-provisioning-v2", "Expires: 0\n", ASK("ServerConfiguration"));
+	HAS(fake.answer, "<dlxInternalUrl>https://uc.example.test:444/groupexpansion/service.svc</dlxInternalUrl>");
+	HAS_NOT(fake.answer, "dlxExternalUrl");
+	subscribe(b, ANN, "vnd-microsoft-provisioning-v2", "Expires: 0\n", ASK("endpointConfiguration"));
+	HAS(fake.answer, "<property name=\"AddressBookAvailability\">WebSearchOnly</property>");
+	b->provision.outside = STR("https://web.example.test");
+	subscribe(b, ANN, "vnd-microsoft-provisioning-v2", "Expires: 0\n", ASK("ServerConfiguration"));
+	HAS(fake.answer, "<dlxExternalUrl>https://web.example.test/groupexpansion/service.svc</dlxExternalUrl>");
+	HAS(fake.answer, "<absExternalServerUrl>https://web.example.test/abs/handler</absExternalServerUrl>");
+}
+
 static void nonsense_and_others_are_refused(void **state)
 {
 	struct bench *b = *state;
@@ -165,6 +185,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_asked_for_is_told_once),
 		TEST(policies_are_told),
+		TEST(address_book_is_told),
 		TEST(nonsense_and_others_are_refused),
 		TEST(older_clients_get_empty_documents),
 	};

@@ -137,7 +137,7 @@ static const struct {
 } rows[REPLICA_ROW_N] = {
 	[REPLICA_OBJECT] = { 3, { { 1, KIND }, { 1, IDENTITY }, { 2, BODY } } },
 	[REPLICA_USER] = { 8, { { 3, ADDRESS }, { 0, NAME }, { 1, 1 }, { 0, 16 }, { 32, 32 }, { 2, BODY }, { 1, DATE }, { 1, DATE } } },
-	[REPLICA_CREDENTIAL] = { 3, { { 3, ADDRESS }, { 1, KIND }, { 1, 2048 } } },
+	[REPLICA_CREDENTIAL] = { 3, { { 3, ADDRESS }, { 1, KIND }, { 1, 32768 } } },
 	[REPLICA_FILE] = { 2, { { 1, KIND }, { 0, CONTENT } } },
 	[REPLICA_OBJECT_GONE] = { 2, { { 1, KIND }, { 1, IDENTITY } } },
 	[REPLICA_USER_GONE] = { 1, { { 3, ADDRESS } } },

@@ -9,7 +9,7 @@
 #define WSDL   "http://schemas.xmlsoap.org/wsdl/"
 #define SP     "http://docs.oasis-open.org/ws-sx/ws-securitypolicy/200702"
 
-static void end(struct xml *x, struct buf *out)
+void soap_end(struct xml *x, struct buf *out)
 {
 	while (x->depth > 0)
 		xml_close(x);
@@ -17,7 +17,7 @@ static void end(struct xml *x, struct buf *out)
 		out->failed = true;
 }
 
-static void open_body(struct xml *x, struct buf *out)
+void soap_open_body(struct xml *x, struct buf *out)
 {
 	xml_init(x, out);
 	xml_open(x, "s:Envelope");
@@ -131,7 +131,7 @@ static void add_applies_to(struct xml *x, str audience)
 void soap_ticket_answer_print(const struct soap_ticket_answer *t, struct buf *out)
 {
 	struct xml x;
-	open_body(&x, out);
+	soap_open_body(&x, out);
 	xml_open(&x, "RequestSecurityTokenResponseCollection");
 	xml_attr(&x, "xmlns", STR(SOAP_TRUST));
 	xml_open(&x, "RequestSecurityTokenResponse");
@@ -146,7 +146,7 @@ void soap_ticket_answer_print(const struct soap_ticket_answer *t, struct buf *ou
 	xml_open(&x, "Lifetime");
 	add_time(&x, "wsu:Created", t->since);
 	add_time(&x, "wsu:Expires", t->until);
-	end(&x, out);
+	soap_end(&x, out);
 }
 
 /* ---- a certificate ---- */
@@ -157,7 +157,7 @@ void soap_certificate_answer_print(const struct soap_certificate_answer *c, stru
 	struct buf device DEFER(buf_fini) = { 0 };
 	buf_init(&device, SOAP_WORD_MAX + 4);
 	buf_printf(&device, "{%.*s}", STR_FMT(c->device));
-	open_body(&x, out);
+	soap_open_body(&x, out);
 	xml_open(&x, "GetAndPublishCertResponse");
 	xml_attr(&x, "xmlns", STR(SOAP_OCS));
 	xml_attr(&x, "DeviceId", buf_str(&device));
@@ -180,7 +180,7 @@ void soap_certificate_answer_print(const struct soap_certificate_answer *c, stru
 	xml_open(&x, "RequestID");
 	xml_attr(&x, "xmlns", STR("http://schemas.microsoft.com/windows/pki/2009/01/enrollment"));
 	xml_text(&x, c->id);
-	end(&x, out);
+	soap_end(&x, out);
 }
 
 /* ---- a fault ---- */
@@ -189,7 +189,7 @@ void soap_certificate_answer_print(const struct soap_certificate_answer *c, stru
 void soap_fault_print(str text, bool is_ours, struct buf *out)
 {
 	struct xml x;
-	open_body(&x, out);
+	soap_open_body(&x, out);
 	xml_open(&x, "s:Fault");
 	xml_element(&x, "faultcode", is_ours ? STR("s:Server") : STR("s:Client"));
 	xml_element(&x, "faultstring", text);
@@ -198,7 +198,7 @@ void soap_fault_print(str text, bool is_ours, struct buf *out)
 	xml_attr(&x, "xmlns:psf", STR("http://schemas.microsoft.com/Passport/SoapServices/SOAPFault"));
 	xml_open(&x, "psf:internalerror");
 	xml_element(&x, "psf:text", text);
-	end(&x, out);
+	soap_end(&x, out);
 }
 
 /* ---- what services there are ---- */
@@ -234,20 +234,20 @@ void soap_ticket_service_print(str base, struct buf *out)
 	xml_open(&x, "wsdl:service");
 	xml_attr(&x, "name", STR("WebTicketService"));
 	add_port(&x, "WebTicketServiceWinNegotiate", base, "/WebTicket/WebTicketService.svc/Auth");
-	end(&x, out);
+	soap_end(&x, out);
 }
 
 /* The policy says where the ticket comes from that the port of the same name asks for. */
-static void add_policy(struct xml *x, str base)
+static void add_policy(struct xml *x, const char *name, const char *tokens, str base)
 {
 	struct buf url DEFER(buf_fini) = { 0 };
 	buf_init(&url, 2 * SOAP_URL_MAX);
 	buf_printf(&url, "%.*s/WebTicket/WebTicketService.svc", STR_FMT(base));
 	xml_open(x, "wsp:Policy");
-	xml_attr(x, "wsu:Id", STR("CertProvisioningServiceWebTicketProof_SHA1_policy"));
+	xml_attr(x, "wsu:Id", str_of(name));
 	xml_open(x, "wsp:ExactlyOne");
 	xml_open(x, "wsp:All");
-	xml_open(x, "sp:EndorsingSupportingTokens");
+	xml_open(x, tokens);
 	xml_attr(x, "xmlns:sp", STR(SP));
 	xml_open(x, "wsp:Policy");
 	xml_open(x, "sp:IssuedToken");
@@ -264,9 +264,20 @@ void soap_certificate_service_print(str base, struct buf *out)
 {
 	struct xml x;
 	open_definitions(&x, "CertProvisioningService", out);
-	add_policy(&x, base);
+	add_policy(&x, "CertProvisioningServiceWebTicketProof_SHA1_policy", "sp:EndorsingSupportingTokens", base);
 	xml_open(&x, "wsdl:service");
 	xml_attr(&x, "name", STR("CertProvisioningService"));
 	add_port(&x, "CertProvisioningServiceWebTicketProof_SHA1", base, "/CertProv/CertProvisioningService.svc/WebTicket_Proof_SHA1");
-	end(&x, out);
+	soap_end(&x, out);
+}
+
+void soap_book_service_print(str base, struct buf *out)
+{
+	struct xml x;
+	open_definitions(&x, "AddressBook", out);
+	add_policy(&x, "AddressBookWebTicketBearer_policy", "sp:SignedSupportingTokens", base);
+	xml_open(&x, "wsdl:service");
+	xml_attr(&x, "name", STR("AddressBook"));
+	add_port(&x, "AddressBookWebTicketBearer", base, "/groupexpansion/service.svc/WebTicket_Bearer");
+	soap_end(&x, out);
 }

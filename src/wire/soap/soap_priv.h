@@ -12,6 +12,7 @@
 #define SOAP_SAML_TYPE "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLV1.1"
 #define SOAP_X509_TYPE "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-x509-token-profile-1.0#X509v3"
 #define SOAP_OCS       "http://schemas.microsoft.com/OCS/AuthWebServices/"
+#define SOAP_BOOK      "DistributionListExpander"
 #define SOAP_DSIG      "http://www.w3.org/2000/09/xmldsig#"
 #define SOAP_XENC      "http://www.w3.org/2001/04/xmlenc#"
 #define SOAP_BEARER    "http://schemas.xmlsoap.org/ws/2005/05/identity/NoProofKey"
@@ -27,6 +28,10 @@ err soap_envelope_read(struct xml_reader *r, str text, struct arena *a, const ch
 	struct diag *d);
 /* "sip:ann@example.test" without the scheme. */
 str soap_user(str s);
+
+/* soap_print.c */
+void soap_open_body(struct xml *x, struct buf *out);
+void soap_end(struct xml *x, struct buf *out);
 
 /* soap_ticket.c: of an Assertion element */
 err soap_assertion_read(const struct xml_node *n, struct arena *a, struct soap_ticket *out, struct diag *d);
