@@ -65,7 +65,7 @@ def by_curl(server, realm, cache, body, *more, name="uc.example.test", port=None
 def begin(realm, user="ann", service=SERVICE, mech=SPNEGO, mutual=True):
     name = gssapi.Name(service, gssapi.NameType.kerberos_principal)
     credentials = gssapi.Credentials(usage="initiate", store={"ccache": f"FILE:{realm.sign_in(user)}"})
-    flags = [gssapi.RequirementFlag.mutual_authentication] if mutual else []
+    flags = [gssapi.RequirementFlag.mutual_authentication] if mutual else [gssapi.RequirementFlag.integrity]
     return gssapi.SecurityContext(name=name, usage="initiate", creds=credentials, mech=mech, flags=flags)
 
 
@@ -188,7 +188,7 @@ def test_where_it_is_offered(server, realm, ann):
     server.set("ProxyConfiguration", UseKerberosForClientToProxyAuth="$true")
     wait_for(lambda: offers() == ["Negotiate", BASIC], 5)
     realm.admin(f"ktadd -norandkey -k {realm.top}/inside.keytab HTTP/uc.example.test")
-    assert "nobody signs in by Kerberos" in server.cli("Import-CsKerberosKeytab", realm.top / "inside.keytab")
+    assert "HTTP/web" not in server.cli("Import-CsKerberosKeytab", realm.top / "inside.keytab")
     wait_for(lambda: challenges(outside.post(TICKET_PATH, "")) == [BASIC], 5)
     assert offers() == ["Negotiate", BASIC] and give(ann, begin(realm).step()).status == 200
     server.cli("Remove-CsKerberosKeytab", "-Confirm:$false")
@@ -215,3 +215,23 @@ def test_pidgin_sipe_gets_its_certificate_by_single_sign_on(server, realm, tmp_p
     linger(one.end)
     one.sign_in(server, "ann", scheme="tls-dsk", sso=True)
     assert server.counters()["tickets.given.kerberos"] >= 1 and server.counters()["certificates.issued"] == 1
+
+
+@pytest.mark.peers
+def test_pidgin_sipe_without_a_ticket(server, tmp_path, linger):
+    """Where Negotiate is offered it goes by Kerberos or else by NTLM, and never by Basic: so people need a ticket or what NTLM needs, or it must not be offered."""
+    made = []
+
+    def bob(**more):
+        made.append(SipeClient(tmp_path / f"bob{len(made)}", env={"KRB5_CONFIG": "/nonexistent", "KRB5CCNAME": "MEMORY:"}))
+        linger(made[-1].end)
+        return made[-1].sign_in(server, "bob", scheme="tls-dsk", **more)
+    assert "Web ticket request" in bob(wait=False).refused()
+    server.cli("Set-CsUser", "-Identity", "sip:bob@example.test", "-NtlmAllowed", "$true", "-PasswordFile", "-", stdin=server.passwords["bob"] + "\n")
+    wait_for(lambda: "NTLM" in challenges(TicketClient(server).post(TICKET_PATH, "")), 5)
+    bob()
+    server.cli("Set-CsUser", "-Identity", "sip:bob@example.test", "-NtlmAllowed", "$false")
+    server.cli("Set-CsWebServiceConfiguration", "-UseWindowsAuth", "None")
+    wait_for(lambda: challenges(TicketClient(server).post(TICKET_PATH, "")) == [BASIC], 5)
+    bob()
+    assert server.counters()["tickets.given.kerberos"] == 0 and server.counters()["certificates.issued"] == 2

@@ -87,6 +87,7 @@ static err read_ntlm(struct web_conn *c, struct web_proof *p)
 	if (c->web->sites.offers_ntlm && type == 1)
 		return begin_ntlm(c, p->token);
 	if (type != 3 || c->ntlm == NULL) {
+		c->lacks_kerberos = true; /* who has a ticket does not come by NTLM */
 		web_proof_demand(c, STR(""));
 		return ERR(SIGN_IN);
 	}
