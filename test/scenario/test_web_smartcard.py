@@ -12,7 +12,7 @@ from deployment import BUILD, wait_for
 from dsk_client import DskClient
 from lync_client import LyncClient
 from realm import Realm
-from test_client_certificate import forge, issue, serial_of
+from test_client_certificate import Shown, forge, issue, serial_of
 from ticket_client import CERT_PATH, TICKET_PATH, USER_PATH, Ticket, TicketClient, csr, fault, ntlm_by_curl
 from web_client import WebClient
 from test_web_negotiate import by_curl
@@ -256,3 +256,15 @@ def test_the_rule_holds_at_once(server, linger):
     assert "no longer good" in fault(card.ask_certificate(held))
     assert client.ask_ticket().status == 200
     ann.sign_in()
+
+
+def test_no_session_of_an_administrator_for_a_password(server_factory):
+    server = server_factory(web=True)
+    server.cli("Set-CsGroup", "-Identity", "CsAdministrator", "-Members", ANN)
+    server.cli("Set-CsUser", "-Identity", ANN, "-SmartcardLogonRequired", "$true")
+    with WebClient(server.port_web, server.dir / "ca.pem") as c:
+        answer = c.ask("POST", "/api/v1/session", {}, {"User": ANN, "Password": server.passwords["ann"]})
+        assert answer.status == 403 and answer.error == "CERTIFICATE_NEEDED"
+        assert c.ask("POST", "/api/v1/session", {}, {"User": ANN, "Password": "wrong"}).status == 401
+    with Shown(server, issue(server)) as c:
+        assert c.sign_in().status == 201
