@@ -322,6 +322,7 @@ void vault_tell_changes(struct vault *v)
 
 static void give_user(void *arg, const struct store_user *u)
 {
+	vault_note_smartcard(((struct vault_front *)arg)->vault, u); /* of a copy that has come from elsewhere */
 	send_user(arg, u);
 }
 

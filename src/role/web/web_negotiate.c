@@ -20,7 +20,7 @@ static str find_name(const struct web_conn *c)
 
 bool web_negotiate_is_offered(const struct web_conn *c)
 {
-	return !c->lacks_kerberos && find_name(c).n != 0;
+	return !c->x.lacks_kerberos && find_name(c).n != 0;
 }
 
 static err refuse(struct web_conn *c, const char *why)
@@ -39,8 +39,8 @@ err web_negotiate_read(struct web_conn *c, struct web_proof *p)
 	if (failed(spnego_parse(p->token, &p->frame, &d)))
 		return refuse(c, d.what);
 	/* What is offered next leaves Negotiate out, so that the client goes on by NTLM itself or by Basic. */
-	c->lacks_kerberos = p->frame.mech == SPNEGO_NTLM;
-	if (c->lacks_kerberos)
+	c->x.lacks_kerberos = p->frame.mech == SPNEGO_NTLM;
+	if (c->x.lacks_kerberos)
 		return refuse(c, "NTLM is not taken within Negotiate");
 	if (p->frame.mech == SPNEGO_OTHER || p->frame.token.n == 0)
 		return refuse(c, "Negotiate has to begin with a ticket of Kerberos");

@@ -241,6 +241,7 @@ struct web_exchange {
 	uint8_t minor;
 	bool is_head, keep_alive, by_cookie, wants_cookie, in_chunks;
 	bool is_site; /* it is for a web site, not for management */
+	bool lacks_kerberos; /* who asks has no ticket of it: he has sent NTLM */
 	bool by_certificate; /* of WEB_SERVICE: a ticket for a certificate is asked for */
 	char method[16], path[160], host[256], user[160];
 	char session[WEB_SESSION_MAX + 1];
@@ -278,7 +279,6 @@ struct web_conn {
 	char user[160];      /* who signed in over this connection, for the access log */
 	uint8_t user_mac[32]; /* of the session he got */
 	struct web_ntlm *ntlm; /* a proof by NTLM under way; NULL */
-	bool lacks_kerberos; /* the client has no ticket of it: it was told NTLM by Negotiate */
 };
 
 struct web_listener {

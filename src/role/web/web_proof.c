@@ -87,7 +87,7 @@ static err read_ntlm(struct web_conn *c, struct web_proof *p)
 	if (c->web->sites.offers_ntlm && type == 1)
 		return begin_ntlm(c, p->token);
 	if (type != 3 || c->ntlm == NULL) {
-		c->lacks_kerberos = true; /* who has a ticket does not come by NTLM */
+		c->x.lacks_kerberos = true; /* who has a ticket does not come by NTLM */
 		web_proof_demand(c, STR(""));
 		return ERR(SIGN_IN);
 	}
@@ -103,6 +103,7 @@ err web_proof_read(struct web_conn *c, const struct http_request *q, struct web_
 	str word, coded = STR("");
 	size_t n = sizeof out->room;
 	out->negotiate = out->challenge = STR("");
+	out->frame = (struct spnego_message){ .token = STR("") };
 	word = f != NULL ? str_split(f->value, ' ', &coded) : STR("");
 	bool is_read = f != NULL && ENC_BASE64_SIZE(sizeof out->room - 8) >= coded.n && !failed(enc_base64_read(str_trim(coded), out->room, &n));
 	out->token = (str){ (const char *)out->room, is_read ? n : 0 };

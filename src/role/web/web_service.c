@@ -144,7 +144,7 @@ static void on_ticket_post(struct web_conn *c, const struct http_request *q, con
 static void note_ticket_refusal(struct web_conn *c, err e, str why)
 {
 	web_service_note(c, why);
-	meter_add(c->web->skel->meter, METER_CERTIFICATES_REFUSED, c->x.by_certificate ? 1 : 0);
+	meter_add(c->web->skel->meter, METER_CERTIFICATES_REFUSED, c->x.by_certificate && fault_status(c, e) == 403 ? 1 : 0);
 	meter_add(c->web->skel->meter, METER_CERTIFICATE_NEEDED, !c->x.by_certificate && err_is(e, ERR_CERTIFICATE_NEEDED) ? 1 : 0);
 }
 
