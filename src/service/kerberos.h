@@ -81,16 +81,21 @@ struct kerberos_acceptor;
 err kerberos_acceptor_open(const struct kerberos_key *keys, size_t n, struct kerberos_acceptor **out, struct diag *d);
 void kerberos_acceptor_close(struct kerberos_acceptor *a);
 
+struct kerberos_shown {
+	str target, token; /* the service that it is for, "sip/uc01.example.test" */
+	bool can_answer;   /* the protocol has a way for an answer (HTTP has one, SIP has not): who wants mutual authentication gets it */
+};
+
 struct kerberos_proof {
 	char principal[KERBEROS_NAME_MAX + 1];
-	struct buf context; /* initialised by the call; secret: to be wiped */
+	struct buf context, answer; /* initialised by the call; context is secret: to be wiped. answer: for the client, empty unless it wants one */
 };
 
 /*
- * Does the token prove somebody to the service `target` ("sip/uc01.example.test")? One step, no answer to the client: who wants mutual
- * authentication is refused. REFUSED with d: why not. A token proves once.
+ * Does the token prove somebody to its target? One step: without a way for an answer, who wants mutual authentication is refused, and so is who does
+ * not ask for integrity, since the context would sign. REFUSED with d: why not. A token proves once.
  */
-err kerberos_accept(struct kerberos_acceptor *a, struct kerberos_replays *r, str target, str token, uint64_t now_ms, struct kerberos_proof *out, struct diag *d);
+err kerberos_accept(struct kerberos_acceptor *a, struct kerberos_replays *r, const struct kerberos_shown *shown, uint64_t now_ms, struct kerberos_proof *out, struct diag *d);
 void kerberos_proof_fini(struct kerberos_proof *p);
 
 /* ---- security contexts (session.c) ---- */

@@ -19,12 +19,13 @@ struct user {
 	uint64_t version;      /* of the store, at the last change */
 	uint64_t locked_until; /* milliseconds since 1970; 0: not locked */
 	uint32_t failures;     /* wrong passwords in a row, as vault counts them */
-	uint32_t epoch; /* grows whenever password, `enabled` or existence change: what was proven before no longer
+	uint32_t epoch; /* grows whenever password, `enabled`, `needs_certificate` or existence change: what was proven before no longer
 			   holds */
 	uint32_t refs;
 	uint32_t seen; /* the snapshot that named him last */
 	uint16_t aor_n, name_n, grants_n;
 	bool enabled;           /* false also once he is gone */
+	bool needs_certificate; /* a password, NTLM or Kerberos proves nothing */
 	bool has_md5;           /* without it only SHA-256 can be proven */
 	uint8_t ha1_md5[16];    /* MD5(user:domain:password) */
 	uint8_t ha1_sha256[32]; /* SHA-256 of the same */
@@ -58,7 +59,7 @@ struct user_row {
 	uint64_t version;
 	str aor; /* lower case */
 	str display_name;
-	bool enabled;
+	bool enabled, needs_certificate;
 	str ha1_md5;    /* 16 bytes, or empty */
 	str ha1_sha256; /* 32 bytes */
 	str grants;     /* at most USER_GRANTS_MAX bytes; more: MALFORMED */

@@ -107,13 +107,13 @@ int tls_peer_on_chain(X509_STORE_CTX *x, void *arg)
 {
 	const struct tls_server *s = arg;
 	SSL *ssl = X509_STORE_CTX_get_ex_data(x, SSL_get_ex_data_X509_STORE_CTX_idx());
-	bool is_person = SSL_is_server(ssl) && s->peers == TLS_PEERS_PEOPLE;
+	bool is_person = SSL_is_server(ssl) && (s->peers == TLS_PEERS_PEOPLE || s->peers == TLS_PEERS_GUESTS);
 	bool ok = s->judge.judge != NULL ? is_trusted(x, SSL_get_app_data(ssl)) : is_verified(x, is_person);
 	if (!SSL_is_server(ssl))
 		return ok;
 	/* The certificate would be written into each ticket, and would outlive its revocation there. */
 	SSL_set_num_tickets(ssl, 0);
-	return ok || s->peers == TLS_PEERS_SERVERS;
+	return ok || s->peers == TLS_PEERS_SERVERS || s->peers == TLS_PEERS_GUESTS;
 }
 
 /* ---- what became of it ---- */

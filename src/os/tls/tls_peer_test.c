@@ -189,7 +189,8 @@ static void a_judge_is_asked_about_who_connects(void **state)
 	static const struct {
 		enum tls_peers peers;
 		bool refuses, is_in;
-	} rows[] = { { TLS_PEERS_SERVERS, false, true }, { TLS_PEERS_SERVERS, false, true }, { TLS_PEERS_SERVERS, true, true }, { TLS_PEERS_PEOPLE, false, true }, { TLS_PEERS_PEOPLE, true, false } };
+	} rows[] = { { TLS_PEERS_SERVERS, false, true }, { TLS_PEERS_SERVERS, false, true }, { TLS_PEERS_SERVERS, true, true }, { TLS_PEERS_PEOPLE, false, true }, { TLS_PEERS_PEOPLE, true, false },
+		{ TLS_PEERS_GUESTS, false, true }, { TLS_PEERS_GUESTS, true, true } };
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		struct world w;
 		struct end e;

@@ -22,7 +22,8 @@ static err on_user(struct front *f, str body)
 	if (m.enabled == 0)
 		reg_user_gone(f->reg, m.aor);
 	TRY(users_put(f->users, &(const struct user_row){ .version = m.version, .aor = m.aor, .display_name = m.display_name,
-				       .enabled = m.enabled != 0, .ha1_md5 = m.ha1_md5, .ha1_sha256 = m.ha1_sha256, .grants = m.grants }));
+				       .enabled = m.enabled != 0, .ha1_md5 = m.ha1_md5, .ha1_sha256 = m.ha1_sha256, .grants = m.grants,
+				       .needs_certificate = str_eq(policy_grant(m.grants, STR("SmartcardLogonRequired")), STR("True")) }));
 	if (f->has_snapshot)
 		pres_user_changed(f->pres, m.aor);
 	return OK;

@@ -162,7 +162,7 @@ static struct trust_case case_of(const struct identity *i, const struct tls_show
 	if (shown->is_ours) {
 		c.role = TRUST_SERVER;
 		c.name = shown->name;
-	} else if (shown->peers == TLS_PEERS_PEOPLE) {
+	} else if (shown->peers == TLS_PEERS_PEOPLE || shown->peers == TLS_PEERS_GUESTS) {
 		c.role = TRUST_CLIENT;
 	}
 	return c;

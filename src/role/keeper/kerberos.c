@@ -120,7 +120,7 @@ err keeper_on_ticket_ask(struct keeper *k, struct ipc *from, str body)
 	struct buf answer;
 	TRY(ipc_ticket_ask_parse(&m, body));
 	buf_init(&answer, PROOF_MAX);
-	err e = k->acceptor != NULL ? kerberos_accept(k->acceptor, k->replays, m.target, m.token, loop_now(k->skel->loop), &proof, &d)
+	err e = k->acceptor != NULL ? kerberos_accept(k->acceptor, k->replays, &(struct kerberos_shown){ m.target, m.token, m.can_answer != 0 }, loop_now(k->skel->loop), &proof, &d)
 				    : diag_fail(&d, ERR(REFUSED), "token", "bring one in: Import-CsKerberosKeytab", "this server has no keytab");
 	if (failed(e)) {
 		meter_add(k->skel->meter, METER_KERBEROS_REFUSED, 1);
@@ -129,7 +129,7 @@ err keeper_on_ticket_ask(struct keeper *k, struct ipc *from, str body)
 		meter_add(k->skel->meter, METER_KERBEROS_OK, 1);
 		buf_add(&answer, str_of(proof.principal));
 		buf_add_char(&answer, '\0');
-		buf_add(&answer, buf_str(&proof.context));
+		buf_add(&answer, m.can_answer != 0 ? buf_str(&proof.answer) : buf_str(&proof.context)); /* over HTTP nothing is signed: no context leaves */
 		e = answer.failed ? ERR(NO_MEMORY) : OK;
 	}
 	err sent = keeper_done(from, m.id, e, &d, buf_str(&answer));

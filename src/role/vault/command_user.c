@@ -49,6 +49,22 @@ static err keep_nt(struct call *call, str aor, const json_t *before, const json_
 	return user_keep_nt(call, aor, may_ntlm(after), has_password ? &password : NULL);
 }
 
+/* A certificate that a device got for a password does not ask how: who wants the card asked for takes it back. */
+static void warn_of_devices(struct call *call, str aor, const json_t *before, const json_t *after)
+{
+	static const char mark[] = "SmartcardLogonRequired";
+	const struct issued_list *l = &call->vault->issued;
+	char user[ISSUED_NAME];
+	unsigned n = 0;
+	if (!json_is_true(json_object_get(after, mark)) || json_is_true(json_object_get(before, mark)))
+		return;
+	(void)snprintf(user, sizeof user, "sip:%.*s", STR_FMT(aor));
+	for (size_t i = 0; i < l->n; i++)
+		n += strcmp(l->all[i].user, user) == 0 && !l->all[i].is_revoked && l->all[i].device[0] != '\0' && l->all[i].expires > (int64_t)(vault_unix_ms() / 1000) ? 1 : 0;
+	if (n != 0)
+		command_warn(call, "devices of %s have %u certificates that they got before, and sign in by them: Revoke-CsClientCertificate -Identity %s takes them back", user, n, user);
+}
+
 /* ---- checks across users ---- */
 
 struct sharer {
@@ -178,6 +194,7 @@ static err set_user(struct call *call, str aor, const json_t *before, json_t *af
 		return diag_fail(&call->diag, ERR(USAGE), call->cmd->name, "Get-Help Set-CsUser -Full shows them", "there is nothing to change");
 	TRY(set_password(call, aor, &password));
 	TRY(set_properties(call, aor, before, after));
+	warn_of_devices(call, aor, before, after);
 	return keep_nt(call, aor, before, after);
 }
 

@@ -46,11 +46,11 @@ static void set_member(struct vault *v, struct config *c, const struct config_de
 	free(text);
 }
 
-bool effective_windows_auth(struct vault *v)
+bool effective_windows_auth(struct vault *v, const char *scheme)
 {
 	json_t *body = v->store != NULL ? nearest(v, &schema_kinds[SCHEMA_ID_WebServiceConfiguration]) : NULL;
 	const char *word = json_string_value(json_object_get(body, "UseWindowsAuth"));
-	bool is_on = word == NULL || strcmp(word, "None") != 0;
+	bool is_on = word == NULL || strcmp(word, "Negotiate") == 0 || strcmp(word, scheme) == 0;
 	json_decref(body);
 	return is_on;
 }

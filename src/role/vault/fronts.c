@@ -71,7 +71,7 @@ static void print_home(const struct vault *v, const json_t *body, struct buf *ou
 /* Of what a user has, a process is told the policies that were granted to him and the marks that it obeys. */
 static void print_grants(const struct vault *v, const struct store_user *u, struct buf *out)
 {
-	static const char marks[][24] = { "AudioVideoDisabled" };
+	static const char marks[][24] = { "AudioVideoDisabled", "SmartcardLogonRequired" };
 	const char *name;
 	json_t *value, *body = u->body.n > 2 ? json_loadb(u->body.p, u->body.n, 0, NULL) : NULL;
 	json_object_foreach(body, name, value) {
@@ -237,6 +237,7 @@ void vault_forget_last_changes(struct vault *v, const struct call *call)
 
 static void tell_user(void *arg, const struct store_user *u)
 {
+	vault_note_smartcard(arg, u);
 	EACH_FRONT((struct vault *)arg, f)
 		send_user(f, u);
 }
@@ -322,6 +323,7 @@ void vault_tell_changes(struct vault *v)
 
 static void give_user(void *arg, const struct store_user *u)
 {
+	vault_note_smartcard(((struct vault_front *)arg)->vault, u); /* of a copy that has come from elsewhere */
 	send_user(arg, u);
 }
 

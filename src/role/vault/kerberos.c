@@ -43,6 +43,7 @@ void vault_kerberos_take(struct vault *v, str rows)
 	for (unsigned i = 0; was != (v->keytab.n != 0) && i < VAULT_FRONTS_MAX; i++)
 		if (v->fronts[i] != NULL)
 			(void)failed(ipc_send_kerberos(v->fronts[i]->channel, &(struct ipc_kerberos){ .is_there = !was }, -1));
+	vault_web_sites(v); /* for which names there are keys of HTTP */
 }
 
 /* ---- whose name is it? ---- */
@@ -128,18 +129,26 @@ static void tell(struct ticket *t, const struct ipc_proof_tell *m)
 		(void)failed(ipc_send_proof_tell(t->to, m, -1));
 }
 
-static void tell_proof(struct ticket *t, str bytes)
+bool vault_kerberos_owner(struct vault *v, str principal, char *aor)
 {
-	struct vault *v = t->vault;
 	struct owner owner;
-	str context, principal = str_split(bytes, '\0', &context);
 	const char *why = v->store != NULL ? find_owner(v, principal, &owner) : "the store is not open";
 	if (why == NULL && !owner.enabled)
 		why = "the user is disabled";
 	if (why != NULL)
 		LOG(&v->skel->log, KERBEROS_NOBODY, LOG_STR("principal", principal), LOG_Z("why", why),
 			LOG_Z("remedy", "Set-CsUser -UserPrincipalName, or declare the realm: Set-CsProxyConfiguration -KerberosRealms"));
-	tell(t, &(struct ipc_proof_tell){ .id = t->id, .is_right = why == NULL, .aor = why == NULL ? str_of(owner.aor) : STR(""), .key = why == NULL ? context : STR("") });
+	else
+		memcpy(aor, owner.aor, sizeof owner.aor);
+	return why == NULL;
+}
+
+static void tell_proof(struct ticket *t, str bytes)
+{
+	char aor[VAULT_AOR + 1] = "";
+	str context, principal = str_split(bytes, '\0', &context);
+	bool is_right = vault_kerberos_owner(t->vault, principal, aor);
+	tell(t, &(struct ipc_proof_tell){ .id = t->id, .is_right = is_right, .aor = str_of(aor), .key = is_right ? context : STR("") });
 }
 
 static void ticket_free(struct ticket *t)
@@ -170,7 +179,7 @@ void vault_judge_ticket(struct vault *v, struct ipc *to, const struct ipc_proof_
 	*t = (struct ticket){ .vault = v, .to = to, .id = m->id };
 	list_add(&v->tickets, &t->node);
 	v->n_tickets++;
-	err e = vault_ticket_ask(v, m->challenge, m->token, &(struct key_door){ on_judged, t }, &d);
+	err e = vault_ticket_ask(v, &(struct ipc_ticket_ask){ .target = m->challenge, .token = m->token }, &(struct key_door){ on_judged, t }, &d);
 	if (failed(e))
 		on_judged(t, e, &d, STR(""));
 }
@@ -181,5 +190,18 @@ void vault_tickets_forget(struct vault *v, const struct ipc *to)
 		struct ticket *t = LIST_OF(it, struct ticket, node);
 		if (t->to == to)
 			t->to = NULL;
+	}
+}
+
+/* ---- names for web tickets ---- */
+
+void vault_kerberos_names(const struct vault *v, struct buf *out)
+{
+	struct kerberos_row row;
+	str rest = buf_str(&v->keytab), realm;
+	while (kerberos_row_take(&rest, &row)) {
+		str name = str_split(row.principal, '@', &realm);
+		if (row.is_taken && str_begins_case(name, STR("HTTP/")))
+			buf_printf(out, "%s%.*s", out->n != 0 ? "," : "", STR_FMT(str_cut(name, 5, name.n)));
 	}
 }

@@ -124,11 +124,13 @@ err vault_keytab_get(struct vault *v, const struct key_door *door, struct diag *
 	return sent(ipc_send_keytab_get(v->keys->channel, &(struct ipc_keytab_get){ .id = a->id }, -1));
 }
 
-err vault_ticket_ask(struct vault *v, str target, str token, const struct key_door *door, struct diag *d)
+err vault_ticket_ask(struct vault *v, const struct ipc_ticket_ask *ask, const struct key_door *door, struct diag *d)
 {
 	struct ask *a;
+	struct ipc_ticket_ask m = *ask;
 	TRY(begin(v, door, false, &a, d));
-	return sent(ipc_send_ticket_ask(v->keys->channel, &(struct ipc_ticket_ask){ .id = a->id, .target = target, .token = token }, -1));
+	m.id = a->id;
+	return sent(ipc_send_ticket_ask(v->keys->channel, &m, -1));
 }
 
 static void nothing(void *arg, err e, const struct diag *d, str bytes)

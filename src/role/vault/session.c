@@ -4,7 +4,7 @@
  * (the web process) can use one that it was given, but make none. Of a token only its hash is kept.
  */
 #include "base/enc.h"
-#include "role/vault/vault_priv.h"
+#include "role/vault/ticket_priv.h"
 #include "wire/digest.h"
 
 #include <stdio.h>
@@ -172,7 +172,7 @@ struct proof {
 	uint8_t kept[32];
 	size_t n_kept;
 	bool exists; /* with a password */
-	bool is_there, enabled;
+	bool is_there, enabled, needs_certificate;
 	uint8_t totp[64];
 	size_t n_totp;
 };
@@ -183,6 +183,7 @@ static void keep_user(void *arg, const struct store_user *u)
 	p->exists = u->ha1_sha256.n == 32;
 	p->is_there = true;
 	p->enabled = u->enabled;
+	p->needs_certificate = ticket_needs_certificate(u);
 	p->n_kept = p->exists ? 32 : 0;
 	if (p->exists)
 		memcpy(p->kept, u->ha1_sha256.p, 32);
@@ -414,8 +415,11 @@ static err prove(struct vault *v, struct session_ask *ask, char room[VAULT_AOR],
 	bool has_password = json_object_get(ask->given, "Password") != NULL || ask->certificate.n == 0;
 	err e = has_password ? by_password(v, ask, room, aor, &p, d) : by_certificate(v, ask, room, aor, &p, d);
 	hash_password(v, (str){ (const char *)p.kept, p.n_kept }, password);
+	bool is_enough = !has_password || !p.needs_certificate;
 	crypt_wipe(&p, sizeof p);
 	TRY(e);
+	if (!is_enough)
+		return diag_fail(d, ERR(CERTIFICATE_NEEDED), "sign-in", "show it: --cert and --key", "you sign in by a smart card or another certificate, not by a password");
 	TRY(check_roles(v, *aor, d));
 	if (has_password)
 		vault_count_success(v, *aor); /* a certificate says nothing of who guessed passwords meanwhile */

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-enum { BASIC, NTLM };
+enum { BASIC, NTLM, NEGOTIATE, CERTIFICATE };
 
 /* ---- who it is ---- */
 
@@ -15,6 +15,7 @@ static void keep_owner(void *arg, const struct store_user *u)
 {
 	struct ticket_owner *o = arg;
 	o->is_there = u->enabled && u->ha1_sha256.n == sizeof o->secret && str_to_z(u->aor, o->aor, sizeof o->aor);
+	o->needs_certificate = ticket_needs_certificate(u);
 	if (o->is_there)
 		memcpy(o->secret, u->ha1_sha256.p, sizeof o->secret);
 }
@@ -81,7 +82,7 @@ static bool is_password(struct vault *v, const struct claim *c, struct ticket_ow
 	return is_same && o->is_there;
 }
 
-static err check_lock(struct vault *v, const char *name, struct diag *d)
+err ticket_lock_check(struct vault *v, const char *name, struct diag *d)
 {
 	const struct tally_entry *t = tally_find(&v->tally, str_of(name));
 	uint64_t now = vault_unix_ms();
@@ -96,7 +97,7 @@ static bool judge(struct vault *v, const struct ipc_web_ticket_ask *m, struct cl
 	ticket_owner_find(v, c->who.n == 1 ? str_of(c->who.aor) : STR(""), o);
 	if (m->scheme == BASIC)
 		return is_password(v, c, o);
-	bool is_right = effective_windows_auth(v) && v->config.use_ntlm && proof_ntlm(v, &c->ntlm, m->negotiate, m->challenge, &c->who, key);
+	bool is_right = effective_windows_auth(v, "NTLM") && v->config.use_ntlm && proof_ntlm(v, &c->ntlm, m->negotiate, m->challenge, &c->who, key);
 	crypt_wipe(key, sizeof key);
 	return is_right && o->is_there;
 }
@@ -108,31 +109,38 @@ static err prove(struct vault *v, const struct ipc_web_ticket_ask *m, struct cla
 	ENSURE(m->scheme <= NTLM && str_to_z(m->address, address, sizeof address), MALFORMED);
 	TRY(session_place_check(v, m->address, d));
 	TRY(read_claim(v, m, c, d));
-	TRY(check_lock(v, c->name, d));
+	TRY(ticket_lock_check(v, c->name, d));
 	if (!judge(v, m, c, o)) {
 		vault_count_failure(v, str_of(c->name), address[0] != '\0' ? address : "a reverse proxy", c->who.n == 1);
 		session_place_count(v, m->address);
 		return sign_in_refused(d);
 	}
 	vault_count_success(v, str_of(o->aor));
-	if (m->claimed.n != 0 && !str_eq_case(m->claimed, str_of(o->aor)))
-		return diag_fail(d, ERR(REFUSED), "sign-in", "", "you have signed in as sip:%s, and ask for a ticket of sip:%.*s", o->aor, STR_FMT(str_cut(m->claimed, 0, 80)));
+	return ticket_claim_check(o, m->claimed, d);
+}
+
+err ticket_claim_check(const struct ticket_owner *o, str claimed, struct diag *d)
+{
+	if (claimed.n != 0 && !str_eq_case(claimed, str_of(o->aor)))
+		return diag_fail(d, ERR(REFUSED), "sign-in", "", "you have signed in as sip:%s, and ask for a ticket of sip:%.*s", o->aor, STR_FMT(str_cut(claimed, 0, 80)));
 	return OK;
 }
 
 /* ---- giving one ---- */
 
-static err make(struct vault *v, const struct ipc_web_ticket_ask *m, const struct ticket_owner *o, struct ipc_web_ticket_tell *out, struct ticket_room *room)
+static err make(struct vault *v, const struct ticket_want *q, const struct ticket_owner *o, struct ipc_web_ticket_tell *out, struct ticket_room *room)
 {
-	struct webticket t = { .audience = m->audience };
+	struct webticket t = { .audience = q->audience };
+	uint8_t secret[CRYPT_HASH_MAX];
 	size_t n = 0;
 	webticket_new(&t, (int64_t)(vault_unix_ms() / 1000));
-	if (m->entropy.n != 0) {
+	if (q->entropy.n != 0) {
 		crypt_random(room->entropy, sizeof room->entropy);
 		out->entropy = (str){ (const char *)room->entropy, sizeof room->entropy };
-		TRY(webticket_key(m->entropy, out->entropy, t.key, &t.n_key));
+		TRY(webticket_key(q->entropy, out->entropy, t.key, &t.n_key));
 	}
-	err e = webticket_seal(v->seals, (str){ (const char *)o->secret, sizeof o->secret }, str_of(o->aor), &t, room->sealed, &n);
+	err e = webticket_seal(v->seals, ticket_secret(v, o, secret), str_of(o->aor), &t, room->sealed, &n);
+	crypt_wipe(secret, sizeof secret);
 	webticket_fini(&t);
 	memcpy(room->id, t.id, sizeof room->id);
 	out->ticket = str_of(room->id);
@@ -142,36 +150,53 @@ static err make(struct vault *v, const struct ipc_web_ticket_ask *m, const struc
 	return e;
 }
 
+void ticket_tell(struct vault *v, const struct ticket_want *q, struct ticket_owner *o, err e, struct diag *d)
+{
+	struct ticket_room room;
+	struct ipc_web_ticket_tell out = { .id = q->id, .proof = q->answer };
+	if (!failed(e))
+		e = ticket_factor_check(v, o, q->by_certificate, d);
+	if (!failed(e))
+		e = make(v, q, o, &out, &room);
+	out.error = failed(e) ? (uint16_t)(e.def - err_defs + 1) : 0;
+	diag_clean(d);
+	out.what = failed(e) ? str_of(d->what[0] != '\0' ? d->what : e.def->text) : STR("");
+	out.aor = str_of(o->is_there && !failed(e) ? o->aor : "");
+	if (vault_web_channel(v) != NULL && q->life == v->web_lives)
+		(void)failed(ipc_send_web_ticket_tell(vault_web_channel(v), &out, -1));
+	crypt_wipe(o, sizeof *o);
+	crypt_wipe(&room, sizeof room);
+}
+
 void vault_web_ticket_ask(struct vault *v, const struct ipc_web_ticket_ask *m)
 {
 	struct diag d = { 0 };
 	struct claim c = { .password = STR("") };
 	struct ticket_owner o = { .is_there = false };
-	struct ticket_room room;
-	struct ipc_web_ticket_tell out = { .id = m->id };
-	err e = prove(v, m, &c, &o, &d);
-	if (!failed(e))
-		e = make(v, m, &o, &out, &room);
-	out.error = failed(e) ? (uint16_t)(e.def - err_defs + 1) : 0;
-	diag_clean(&d);
-	out.what = failed(e) ? str_of(d.what[0] != '\0' ? d.what : e.def->text) : STR("");
-	out.aor = str_of(o.is_there && !failed(e) ? o.aor : "");
-	if (vault_web_channel(v) != NULL)
-		(void)failed(ipc_send_web_ticket_tell(vault_web_channel(v), &out, -1));
-	crypt_wipe(&o, sizeof o);
-	crypt_wipe(&room, sizeof room);
+	err e = OK;
+	if (m->scheme == NEGOTIATE)
+		e = ticket_kerberos(v, m, &d);
+	else if (m->scheme == CERTIFICATE)
+		e = ticket_factor(v, m, &o, &d);
+	else
+		e = prove(v, m, &c, &o, &d);
+	if (m->scheme != NEGOTIATE || failed(e)) /* who has a token of Kerberos is told once keeper has judged */
+		ticket_tell(v, &(const struct ticket_want){ .id = m->id, .life = v->web_lives, .audience = m->audience, .entropy = m->entropy, .answer = STR(""),
+			.by_certificate = m->scheme == CERTIFICATE }, &o, e, &d);
 }
 
 /* ---- opening one ---- */
 
 static err ticket_open(struct vault *v, const struct ipc_web_ticket_show *m, struct ticket_owner *o, struct webticket *out, struct diag *d)
 {
+	uint8_t secret[CRYPT_HASH_MAX];
 	struct webticket shown = { .since = (int64_t)m->since, .until = (int64_t)m->until, .audience = m->audience };
 	TRY(vault_store(v, d));
 	ticket_owner_find(v, m->user, o);
 	bool is_id = str_to_z(m->ticket, shown.id, sizeof shown.id);
-	err e = webticket_open(v->seals, (str){ (const char *)o->secret, sizeof o->secret }, str_of(o->aor), is_id && o->is_there ? m->sealed : STR(""), &shown,
+	err e = webticket_open(v->seals, ticket_secret(v, o, secret), str_of(o->aor), is_id && o->is_there ? m->sealed : STR(""), &shown,
 		(int64_t)(vault_unix_ms() / 1000), out, d);
+	crypt_wipe(secret, sizeof secret);
 	TRY(e);
 	if (webticket_is_for(m->audience, m->path))
 		return OK;

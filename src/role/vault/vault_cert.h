@@ -41,8 +41,8 @@ err vault_key_remove(struct vault *v, const uint8_t id[32], const struct key_doo
 /* The keys for Kerberos: all in place of those before (none: removed), or as they are; answered by rows (service/kerberos). */
 err vault_keytab_set(struct vault *v, str bytes, const struct key_door *door, struct diag *d);
 err vault_keytab_get(struct vault *v, const struct key_door *door, struct diag *d);
-/* Does the token prove somebody to the target? Answered by his principal, NUL, the context. */
-err vault_ticket_ask(struct vault *v, str target, str token, const struct key_door *door, struct diag *d);
+/* Does the token prove somebody to the target? Answered as TICKET_ASK says; its id is set here. */
+err vault_ticket_ask(struct vault *v, const struct ipc_ticket_ask *ask, const struct key_door *door, struct diag *d);
 /* Nobody is told any more of what this arg has asked. */
 void vault_key_forget(struct vault *v, const void *arg);
 

@@ -106,7 +106,7 @@ struct vault {
 	struct list held;    /* answers of commands that are not done yet */
 	struct list works;   /* what is under way with keeper: struct work */
 	struct list tickets; /* that keeper judges (kerberos.c) */
-	size_t n_tickets;
+	size_t n_tickets, n_web_orders; /* n_web_orders: of web tickets (ticket_kerberos.c) */
 	struct buf keytab;   /* rows of the keys for Kerberos; empty: there are none */
 	struct vault_keys *keys; /* the channel to keeper; NULL: it has not come yet */
 	struct loop_task turn;
@@ -119,6 +119,7 @@ struct vault {
 	uint64_t web_lives;    /* how many there were: what one has asked, the next is not told */
 	struct crypt *seals;   /* for web tickets alone: its key is each user's own */
 	bool has_ntlm;         /* somebody may prove himself by NTLM */
+	bool has_smartcards, knows_smartcards; /* somebody has to prove himself by a certificate; whether was looked up */
 	struct vault_edge *edge; /* the same */
 	struct list bans;        /* command_ban.c */
 	size_t n_bans;
@@ -445,8 +446,8 @@ json_t *change_unseal(const json_t *body, const json_t *sealed, size_t place);
 /* The instance of a kind that holds for this server's registrar; NULL: none is declared. The caller frees it. */
 json_t *effective_body(struct vault *v, enum schema_id kind);
 err effective_config(struct vault *v, struct config *out, struct diag *d);
-/* Whether people may prove themselves to web services by NTLM (WebServiceConfiguration UseWindowsAuth). */
-bool effective_windows_auth(struct vault *v);
+/* Whether people may prove themselves to web services by the scheme, "NTLM" or "Negotiate" (WebServiceConfiguration UseWindowsAuth). */
+bool effective_windows_auth(struct vault *v, const char *scheme);
 /* The identity that holds for a user with this body: granted, service, site, Global; *why says which. Good until the next call. */
 err effective_policy(struct call *call, const struct schema_kind *k, const json_t *user, struct identity *out, const char **why);
 
@@ -498,12 +499,22 @@ void vault_web_revocations(struct vault *v);
 void vault_web_certificate(struct vault *v);
 /* The topology is another: which names the web sites answer for, and what they tell. */
 void vault_web_sites(struct vault *v);
-/* ---- web tickets: ticket.c, ticket_certificate.c ---- */
+/* ---- web tickets: ticket.c, ticket_kerberos.c, ticket_factor.c, ticket_certificate.c ---- */
 
 struct ipc_web_ticket_ask;
 struct ipc_web_ticket_show;
 /* What web asks; answered now or in a later turn. */
 void vault_web_ticket_ask(struct vault *v, const struct ipc_web_ticket_ask *m);
+/* The user whose name a principal is, who is enabled: his address in aor, VAULT_AOR + 1 characters. false: nobody, which is logged. */
+bool vault_kerberos_owner(struct vault *v, str principal, char *aor);
+/* The names that there are keys of HTTP for ("HTTP/uc.example.test@REALM"), with commas between them. */
+void vault_kerberos_names(const struct vault *v, struct buf *out);
+/* Whether the configuration lets people use Kerberos for a web ticket. */
+bool vault_takes_negotiate(struct vault *v);
+/* Whether web sites ask for certificates of people: somebody has to show one. */
+bool vault_asks_people(struct vault *v);
+/* A user has changed: he may be the first who has to show one. */
+void vault_note_smartcard(struct vault *v, const struct store_user *u);
 void vault_web_ticket_show(struct vault *v, const struct ipc_web_ticket_show *m);
 
 /* ---- questions of strangers about certificates: ocsp.c ---- */

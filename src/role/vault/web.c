@@ -215,22 +215,25 @@ static bool offers_ntlm(struct vault *v)
 {
 	if (!v->has_ntlm && v->store != NULL)
 		(void)failed(store_credentials_each(v->store, note_ntlm, &v->has_ntlm));
-	return v->has_ntlm && v->config.use_ntlm && crypt_has_legacy(v->crypt) && effective_windows_auth(v);
+	return v->has_ntlm && v->config.use_ntlm && crypt_has_legacy(v->crypt) && effective_windows_auth(v, "NTLM");
 }
 
 static err send_access(struct vault_web *w, const struct plan_web_access sip[PLAN_SIDE_N])
 {
 	const struct plan_web_access *in = &sip[PLAN_INSIDE], *out = &sip[PLAN_OUTSIDE];
 	const struct topo_names *domains = &w->vault->topo.sip_domains;
-	struct buf text DEFER(buf_fini) = { 0 };
+	struct buf text DEFER(buf_fini) = { 0 }, kerberos DEFER(buf_fini) = { 0 };
 	buf_init(&text, HOSTS_MAX);
+	buf_init(&kerberos, HOSTS_MAX);
+	if (vault_takes_negotiate(w->vault))
+		vault_kerberos_names(w->vault, &kerberos);
 	for (size_t i = 0; i < domains->n; i++)
 		buf_printf(&text, "%s%.*s", i != 0 ? "," : "", STR_FMT(domains->p[i]));
-	ENSURE(!text.failed, CEILING);
+	ENSURE(!text.failed && !kerberos.failed, CEILING);
 	return ipc_send_web_access(w->channel,
 		&(struct ipc_web_access){ .domains = buf_str(&text), .inside = in->fqdn, .inside_port = (uint16_t)in->client, .outside = out->fqdn,
 			.outside_server = (uint16_t)out->server, .outside_client = (uint16_t)out->client,
-			.offers_ntlm = offers_ntlm(w->vault) ? 1 : 0 }, -1);
+			.offers_ntlm = offers_ntlm(w->vault) ? 1 : 0, .kerberos = buf_str(&kerberos), .asks_people = vault_asks_people(w->vault) ? 1 : 0 }, -1);
 }
 
 static err send_sites(struct vault_web *w, struct diag *d)

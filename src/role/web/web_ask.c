@@ -322,7 +322,15 @@ static err on_site(struct web *w, enum ipc_type type, str body)
 	return web_sites_set(&w->sites, &site);
 }
 
-/* The web sites ask nobody for a certificate: a browser would ask its user. */
+/* The web sites ask nobody for a certificate, since a browser would ask its user; unless somebody here has to show one. Behind a reverse proxy nobody
+ * can. */
+static enum identity_asks asks_at(const struct web *w, enum web_at at)
+{
+	if (at == WEB_AT_MANAGEMENT)
+		return IDENTITY_ASKS_PEOPLE;
+	return at == WEB_AT_HTTPS && w->sites.asks_people ? IDENTITY_ASKS_GUESTS : IDENTITY_ASKS_NOBODY;
+}
+
 static err on_certificate(struct web *w, str body)
 {
 	struct ipc_certificate m;
@@ -331,7 +339,7 @@ static err on_certificate(struct web *w, str body)
 	for (enum web_at at = WEB_AT_MANAGEMENT; at < WEB_AT_N; at++) {
 		if (web_entrances[at].usage == NULL || !str_eq(m.usage, str_of(web_entrances[at].usage)))
 			continue;
-		TRY(identity_read(w->identity, body, at == WEB_AT_MANAGEMENT ? IDENTITY_ASKS_PEOPLE : IDENTITY_ASKS_NOBODY, &tls));
+		TRY(identity_read(w->identity, body, asks_at(w, at), &tls));
 		if (tls != NULL)
 			web_set_tls(w, at, tls);
 	}

@@ -15,6 +15,7 @@
 #include "wire/http.h"
 #include "wire/ntlm.h"
 #include "wire/soap.h"
+#include "wire/spnego.h"
 #include "wire/xml_tree.h"
 
 #include <jansson.h>
@@ -55,6 +56,7 @@ enum {
 	WEB_OCSP_PACES = 4096,
 	WEB_OCSP_KEPT_MAX = 4096, /* answers that are given again; the one that was asked for the longest ago gives way */
 	WEB_CERTIFICATE_MAX = 8192, /* bytes of a client's */
+	WEB_TARGET = 280, /* "HTTP/" and a name */
 	WEB_HOSTS_MAX = 128 << 10, /* bytes of the names of a site */
 	WEB_URL_MAX = 300,
 	WEB_SIPURI_MAX = 320, /* characters of the address that a client asks for */
@@ -92,7 +94,7 @@ enum web_task { WEB_HEALTH, WEB_OPENAPI, WEB_SIGN_IN, WEB_SIGN_OUT, WEB_SESSION,
 struct web_item;
 
 /* What a web site has: documents of autodiscover, services for clients, pages for people. */
-enum web_doc { WEB_DOC_TICKET_MEX, WEB_DOC_TICKET, WEB_DOC_CERTIFICATE_MEX, WEB_DOC_CERTIFICATE, WEB_DOC_BOOK_MEX, WEB_DOC_BOOK, WEB_DOC_PHOTO, WEB_DOC_ROOT, WEB_DOC_DOMAIN, WEB_DOC_USER, WEB_DOC_FRONT, WEB_DOC_MEETINGS, WEB_DOC_ADMIN, WEB_DOC_ELSEWHERE, WEB_DOC_N };
+enum web_doc { WEB_DOC_TICKET_MEX, WEB_DOC_TICKET, WEB_DOC_TICKET_CERT, WEB_DOC_CERTIFICATE_MEX, WEB_DOC_CERTIFICATE, WEB_DOC_BOOK_MEX, WEB_DOC_BOOK, WEB_DOC_PHOTO, WEB_DOC_ROOT, WEB_DOC_DOMAIN, WEB_DOC_USER, WEB_DOC_FRONT, WEB_DOC_MEETINGS, WEB_DOC_ADMIN, WEB_DOC_ELSEWHERE, WEB_DOC_N };
 
 /* One of them, as it was asked for. */
 struct web_visit {
@@ -189,6 +191,8 @@ struct web_sites {
 	char sip_inside[256], sip_outside[256]; /* empty: nowhere */
 	uint16_t sip_inside_port, sip_outside_server, sip_outside_client;
 	bool offers_ntlm; /* people may prove themselves so */
+	bool asks_people; /* the site inside asks for certificates of people */
+	struct buf kerberos; /* names that there are keys of Kerberos for, comma-separated; empty: Negotiate is not offered */
 };
 
 void web_sites_init(struct web_sites *s);
@@ -221,6 +225,9 @@ void web_error_print(struct buf *b, err e, const struct diag *d);
 
 /* ---- connections: web_conn.c, web_accept.c, web_io.c ---- */
 
+/* How somebody proves himself for a web ticket, as WEB_TICKET_ASK has it. */
+enum web_scheme { WEB_BASIC, WEB_NTLM, WEB_NEGOTIATE, WEB_CERTIFICATE };
+
 enum web_state { WEB_HANDSHAKE, WEB_UP, WEB_LINGER, WEB_DEAD };
 enum web_late { WEB_LATE_HANDSHAKE, WEB_LATE_HEADER, WEB_LATE_BODY, WEB_LATE_IDLE, WEB_LATE_READER, WEB_LATE_ANSWER, WEB_LATE_LINGER };
 
@@ -240,7 +247,9 @@ struct web_exchange {
 	uint8_t minor;
 	bool is_head, keep_alive, by_cookie, wants_cookie, in_chunks;
 	bool is_site; /* it is for a web site, not for management */
-	char method[16], path[160], host[128], user[160];
+	bool lacks_kerberos; /* who asks has no ticket of it: he has sent NTLM */
+	bool by_certificate; /* of WEB_SERVICE: a ticket for a certificate is asked for */
+	char method[16], path[160], host[256], user[160];
 	char session[WEB_SESSION_MAX + 1];
 	struct buf collected;
 	struct web_deed *deed; /* of WEB_SERVICE, while vault is asked; NULL */
@@ -415,6 +424,8 @@ err web_book_photo(str path, struct web_book **b);
 err web_book_ask_photo(struct web_conn *c, struct web_book *b, struct diag *d);
 err web_book_on_photo(struct web *w, str body);
 void web_book_free(struct web_book *b);
+/* Counts and logs that somebody gets no ticket, or shows none that is good. */
+void web_service_note(struct web_conn *c, str why);
 
 /* web_proof.c: how people prove themselves over HTTP */
 
@@ -424,9 +435,25 @@ void web_proof_demand(struct web_conn *c, str challenge);
 struct web_proof {
 	uint8_t scheme;
 	str negotiate, challenge, token;
-	uint8_t room[NTLM_MOST + 8];
+	struct spnego_message frame; /* NEGOTIATE: what the answer takes up */
+	char target[WEB_TARGET];
+	uint8_t room[SPNEGO_MOST + 8];
 };
 err web_proof_read(struct web_conn *c, const struct http_request *q, struct web_proof *out);
 void web_proof_end(struct web_conn *c);
+
+/* web_negotiate.c: tickets of Kerberos (RFC 4559) */
+
+/* Whether it is offered at the name that was asked for. */
+bool web_negotiate_is_offered(const struct web_conn *c);
+/* What stands in p->room is a message of SPNEGO; as web_proof_read. p->challenge becomes the service that it has to be for. */
+err web_negotiate_read(struct web_conn *c, struct web_proof *p);
+/* The field of an answer to whoever has proven himself so. */
+void web_negotiate_print(const struct spnego_message *frame, str token, struct buf *out);
+
+/* web_certificate.c: people who show a certificate in place of a password */
+
+/* The certificate that the client has shown. CERTIFICATE_NEEDED with d: none, or one that proves nothing. */
+err web_certificate_read(struct web_conn *c, struct web_proof *p, struct diag *d);
 
 #endif

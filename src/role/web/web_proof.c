@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How people prove themselves over HTTP: Basic (RFC 7617) and NTLM ([MS-NTHT]), which goes in two steps over one connection. Vault judges. A further
+/* How people prove themselves over HTTP: Basic (RFC 7617), Negotiate (web_negotiate.c) and NTLM ([MS-NTHT]), which goes in two steps over one connection. Vault judges. A further
  * scheme is offered in web_proof_demand and read in web_proof_read. */
 #include "role/web/web_priv.h"
 
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { BASIC, NTLM, CHALLENGE_MAX = 2048 };
+enum { CHALLENGE_MAX = 2048 };
 
 /* The first two messages, which the third answers; good for one. */
 struct web_ntlm {
@@ -37,6 +37,7 @@ void web_proof_demand(struct web_conn *c, str challenge)
 		}
 		buf_add(&more, STR("\r\n"));
 	} else {
+		buf_add(&more, web_negotiate_is_offered(c) ? STR("WWW-Authenticate: Negotiate\r\n") : STR(""));
 		buf_add(&more, c->web->sites.offers_ntlm ? STR("WWW-Authenticate: NTLM\r\n") : STR(""));
 		buf_add(&more, STR("WWW-Authenticate: Basic realm=\"SIP Communications Service\", charset=\"UTF-8\"\r\n"));
 	}
@@ -82,14 +83,15 @@ static err begin_ntlm(struct web_conn *c, str negotiate)
 
 static err read_ntlm(struct web_conn *c, struct web_proof *p)
 {
-	uint32_t type = ntlm_type(p->token);
+	uint32_t type = p->token.n <= NTLM_MOST ? ntlm_type(p->token) : 0;
 	if (c->web->sites.offers_ntlm && type == 1)
 		return begin_ntlm(c, p->token);
 	if (type != 3 || c->ntlm == NULL) {
+		c->x.lacks_kerberos = true; /* who has a ticket does not come by NTLM */
 		web_proof_demand(c, STR(""));
 		return ERR(SIGN_IN);
 	}
-	p->scheme = NTLM;
+	p->scheme = WEB_NTLM;
 	p->negotiate = (str){ (const char *)c->ntlm->negotiate, c->ntlm->n_negotiate };
 	p->challenge = (str){ (const char *)c->ntlm->challenge, c->ntlm->n_challenge };
 	return OK;
@@ -101,13 +103,16 @@ err web_proof_read(struct web_conn *c, const struct http_request *q, struct web_
 	str word, coded = STR("");
 	size_t n = sizeof out->room;
 	out->negotiate = out->challenge = STR("");
+	out->frame = (struct spnego_message){ .token = STR("") };
 	word = f != NULL ? str_split(f->value, ' ', &coded) : STR("");
 	bool is_read = f != NULL && ENC_BASE64_SIZE(sizeof out->room - 8) >= coded.n && !failed(enc_base64_read(str_trim(coded), out->room, &n));
 	out->token = (str){ (const char *)out->room, is_read ? n : 0 };
 	if (is_read && str_eq_case(word, STR("NTLM")))
 		return read_ntlm(c, out);
+	if (is_read && str_eq_case(word, STR("Negotiate")))
+		return web_negotiate_read(c, out);
 	if (is_read && str_eq_case(word, STR("Basic")) && str_find_char(out->token, ':') < n) {
-		out->scheme = BASIC;
+		out->scheme = WEB_BASIC;
 		return OK;
 	}
 	web_proof_demand(c, STR(""));

@@ -23,6 +23,8 @@ struct web_deed {
 	char context[SOAP_WORD_MAX + 1], audience[SOAP_URL_MAX + 1];
 	char device[SOAP_WORD_MAX + 1], id[SOAP_WORD_MAX + 1];
 	struct web_book *book; /* of a question that is over: the search that the ticket was for */
+	uint8_t scheme;              /* of a ticket: how its owner proves himself */
+	struct spnego_message frame; /* what the answer to a proof by Negotiate takes up */
 };
 
 static void deed_free(struct web_deed *deed)
@@ -42,6 +44,12 @@ void web_service_end(struct web_conn *c)
 
 /* ---- answers ---- */
 
+/* A certificate that does not do is no reason to ask for a password: 403, where everything else that SOAP has words for is 500. */
+static unsigned fault_status(const struct web_conn *c, err e)
+{
+	return err_is(e, ERR_CERTIFICATE_NEEDED) || (c->x.by_certificate && err_is(e, ERR_REFUSED)) ? 403 : 500;
+}
+
 static void answer_fault(struct web_conn *c, err e, str text)
 {
 	struct buf body DEFER(buf_fini) = { 0 };
@@ -50,7 +58,7 @@ static void answer_fault(struct web_conn *c, err e, str text)
 	if (body.failed)
 		web_answer_error(c, ERR(INTERNAL), NULL, NULL);
 	else
-		web_answer_whole(c, &(const struct web_head){ .status = 500, .type = XML_TYPE }, buf_str(&body));
+		web_answer_whole(c, &(const struct web_head){ .status = fault_status(c, e), .type = XML_TYPE }, buf_str(&body));
 }
 
 static void refuse(struct web_conn *c, err e, struct diag *d)
@@ -59,24 +67,24 @@ static void refuse(struct web_conn *c, err e, struct diag *d)
 	answer_fault(c, e, str_of(d->what[0] != '\0' ? d->what : e.def->text));
 }
 
-static void answer_body(struct web_conn *c, const struct buf *body, const char *type)
+static void answer_body(struct web_conn *c, const struct buf *body, const char *type, str more)
 {
 	if (body->failed)
 		web_answer_error(c, ERR(INTERNAL), NULL, NULL);
 	else
-		web_answer_whole(c, &(const struct web_head){ .status = 200, .type = type }, buf_str(body));
+		web_answer_whole(c, &(const struct web_head){ .status = 200, .type = type, .more = more }, buf_str(body));
 }
 
-static void note_refusal(struct web_conn *c, const char *why, size_t n)
+void web_service_note(struct web_conn *c, str why)
 {
 	char text[ADDR_TEXT];
 	meter_add(c->web->skel->meter, METER_TICKETS_REFUSED, 1);
-	LOG(&c->web->skel->log, TICKET_REFUSED, LOG_Z("path", c->x.path), LOG_Z("peer", addr_print(&c->peer, text)), LOG_STR("why", ((str){ why, n })));
+	LOG(&c->web->skel->log, TICKET_REFUSED, LOG_Z("path", c->x.path), LOG_Z("peer", addr_print(&c->peer, text)), LOG_STR("why", why));
 }
 
 void web_service_refuse(struct web_conn *c, err e, struct diag *d)
 {
-	note_refusal(c, d->what, strlen(d->what));
+	web_service_note(c, str_of(d->what));
 	refuse(c, e, d);
 }
 
@@ -116,6 +124,8 @@ static err ask_ticket(struct web_conn *c, const struct web_visit *v, const struc
 	TRY(deed_new(c, v));
 	if (!str_to_z(t->context, c->x.deed->context, sizeof c->x.deed->context) || !str_to_z(t->applies_to, c->x.deed->audience, sizeof c->x.deed->audience))
 		return ERR(CEILING);
+	c->x.deed->scheme = p->scheme;
+	c->x.deed->frame = p->frame;
 	web_ask_begin(c);
 	/* behind a reverse proxy everybody has its address */
 	return web_service_asked(c, ipc_send_web_ticket_ask(c->web->vault, &(const struct ipc_web_ticket_ask){ .id = c->x.id, .scheme = p->scheme,
@@ -147,16 +157,43 @@ static void on_ticket_post(struct web_conn *c, const struct http_request *q, con
 	crypt_wipe(&p, sizeof p);
 }
 
+static void note_ticket_refusal(struct web_conn *c, err e, str why)
+{
+	web_service_note(c, why);
+	meter_add(c->web->skel->meter, METER_CERTIFICATES_REFUSED, c->x.by_certificate && fault_status(c, e) == 403 ? 1 : 0);
+	meter_add(c->web->skel->meter, METER_CERTIFICATE_NEEDED, !c->x.by_certificate && err_is(e, ERR_CERTIFICATE_NEEDED) ? 1 : 0);
+}
+
+static void on_certificate_post(struct web_conn *c, const struct http_request *q, const struct web_visit *v)
+{
+	struct web_proof p;
+	struct diag d = { 0 };
+	c->x.by_certificate = true;
+	err e = web_certificate_read(c, &p, &d);
+	if (failed(e))
+		note_ticket_refusal(c, e, str_of(d.what));
+	else
+		e = begin_ticket(c, q, v, &p, &d);
+	if (failed(e))
+		refuse(c, e, &d);
+}
+
 static void answer_ticket(struct web_conn *c, const struct web_deed *deed, const struct ipc_web_ticket_tell *m)
 {
-	struct buf body DEFER(buf_fini) = { 0 }, base DEFER(buf_fini) = { 0 };
+	struct buf body DEFER(buf_fini) = { 0 }, base DEFER(buf_fini) = { 0 }, more DEFER(buf_fini) = { 0 };
 	buf_init(&body, SOAP_ANSWER_MAX);
 	buf_init(&base, WEB_DOC_MAX);
+	buf_init(&more, WEB_DOC_MAX);
+	if (deed->scheme == WEB_NEGOTIATE)
+		web_negotiate_print(&deed->frame, m->proof, &more);
+	body.failed = more.failed;
 	web_visit_base(&c->web->sites, &deed->visit, &base);
 	soap_ticket_answer_print(&(const struct soap_ticket_answer){ .context = str_of(deed->context), .issuer = buf_str(&base), .audience = str_of(deed->audience),
 		.id = m->ticket, .user = m->aor, .since = (int64_t)m->since, .until = (int64_t)m->until, .sealed = m->sealed, .entropy = m->entropy }, &body);
 	meter_add(c->web->skel->meter, METER_TICKETS, 1);
-	answer_body(c, &body, XML_TYPE);
+	meter_add(c->web->skel->meter, METER_TICKETS_BY_KERBEROS, deed->scheme == WEB_NEGOTIATE ? 1 : 0);
+	meter_add(c->web->skel->meter, METER_TICKETS_BY_CERTIFICATE, deed->scheme == WEB_CERTIFICATE ? 1 : 0);
+	answer_body(c, &body, XML_TYPE, buf_str(&more));
 }
 
 err web_service_error(uint16_t number)
@@ -188,7 +225,7 @@ err web_service_on_tell(struct web *w, str body)
 		return OK;
 	err e = web_service_error(m.error);
 	if (failed(e))
-		note_refusal(c, m.what.p, m.what.n);
+		note_ticket_refusal(c, e, m.what);
 	if (err_is(e, ERR_SIGN_IN))
 		web_proof_demand(c, STR(""));
 	else if (failed(e))
@@ -248,7 +285,7 @@ static void answer_certificate(struct web_conn *c, const struct web_deed *deed, 
 	buf_init(&body, SOAP_ANSWER_MAX);
 	soap_certificate_answer_print(&(const struct soap_certificate_answer){ .device = str_of(deed->device), .entity = m->aor, .id = str_of(deed->id), .der = m->certificate },
 		&body);
-	answer_body(c, &body, XML_TYPE);
+	answer_body(c, &body, XML_TYPE, STR(""));
 }
 
 /* ---- where a user is at home ---- */
@@ -311,7 +348,7 @@ static void on_user_get(struct web_conn *c, const struct http_request *q, const 
 		e = soap_ticket_read(c->web->xml, text, &a, &t, &d);
 	if (failed(e)) {
 		if (!err_is(e, ERR_ABSENT))
-			note_refusal(c, d.what, strlen(d.what));
+			web_service_note(c, str_of(d.what));
 		demand_ticket(c, v);
 		return;
 	}
@@ -328,7 +365,7 @@ static void answer_user(struct web_conn *c, struct web_deed *deed, const struct 
 		web_answer_visit(c, &deed->visit);
 		return;
 	}
-	note_refusal(c, "of another user", sizeof "of another user" - 1);
+	web_service_note(c, STR("of another user"));
 	web_answer_error(c, diag_fail(&d, ERR(REFUSED), "sipuri", "", "The web ticket is of another user."), &d, NULL);
 }
 
@@ -359,7 +396,7 @@ static void answer_seen(struct web_conn *c, struct web_deed *deed, const struct 
 	err e = web_service_error(m->error);
 	bool is_photo = deed->visit.doc == WEB_DOC_PHOTO, is_user = deed->visit.doc == WEB_DOC_USER;
 	if (failed(e))
-		note_refusal(c, m->what.p, m->what.n);
+		web_service_note(c, m->what);
 	if (!failed(e) && is_user)
 		answer_user(c, deed, m);
 	else if (!failed(e) && is_photo)
@@ -404,4 +441,17 @@ void web_service_begin(struct web_conn *c, const struct http_request *q, const s
 	err e = v->doc == WEB_DOC_BOOK ? web_book_begin(c, q, v, &d) : begin_certificate(c, q, v, &d);
 	if (failed(e))
 		web_service_refuse(c, e, &d);
+	if (v->doc == WEB_DOC_TICKET_CERT) {
+		on_certificate_post(c, q, v);
+		return;
+	}
+	if (v->doc == WEB_DOC_USER) {
+		on_user_get(c, q, v);
+		return;
+	}
+	err e = begin_certificate(c, q, v, &d);
+	if (failed(e)) {
+		web_service_note(c, str_of(d.what));
+		refuse(c, e, &d);
+	}
 }

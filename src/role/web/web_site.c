@@ -14,6 +14,7 @@ void web_sites_init(struct web_sites *s)
 	buf_init(&s->inside.hosts, WEB_HOSTS_MAX);
 	buf_init(&s->outside.hosts, WEB_HOSTS_MAX);
 	buf_init(&s->domains, WEB_HOSTS_MAX);
+	buf_init(&s->kerberos, WEB_HOSTS_MAX);
 }
 
 void web_sites_fini(struct web_sites *s)
@@ -21,6 +22,7 @@ void web_sites_fini(struct web_sites *s)
 	buf_fini(&s->inside.hosts);
 	buf_fini(&s->outside.hosts);
 	buf_fini(&s->domains);
+	buf_fini(&s->kerberos);
 }
 
 err web_sites_set(struct web_sites *s, const struct ipc_web_site *m)
@@ -36,15 +38,18 @@ err web_sites_set(struct web_sites *s, const struct ipc_web_site *m)
 
 err web_sites_set_access(struct web_sites *s, const struct ipc_web_access *m)
 {
-	ENSURE(m->domains.n <= WEB_HOSTS_MAX, CEILING);
+	ENSURE(m->domains.n <= WEB_HOSTS_MAX && m->kerberos.n <= WEB_HOSTS_MAX, CEILING);
 	ENSURE(str_to_z(m->inside, s->sip_inside, sizeof s->sip_inside) && str_to_z(m->outside, s->sip_outside, sizeof s->sip_outside), MALFORMED);
 	s->sip_inside_port = m->inside_port;
 	s->sip_outside_server = m->outside_server;
 	s->sip_outside_client = m->outside_client;
 	s->offers_ntlm = m->offers_ntlm != 0;
+	s->asks_people = m->asks_people != 0;
+	buf_reset(&s->kerberos);
+	buf_add(&s->kerberos, m->kerberos);
 	buf_reset(&s->domains);
 	buf_add(&s->domains, m->domains);
-	return s->domains.failed ? ERR(NO_MEMORY) : OK;
+	return s->domains.failed || s->kerberos.failed ? ERR(NO_MEMORY) : OK;
 }
 
 /* ---- the name ---- */
@@ -95,6 +100,7 @@ static const struct {
 	{ "/webticket/webticketservice.svc/mex", WEB_DOC_TICKET_MEX },
 	{ "/webticket/webticketservice.svc", WEB_DOC_TICKET },
 	{ "/webticket/webticketservice.svc/auth", WEB_DOC_TICKET },
+	{ "/webticket/webticketservice.svc/cert", WEB_DOC_TICKET_CERT },
 	{ "/certprov/certprovisioningservice.svc/mex", WEB_DOC_CERTIFICATE_MEX },
 	{ "/certprov/certprovisioningservice.svc/webticket_proof_sha1", WEB_DOC_CERTIFICATE },
 	{ "/groupexpansion/service.svc/mex", WEB_DOC_BOOK_MEX },
@@ -105,7 +111,7 @@ static const struct {
 /* What is asked by POST, in SOAP. */
 static bool is_posted(enum web_doc doc)
 {
-	return doc == WEB_DOC_TICKET || doc == WEB_DOC_CERTIFICATE || doc == WEB_DOC_BOOK;
+	return doc == WEB_DOC_TICKET || doc == WEB_DOC_TICKET_CERT || doc == WEB_DOC_CERTIFICATE || doc == WEB_DOC_BOOK;
 }
 
 /* Where a name is for one thing: what stands at any path of it, and at "/". */

@@ -231,10 +231,20 @@ void auth_forgive(struct auth *a, const struct user *u)
 		cf->door.on_success(cf->arg, aor);
 }
 
+err auth_check_factor(struct auth *a, const struct request *r, const struct user *u)
+{
+	if (!u->needs_certificate)
+		return OK;
+	meter_add(a->config.meter, METER_AUTH_SMARTCARD, 1);
+	LOG(a->config.log, AUTH_SMARTCARD, LOG_REQ(r->in->request), LOG_STR("user", user_aor(u)));
+	return ERR(CERTIFICATE_NEEDED);
+}
+
 static err right(struct auth *a, struct request *r, const struct claim *c, const struct user *u)
 {
 	const struct auth_config *cf = &a->config;
 	uint32_t lifetime = auth_policy_of(a).nonce_ms;
+	TRY(auth_check_factor(a, r, u));
 	struct auth_conn *ac = auth_conn_get(r->conn);
 	ENSURE(ac != NULL, NO_MEMORY);
 	auth_conn_prove(ac, u, cf->timers->now + lifetime);

@@ -184,6 +184,11 @@ static err judge(struct auth *a, const struct ask *q, const struct auth_told *t,
 		*v = is_guess || is_locked ? auth_wrong(a, r, aor, is_locked) : auth_unproven(a, r, aor);
 		return OK;
 	}
+	err e = q->sa->scheme != SIPAE_TLS_DSK ? auth_check_factor(a, r, u) : OK;
+	if (failed(e)) {
+		sa_remove(ac, q->sa);
+		return e;
+	}
 	sa_open(a, q->sa, u);
 	conn_set_trusted(r->conn);
 	meter_add(a->config.meter, METER_AUTH_OK, 1);

@@ -79,11 +79,16 @@ static void on_proven(void *arg, struct request *r)
 	assert_true(str_to_z(r->aor, b->proven, sizeof b->proven));
 }
 
-static void put_user(struct bench *b, const char *aor, bool enabled)
+static void put_user_who(struct bench *b, const char *aor, bool enabled, bool needs_certificate)
 {
 	uint8_t ha1[32] = { 0 };
 	assert_false(failed(users_put(b->users, &(struct user_row){ .version = 1, .aor = str_of(aor), .display_name = STR(""), .enabled = enabled,
-								.ha1_sha256 = { (char *)ha1, 32 } })));
+								.needs_certificate = needs_certificate, .ha1_sha256 = { (char *)ha1, 32 } })));
+}
+
+static void put_user(struct bench *b, const char *aor, bool enabled)
+{
+	put_user_who(b, aor, enabled, false);
 }
 
 static int set_up(void **state)
@@ -302,6 +307,24 @@ static void locked(void **state)
 	assert_int_equal(b->n_proven, 0);
 	assert_int_equal(b->n_failures, 0); /* and he cannot be locked for longer by it */
 	assert_int_equal(meter_get(&b->meter, METER_AUTH_LOCKED), 1);
+}
+
+/* A right proof is no guess, and does not do. Who was signed in by one is so no longer. */
+static void who_needs_a_certificate(void **state)
+{
+	struct bench *b = *state;
+	sign_in(b);
+	put_user_who(b, "ann@" DOMAIN, true, true);
+	begin(b);
+	tell(b, true, "ann@" DOMAIN);
+	assert_int_equal(fake.status, 403);
+	assert_int_equal(b->n_proven, 1);
+	assert_int_equal(b->n_failures, 0);
+	assert_int_equal(meter_get(&b->meter, METER_AUTH_SMARTCARD), 1);
+	put_user_who(b, "ann@" DOMAIN, true, false);
+	begin(b);
+	tell(b, true, "ann@" DOMAIN);
+	assert_int_equal(b->n_proven, 2);
 }
 
 /* Bob's password does not make him ann. */
@@ -594,6 +617,7 @@ int main(void)
 		CASE(answers_are_good_once),
 		CASE(wrong_passwords),
 		CASE(locked),
+		CASE(who_needs_a_certificate),
 		CASE(acts_as_himself),
 		CASE(forged),
 		CASE(malformed),

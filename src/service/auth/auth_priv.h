@@ -216,6 +216,8 @@ void auth_asks_close(struct auth *a, struct conn *c);
 
 /* proven is who sends the request: may he act as the one that it names? SIP_FORBIDDEN. */
 err auth_admit(struct auth *a, struct request *r, const struct claim *c, str proven);
+/* A right proof of u, by whatever is no certificate. CERTIFICATE_NEEDED: it does not do for him. */
+err auth_check_factor(struct auth *a, const struct request *r, const struct user *u);
 /* A proof for aor (known or not) was right: failures are forgiven. */
 void auth_forgive(struct auth *a, const struct user *u);
 /* It was wrong, or aor is locked: counted, and the answer slowed. STAGE_WAIT or STAGE_DONE. */

@@ -751,6 +751,30 @@ static void disabled_users_are_as_unknown(void **state)
 	auth_conn_closed(b->auth, &c);
 }
 
+/* A right password is no guess, and does not do; a wrong one is one as ever. */
+static void who_needs_a_certificate_has_no_password(void **state)
+{
+	struct bench *b = *state;
+	struct conn c = fake_conn(1, true);
+	uint8_t hash[32] = { 0 };
+	struct user_row row = { .version = 2, .aor = STR("ann@" DOMAIN), .display_name = STR(""), .enabled = true, .needs_certificate = true, .ha1_md5 = STR(""), .ha1_sha256 = { (char *)hash, 32 } };
+	digest_ha1(b->crypt, CRYPT_SHA256, STR("ann"), STR(DOMAIN), STR("secret"), hash);
+	assert_false(failed(users_put(b->users, &row)));
+	const char *nonce = CHALLENGE(b, .conn = &c);
+	assert_true(err_is(RUN(b, .conn = &c, .nonce = nonce).e, ERR_CERTIFICATE_NEEDED));
+	assert_int_equal(b->n_failures, 0);
+	(void)fail_once(b, &c, "ann", "wrong");
+	assert_int_equal(b->n_failures, 1);
+	row.needs_certificate = false;
+	assert_false(failed(users_put(b->users, &row)));
+	nonce = CHALLENGE(b, .conn = &c);
+	ASSERT_PASSES(RUN(b, .conn = &c, .nonce = nonce), "ann");
+	row.needs_certificate = true; /* what was proven ends with it */
+	assert_false(failed(users_put(b->users, &row)));
+	ASSERT_STATUS(RUN(b, .conn = &c), 407);
+	auth_conn_closed(b->auth, &c);
+}
+
 static void slowed_answers_are_bounded(void **state)
 {
 	struct bench *b = *state;
@@ -855,6 +879,7 @@ int main(void)
 		CASE(locks_double_for_everybody),
 		CASE(vault_locks_strangers_too),
 		CASE(disabled_users_are_as_unknown),
+		CASE(who_needs_a_certificate_has_no_password),
 		CASE(slowed_answers_are_bounded),
 		CASE(an_address_that_guesses_is_slowed),
 		CASE(failures_are_remembered_of_a_bounded_number),

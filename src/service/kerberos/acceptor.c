@@ -232,31 +232,43 @@ static err take_context(struct kerberos_replays *r, gss_ctx_id_t *context, uint6
 	return out->context.failed ? ERR(CEILING) : OK;
 }
 
-static err judge(gss_ctx_id_t context, gss_name_t who, OM_uint32 flags, str target, struct kerberos_proof *out, struct diag *d)
+static err check_flags(OM_uint32 flags, bool can_answer, struct diag *d)
 {
-	if ((flags & GSS_C_INTEG_FLAG) == 0 || (flags & GSS_C_ANON_FLAG) != 0)
+	if ((!can_answer && (flags & GSS_C_INTEG_FLAG) == 0) || (flags & GSS_C_ANON_FLAG) != 0)
 		return refuse(d, "it does not ask for integrity", "");
-	if ((flags & (GSS_C_MUTUAL_FLAG | GSS_C_DCE_STYLE)) != 0)
+	if ((!can_answer && (flags & GSS_C_MUTUAL_FLAG) != 0) || (flags & GSS_C_DCE_STYLE) != 0)
 		return refuse(d, "it asks for mutual authentication, which the dialect has no way for", "");
+	return OK;
+}
+
+static err judge(gss_ctx_id_t context, gss_name_t who, str target, struct kerberos_proof *out, struct diag *d)
+{
 	if (!is_for(context, target))
 		return refuse(d, "the ticket is for another service", "clients ask for a ticket of the name in targetname");
 	return print_name(who, out->principal) ? OK : refuse(d, "the name of the client is too long", "");
 }
 
-err kerberos_accept(struct kerberos_acceptor *a, struct kerberos_replays *r, str target, str token, uint64_t now_ms, struct kerberos_proof *out, struct diag *d)
+err kerberos_accept(struct kerberos_acceptor *a, struct kerberos_replays *r, const struct kerberos_shown *shown, uint64_t now_ms, struct kerberos_proof *out, struct diag *d)
 {
 	OM_uint32 minor, ignored, flags = 0;
 	gss_ctx_id_t context = GSS_C_NO_CONTEXT;
 	gss_name_t who = GSS_C_NO_NAME;
-	gss_buffer_desc in = { token.n, (char *)(uintptr_t)token.p }, answer = GSS_C_EMPTY_BUFFER;
+	gss_buffer_desc in = { shown->token.n, (char *)(uintptr_t)shown->token.p }, answer = GSS_C_EMPTY_BUFFER;
 	out->principal[0] = '\0';
 	buf_init(&out->context, KERBEROS_CONTEXT_MAX);
-	if (!kerberos_is_token(token))
+	buf_init(&out->answer, KERBEROS_TOKEN_MAX);
+	if (!kerberos_is_token(shown->token))
 		return refuse(d, "it is no token of Kerberos", "");
 	OM_uint32 major = gss_accept_sec_context(&minor, &context, a->credentials, &in, GSS_C_NO_CHANNEL_BINDINGS, &who, NULL, &answer, &flags, NULL, NULL);
-	err e = major == GSS_S_COMPLETE ? judge(context, who, flags, target, out, d) : say(d, minor);
+	err e = major == GSS_S_COMPLETE ? check_flags(flags, shown->can_answer, d) : say(d, minor);
+	if (!failed(e))
+		e = judge(context, who, shown->target, out, d);
 	if (!failed(e))
 		e = take_context(r, &context, now_ms, out, d);
+	if (!failed(e))
+		buf_add(&out->answer, (str){ answer.value, answer.length });
+	if (!failed(e) && out->answer.failed)
+		e = ERR(CEILING);
 	(void)gss_release_buffer(&ignored, &answer);
 	(void)gss_release_name(&ignored, &who);
 	if (context != GSS_C_NO_CONTEXT)
@@ -271,5 +283,6 @@ void kerberos_proof_fini(struct kerberos_proof *p)
 	if (p->context.p != NULL)
 		crypt_wipe(p->context.p, p->context.size);
 	buf_fini(&p->context);
-	p->context = (struct buf){ 0 };
+	buf_fini(&p->answer);
+	p->context = p->answer = (struct buf){ 0 };
 }

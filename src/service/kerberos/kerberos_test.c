@@ -212,8 +212,8 @@ static void who_judges(void **state)
 	assert_false(failed(kerberos_acceptor_open(k, n, &b, &d))); /* one takes the place of another */
 	kerberos_acceptor_close(a);
 	assert_false(failed(kerberos_replays_new(&r)));
-	assert_true(err_is(kerberos_accept(b, r, STR("sip/uc01"), STR("NTLMSSP"), 0, &p, &d), ERR_REFUSED));
-	assert_true(err_is(kerberos_accept(b, r, STR("sip/uc01"), STR("\x60\x11" OID "\x01\x00\x6e\x82\x01\x02"), 0, &p, &d), ERR_REFUSED));
+	assert_true(err_is(kerberos_accept(b, r, &(struct kerberos_shown){ STR("sip/uc01"), STR("NTLMSSP"), false }, 0, &p, &d), ERR_REFUSED));
+	assert_true(err_is(kerberos_accept(b, r, &(struct kerberos_shown){ STR("sip/uc01"), STR("\x60\x11" OID "\x01\x00\x6e\x82\x01\x02"), true }, 0, &p, &d), ERR_REFUSED));
 	assert_int_not_equal(d.what[0], '\0');
 	assert_int_equal(p.context.n, 0);
 	kerberos_replays_free(r);

@@ -123,10 +123,10 @@ static bool is_valid(const struct user_row *row)
 	       row->ha1_sha256.n == 32 && row->grants.n <= USER_GRANTS_MAX;
 }
 
-/* A change that ends what was proven before: password, or whether he may sign in. */
+/* A change that ends what was proven before: password, whether he may sign in, and how. */
 static bool is_same_proof(const struct user *u, const struct user_row *row)
 {
-	return u->enabled == row->enabled && u->has_md5 == (row->ha1_md5.n != 0) &&
+	return u->enabled == row->enabled && u->needs_certificate == row->needs_certificate && u->has_md5 == (row->ha1_md5.n != 0) &&
 	       crypt_equal(u->ha1_sha256, row->ha1_sha256.p, sizeof u->ha1_sha256) &&
 	       (!u->has_md5 || crypt_equal(u->ha1_md5, row->ha1_md5.p, sizeof u->ha1_md5));
 }
@@ -134,6 +134,7 @@ static bool is_same_proof(const struct user *u, const struct user_row *row)
 static void set_proof(struct user *u, const struct user_row *row)
 {
 	u->enabled = row->enabled;
+	u->needs_certificate = row->needs_certificate;
 	u->has_md5 = row->ha1_md5.n != 0;
 	memcpy(u->ha1_sha256, row->ha1_sha256.p, sizeof u->ha1_sha256);
 	if (u->has_md5)

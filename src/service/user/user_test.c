@@ -91,6 +91,17 @@ static void the_epoch_tells_whether_a_proof_holds(void **state)
 	assert_false(failed(users_put(s, &row)));
 	assert_int_not_equal(u->epoch, epoch);
 	epoch = u->epoch;
+	row.needs_certificate = true;
+	assert_false(failed(users_put(s, &row)));
+	assert_true(u->needs_certificate);
+	assert_int_not_equal(u->epoch, epoch);
+	epoch = u->epoch;
+	assert_false(failed(users_put(s, &row)));
+	assert_int_equal(u->epoch, epoch);
+	row.needs_certificate = false;
+	assert_false(failed(users_put(s, &row)));
+	assert_int_not_equal(u->epoch, epoch);
+	epoch = u->epoch;
 	row.enabled = false;
 	assert_false(failed(users_put(s, &row)));
 	assert_int_not_equal(u->epoch, epoch);
