@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ASKS_MAX = 64, WAIT_MS = 15000 };
+enum { ASKS_MAX = 64, WAIT_MS = 12000 };
 
 /* A front that waits for what comes of a proof. */
 struct winbind_ask {

@@ -9,7 +9,7 @@
 
 #include <wbclient.h>
 
-enum { CALL_SECONDS = 10, LOOK_MS = 15000, NAME_MAX_BYTES = 513, CHALLENGE = 8 };
+enum { CALL_SECONDS = 8, LOOK_MS = 15000, NAME_MAX_BYTES = 513, CHALLENGE = 8 };
 
 struct winbind {
 	struct skel *skel;
