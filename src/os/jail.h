@@ -15,10 +15,12 @@ enum {
 	JAIL_READ = 1 << 2,        /* files below its room and its `reads`, for reading */
 	JAIL_WRITE = 1 << 3,       /* files below its room: made, written, locked, removed */
 	JAIL_LOCK_MEMORY = 1 << 4, /* nothing of it goes to the swap */
+	JAIL_LOCAL = 1 << 5,       /* connections to sockets of this machine by their path, and alarm(): a call that hangs ends the process */
 };
 
 struct jail {
 	const char *user; /* whom it becomes when root starts it; NULL: stays who it is */
+	const char *group; /* the one group that it has besides, where the system knows it; NULL: none */
 	const char
 		*room; /* a directory below the deployment directory: the root of its file system when root starts it */
 	const char *const *reads; /* directories below the deployment directory that JAIL_READ covers too, ended by

@@ -32,6 +32,7 @@ struct auth_ask {
 struct auth_told {
 	bool is_away;  /* nobody could judge it: 503, to be tried again */
 	bool is_right;
+	err error;     /* the account may not be used, whatever the password: what is answered */
 	str aor;       /* whose it is, or would have been; empty: of nobody here */
 	str key;       /* right: what the keys of the association are made of */
 };
@@ -92,6 +93,9 @@ err auth_stage(void *state, struct request *r, enum stage_verdict *v);
 
 /* Are there keys by which tickets can be judged (Kerberos)? Without them it is not offered. */
 void auth_set_kerberos(struct auth *a, bool is_there);
+/* By which names challenges of NTLM call the domain and this server, where they are those of a Windows domain (NetBIOS, DNS, NetBIOS). Empty: by
+ * the deployment's own. Over-long ones are passed over. */
+void auth_set_ntlm_names(struct auth *a, str domain, str dns_domain, str computer);
 /* Where people get certificates (sts-uri). Without it TLS-DSK is not offered, though taken; without config.dsk neither. */
 void auth_set_sts(struct auth *a, str uri);
 /* Who on this connection signs by a certificate that is_revoked says is revoked? NULL: nobody. It is asked by issuer (SHA-256 of the name in

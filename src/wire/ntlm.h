@@ -119,6 +119,12 @@ err ntlm_hash(struct crypt *c, str password, uint8_t out[16]);
  */
 err ntlm_check(struct crypt *c, const struct ntlm_authenticate *a, str negotiate, str challenge, const uint8_t *nt_hash, uint8_t session_key[16]);
 
+/* The eight bytes that the response answers; empty: it is no Type 2. */
+str ntlm_random(str challenge);
+/* The same for a response that somebody else has judged (a domain controller, [MS-NRPC]) and found right: base_key is the session base key
+ * that he has told. */
+err ntlm_check_proven(struct crypt *c, const struct ntlm_authenticate *a, str negotiate, str challenge, const uint8_t base_key[16], uint8_t session_key[16]);
+
 /* ---- signatures ---- */
 
 #define NTLM_SEQUENCE 100 /* of every SIP message ([MS-SIPAE] 3.2.5.2) */

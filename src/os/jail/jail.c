@@ -68,6 +68,17 @@ static err find_user(const char *name, struct passwd *out, char *room, size_t si
 		"there is no system user %s%s%s", name, r != 0 ? ": " : "", r != 0 ? strerror(r) : "");
 }
 
+/* 0: none. A group that is not there opens nothing. */
+static size_t find_group(const char *name, gid_t *out)
+{
+	struct group row, *found = NULL;
+	char text[4096];
+	if (name == NULL || getgrnam_r(name, &row, text, sizeof text, &found) != 0 || found == NULL || row.gr_gid == 0)
+		return 0;
+	*out = row.gr_gid;
+	return 1;
+}
+
 static err change_root(const struct jail *j, int room, struct diag *d)
 {
 	struct passwd user;
@@ -75,9 +86,11 @@ static err change_root(const struct jail *j, int room, struct diag *d)
 	TRY(find_user(j->user, &user, text, sizeof text, d));
 	if (user.pw_uid == 0)
 		return diag_fail(d, ERR(REFUSED), j->user, "give it a user number of its own", "the user is root");
+	gid_t group = 0;
+	size_t n = find_group(j->group, &group);
 	if (fchdir(room) != 0 || chroot(".") != 0 || chdir("/") != 0)
 		return fail(d, "root directory");
-	if (setgroups(0, NULL) != 0 || setresgid(user.pw_gid, user.pw_gid, user.pw_gid) != 0 ||
+	if (setgroups(n, &group) != 0 || setresgid(user.pw_gid, user.pw_gid, user.pw_gid) != 0 ||
 		setresuid(user.pw_uid, user.pw_uid, user.pw_uid) != 0)
 		return fail(d, "change of user");
 	/* proves that there is no way back */

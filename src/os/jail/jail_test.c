@@ -145,6 +145,12 @@ static int do_local_socket(void)
 	return told(socket(AF_UNIX, SOCK_STREAM, 0));
 }
 
+static int do_alarm(void)
+{
+	(void)alarm(1);
+	return sleep(3) == 0 ? 0 : 1;
+}
+
 static int do_listen(void)
 {
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -235,6 +241,11 @@ static void every_right_is_given_by_the_row_alone(void **state)
 		{ JAIL_READ | JAIL_WRITE, do_socket, 1 },
 		{ JAIL_NETWORK, do_socket, 0 },
 		{ JAIL_NETWORK, do_local_socket, 1 },
+		{ JAIL_LOCAL, do_local_socket, 0 },
+		{ JAIL_LOCAL, do_socket, 1 },
+		{ JAIL_LOCAL, do_open_room, 1 },
+		{ JAIL_LOCAL, do_alarm, 1000 + SIGALRM },
+		{ JAIL_NETWORK, do_alarm, KILLED },
 		{ JAIL_NETWORK, do_listen, 1 },
 		{ 0, do_accept, KILLED },
 		{ JAIL_ACCEPT, do_accept, 0 },

@@ -28,7 +28,8 @@ static const struct calls allowed[] = {
 	     "sendmsg recvmsg sendto recvfrom sendmmsg recvmmsg shutdown getsockname getpeername getsockopt "
 	     "setsockopt" },
 	{ JAIL_ACCEPT, "accept4 accept" },
-	{ JAIL_NETWORK, "connect" },
+	{ JAIL_NETWORK | JAIL_LOCAL, "connect" },
+	{ JAIL_LOCAL, "alarm setitimer" },
 	{ JAIL_READ | JAIL_WRITE,
 		"openat open stat lstat statx access faccessat faccessat2 getdents64 readlink readlinkat "
 		"getcwd statfs fstatfs fadvise64" },
@@ -38,7 +39,7 @@ static const struct calls allowed[] = {
 
 /* Tried by libraries now and then; an error does them no harm. `may`: those who are allowed them above. */
 static const struct calls refused[] = {
-	{ JAIL_NETWORK, "socket connect" },
+	{ JAIL_NETWORK | JAIL_LOCAL, "socket connect" },
 	{ JAIL_READ | JAIL_WRITE,
 		"openat open stat lstat statx access faccessat faccessat2 readlink readlinkat getcwd statfs fstatfs "
 		"fadvise64" },
@@ -66,6 +67,22 @@ static int add_names(scmp_filter_ctx f, uint32_t action, const char *names)
 	return 0;
 }
 
+/* Families of sockets; the others are answered by an error. */
+static int add_sockets(scmp_filter_ctx f, unsigned may)
+{
+	static const struct {
+		int family;
+		unsigned may;
+	} families[] = { { AF_UNIX, JAIL_LOCAL }, { AF_INET, JAIL_NETWORK }, { AF_INET6, JAIL_NETWORK } };
+	int r = 0;
+	if ((may & (JAIL_NETWORK | JAIL_LOCAL)) == 0)
+		return 0;
+	for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+		r |= seccomp_rule_add(f, (may & families[i].may) != 0 ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
+			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i].family));
+	return r | seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_GT, AF_INET6));
+}
+
 /* Those whose arguments decide. Memory that can be run is never made. */
 static int add_conditions(scmp_filter_ctx f, const struct jail *j)
 {
@@ -79,13 +96,7 @@ static int add_conditions(scmp_filter_ctx f, const struct jail *j)
 	/* libuv makes descriptors non-blocking so; whatever else is tried is answered by an error */
 	r |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, FIONBIO));
 	r |= seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_NE, FIONBIO));
-	if ((j->may & JAIL_NETWORK) == 0)
-		return r;
-	r |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_INET));
-	r |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_INET6));
-	r |= seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
-	r |= seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_GT, AF_INET6));
-	return r;
+	return r == 0 ? add_sockets(f, j->may) : r;
 }
 
 /* No call may stand in the filter twice without conditions: rows of `refused` leave out what is allowed. */

@@ -50,7 +50,7 @@ static err add_users(struct init *in)
 {
 	if (geteuid() != 0)
 		return OK;
-	static const char *const users[] = { "witan-keeper", "witan-vault", "witan-front", "witan-web", "witan-edge", "witan-replicator", "witan-fetch" };
+	static const char *const users[] = { "witan-keeper", "witan-vault", "witan-front", "witan-web", "witan-edge", "witan-replicator", "witan-fetch", "witan-winbind" };
 	for (size_t i = 0; i < sizeof users / sizeof *users; i++)
 		if (getpwnam(users[i]) == NULL)
 			TRY(add_user(in, users[i]));

@@ -8,6 +8,7 @@
 #include "role/replicator.h"
 #include "role/vault.h"
 #include "role/web.h"
+#include "role/winbind.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -18,7 +19,7 @@
 #include <unistd.h>
 
 /* In the order in which they are started. */
-static const struct role *const roles[] = { &role_keeper, &role_vault, &role_front, &role_web, &role_edge, &role_replicator, &role_fetch, NULL };
+static const struct role *const roles[] = { &role_keeper, &role_vault, &role_front, &role_web, &role_edge, &role_replicator, &role_fetch, &role_winbind, NULL };
 
 static const char help[] =
 	"witand - the Witan server\n"

@@ -158,7 +158,9 @@ static err on_proof_tell(struct front *f, str body)
 {
 	struct ipc_proof_tell m;
 	TRY(ipc_proof_tell_parse(&m, body));
-	auth_told(f->auth, m.id, &(struct auth_told){ .is_away = m.is_away != 0, .is_right = m.is_right != 0, .aor = m.aor, .key = m.key });
+	ENSURE(m.error <= ERR_N, MALFORMED);
+	err e = { m.error != 0 ? &err_defs[m.error - 1] : NULL };
+	auth_told(f->auth, m.id, &(struct auth_told){ .is_away = m.is_away != 0, .is_right = m.is_right != 0, .error = e, .aor = m.aor, .key = m.key });
 	return OK;
 }
 
@@ -167,6 +169,14 @@ static err on_kerberos(struct front *f, str body)
 	struct ipc_kerberos m;
 	TRY(ipc_kerberos_parse(&m, body));
 	auth_set_kerberos(f->auth, m.is_there != 0);
+	return OK;
+}
+
+static err on_ntlm_names(struct front *f, str body)
+{
+	struct ipc_ntlm_names m;
+	TRY(ipc_ntlm_names_parse(&m, body));
+	auth_set_ntlm_names(f->auth, m.domain, m.dns_domain, m.computer);
 	return OK;
 }
 
@@ -208,6 +218,7 @@ static err (*const readers[IPC_N])(struct front *f, str body) = {
 	[IPC_TRACE_SET] = on_trace_set,
 	[IPC_REVOCATION] = on_revocation,
 	[IPC_KERBEROS] = on_kerberos,
+	[IPC_NTLM_NAMES] = on_ntlm_names,
 	[IPC_STS] = on_sts,
 	[IPC_PROOF_TELL] = on_proof_tell,
 	[IPC_KEPT_ROWS] = on_kept_rows,

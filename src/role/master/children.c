@@ -88,10 +88,10 @@ static void send_channel(struct child *to, const struct child *other, int fd)
 		&(struct ipc_channel){ .role = str_of(other->role->name), .index = (uint16_t)other->index }, fd));
 }
 
-/* Keeper and vault know those who face outward, and each other; fronts know each other too. Who fetches signs nothing: it knows vault alone. */
+/* Keeper and vault know those who face outward, and each other; fronts know each other too. Who fetches or asks the domain signs nothing: it knows vault alone. */
 static bool may_talk(const struct role *a, const struct role *b)
 {
-	if (is_fetch(a) || is_fetch(b))
+	if (is_on_demand(a) || is_on_demand(b))
 		return strcmp(a->name, "vault") == 0 || strcmp(b->name, "vault") == 0;
 	return is_outward(a) != is_outward(b) || !is_outward(a) || (is_front(a) && is_front(b));
 }
@@ -305,7 +305,7 @@ static void want(struct child *c, bool runs)
 void children_want(struct master *m, const struct ipc_process_want *w)
 {
 	for (struct child *c = m->children; m->phase <= SERVING && c < m->children + m->n_children; c++)
-		if (is_outward(c->role) && (m->phase == SERVING || is_fetch(c->role)) && str_eq(str_of(c->role->name), w->role) && c->index == w->index)
+		if (is_outward(c->role) && (m->phase == SERVING || is_on_demand(c->role)) && str_eq(str_of(c->role->name), w->role) && c->index == w->index)
 			want(c, w->runs != 0);
 }
 
@@ -349,8 +349,8 @@ void children_set_port(struct master *m, unsigned port, uint16_t number)
 static void add(struct master *m, const struct role *role, unsigned index)
 {
 	struct child *c = &m->children[m->n_children++];
-	/* vault says when there is something to fetch */
-	*c = (struct child){ .master = m, .role = role, .index = index, .slot = m->n_children, .is_unwanted = is_fetch(role) };
+	/* vault says when there is something to do for it */
+	*c = (struct child){ .master = m, .role = role, .index = index, .slot = m->n_children, .is_unwanted = is_on_demand(role) };
 }
 
 unsigned children_of(const struct plan *p, const struct role *r)
@@ -421,7 +421,7 @@ unsigned children_count(const struct master *m, bool outward)
 bool children_are_ready(const struct master *m)
 {
 	for (const struct child *c = m->children; c < m->children + m->n_children; c++)
-		if (!c->is_ready && !is_fetch(c->role)) /* nobody needs it in order to serve */
+		if (!c->is_ready && !is_on_demand(c->role)) /* nobody needs it in order to serve */
 			return false;
 	return true;
 }

@@ -65,7 +65,7 @@ void master_on_refused(struct master *m, const struct child *c, const struct ipc
 	LOG(&m->log, SERVER_REFUSED, LOG_Z("role", c->role->name), LOG_STR("where", why->where),
 		LOG_STR("reason", why->what), LOG_STR("remedy", why->remedy));
 	/* once the server has served, what is wrong now may be right again when the process is started the next time */
-	if (m->phase == STARTING && !is_fetch(c->role))
+	if (m->phase == STARTING && !is_on_demand(c->role))
 		refuse(m);
 }
 

@@ -137,15 +137,16 @@ static inline bool is_front(const struct role *r)
 	return strcmp(r->name, "front") == 0;
 }
 
-static inline bool is_fetch(const struct role *r)
+/* Runs while vault wants it; nobody needs it in order to serve. */
+static inline bool is_on_demand(const struct role *r)
 {
-	return strcmp(r->name, "fetch") == 0;
+	return strcmp(r->name, "fetch") == 0 || strcmp(r->name, "winbind") == 0;
 }
 
 /* Speaks with the world: it needs the others, and none of them needs it. */
 static inline bool is_outward(const struct role *r)
 {
-	return is_front(r) || strcmp(r->name, "web") == 0 || strcmp(r->name, "edge") == 0 || strcmp(r->name, "replicator") == 0 || is_fetch(r);
+	return is_front(r) || strcmp(r->name, "web") == 0 || strcmp(r->name, "edge") == 0 || strcmp(r->name, "replicator") == 0 || is_on_demand(r);
 }
 
 /* How many of this role the plan asks for. */

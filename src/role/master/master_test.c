@@ -105,7 +105,9 @@ static void plans(void **state)
 	assert_int_equal(port_number(&p, PORT_WEB), 4443);
 	assert_int_equal(children_of(&p, &(struct role){ .name = "web" }), 1);
 	assert_int_equal(children_of(&p, &(struct role){ .name = "fetch" }), 1);
-	assert_true(is_outward(&(struct role){ .name = "fetch" }) && is_fetch(&(struct role){ .name = "fetch" }) && !is_fetch(&(struct role){ .name = "front" }));
+	assert_int_equal(children_of(&p, &(struct role){ .name = "winbind" }), 1);
+	assert_true(is_on_demand(&(struct role){ .name = "winbind" }));
+	assert_true(is_outward(&(struct role){ .name = "fetch" }) && is_on_demand(&(struct role){ .name = "fetch" }) && !is_on_demand(&(struct role){ .name = "front" }));
 	assert_int_equal(p.n_fronts, 4);
 	put("topology.yaml", TOPOLOGY(", ports: {web: 0}"));
 	assert_false(failed(plan_read(&p, &d)));

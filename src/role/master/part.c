@@ -18,6 +18,7 @@ static const struct {
 	{ "edge", ROLE(EDGE) },
 	{ "replicator", EVERY },
 	{ "fetch", EVERY },
+	{ "winbind", SIGN_IN | ROLE(DIRECTOR) },
 };
 
 bool master_runs(const char *process, uint32_t role)

@@ -2,6 +2,7 @@
 /* Whether all is well with this server: its processes, listeners, certificates, revocation lists. */
 #include "os/file.h"
 #include "role/vault/vault_fetch.h"
+#include "role/vault/vault_winbind.h"
 
 #include <stdio.h>
 
@@ -19,6 +20,17 @@ static err add(struct call *call, const char *kind, const char *name, bool ok, c
 }
 
 /* ---- processes and listeners ---- */
+
+static err add_winbind(struct call *call)
+{
+	const struct vault_winbind *w = call->vault->winbind;
+	char state[400];
+	if (!w->is_wanted)
+		return OK;
+	(void)snprintf(state, sizeof state, w->is_there ? "answers for the domain %s" : "%.0s%s", w->domain, w->why[0] != '\0' ? w->why : "not asked yet");
+	return add(call, "Directory", "winbind", w->is_there, state, 0);
+}
+
 
 static err add_process(struct call *call, const char *name, bool there, bool stopped)
 {
@@ -195,6 +207,7 @@ err command_status_get(struct call *call)
 	const struct topo_pool *pool = topo_find_pool(&call->vault->topo, place_pool(call->vault));
 	ENSURE(pool != NULL, ABSENT);
 	TRY(add_processes(call, pool));
+	TRY(add_winbind(call));
 	TRY(add_listeners(call, pool));
 	TRY(add_certificates(call));
 	TRY(add_missing(call));

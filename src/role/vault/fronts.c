@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What fronts are told, and what they tell of people who sign in. */
 #include "role/vault/vault_cert.h"
+#include "role/vault/vault_winbind.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -48,6 +49,12 @@ static void send_sts(struct vault_front *f)
 {
 	sent(f, ipc_send_sts(f->channel, &(struct ipc_sts){ .uri = str_of(f->vault->sts), .trusted = str_of(f->vault->trusted),
 		.inside = str_of(f->vault->sites[PLAN_INSIDE]), .outside = str_of(f->vault->sites[PLAN_OUTSIDE]) }, -1));
+}
+
+static void send_ntlm_names(struct vault_front *f)
+{
+	const struct vault_winbind *w = f->vault->winbind;
+	sent(f, ipc_send_ntlm_names(f->channel, &(struct ipc_ntlm_names){ .domain = str_of(w->domain), .dns_domain = str_of(w->dns_domain), .computer = str_of(w->computer) }, -1));
 }
 
 static void send_settings(struct vault_front *f)
@@ -173,6 +180,12 @@ void vault_tell_sts(struct vault *v)
 		send_sts(f);
 }
 
+void vault_tell_ntlm_names(struct vault *v)
+{
+	EACH_FRONT(v, f)
+		send_ntlm_names(f);
+}
+
 void vault_tell_revocations(struct vault *v)
 {
 	EACH_FRONT(v, f)
@@ -267,6 +280,7 @@ static err tell_object(struct vault *v, str key)
 			send_settings(f);
 		vault_edge_settings(v);
 		vault_web_sites(v); /* what it offers */
+		vault_winbind_look(v);
 	}
 	if (k != NULL && k->id == SCHEMA_ID_Registrar)
 		vault_tell_ports(v);
@@ -337,6 +351,7 @@ static err tell_all(struct vault *v, struct vault_front *f)
 	send_settings(f);
 	sent(f, ipc_send_kerberos(f->channel, &(struct ipc_kerberos){ .is_there = v->keytab.n != 0 }, -1));
 	sent(f, vault_send_revocations(v, f->channel)); /* before anybody can be judged */
+	send_ntlm_names(f);
 	send_certificate(f);
 	send_sts(f);
 	TRY(store_objects_each(v->store, STR(""), tell_policy, &(struct telling){ v, f }));
@@ -478,6 +493,7 @@ static void on_close(void *arg, struct ipc *from)
 	vault_kept_forget(f);
 	vault_tickets_forget(f->vault, f->channel);
 	vault_directory_forget(f->vault, f->channel);
+	vault_winbind_forget(f->vault, f->channel);
 	f->vault->fronts[f->index] = NULL;
 	free(f);
 }
@@ -494,6 +510,10 @@ void vault_on_channel(struct skel *s, str role, unsigned index, int fd)
 	}
 	if (str_eq(role, STR("replicator"))) {
 		vault_replicator_open(v, fd);
+		return;
+	}
+	if (str_eq(role, STR("winbind"))) {
+		vault_winbind_open(v, fd);
 		return;
 	}
 	if (str_eq(role, STR("fetch"))) {
@@ -521,6 +541,7 @@ void vault_on_channel(struct skel *s, str role, unsigned index, int fd)
 	}
 	if (v->fronts[index] != NULL) {
 		vault_tickets_forget(v, v->fronts[index]->channel);
+		vault_winbind_forget(v, v->fronts[index]->channel);
 		ipc_close(v->fronts[index]->channel);
 		free(v->fronts[index]);
 	}

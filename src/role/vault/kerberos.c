@@ -2,6 +2,7 @@
 /*
  * Sign-in by tickets: keeper has the keys and judges, the store knows whose name a principal is. The proof goes on to the front that has asked.
  */
+#include "role/vault/user_priv.h"
 #include "role/vault/vault_cert.h"
 
 #include "service/kerberos.h"
@@ -48,13 +49,7 @@ void vault_kerberos_take(struct vault *v, str rows)
 
 /* ---- whose name is it? ---- */
 
-struct owner {
-	char aor[VAULT_AOR + 1];
-	unsigned n;
-	bool enabled, has_name; /* has_name: another one than his address */
-};
-
-static void keep_owner(void *arg, const struct store_user *u)
+void owner_keep(void *arg, const struct store_user *u)
 {
 	struct owner *o = arg;
 	json_t *body = json_loadb(u->body.p, u->body.n, 0, NULL);
@@ -92,15 +87,14 @@ static bool is_declared(struct vault *v, str realm)
 	return is;
 }
 
-/* An address of the same form, of a user who has no other name by which the directory knows him. */
-static bool find_address(struct vault *v, str principal, struct owner *out)
+bool owner_find_address(struct vault *v, str principal, struct owner *out)
 {
 	char lower[VAULT_AOR + 1];
 	if (!str_to_z(principal, lower, sizeof lower))
 		return false;
 	for (size_t i = 0; i < principal.n; i++)
 		lower[i] = char_lower(lower[i]);
-	(void)failed(store_user_find(v->store, str_of(lower), keep_owner, out));
+	(void)failed(store_user_find(v->store, str_of(lower), owner_keep, out));
 	return out->n == 1 && !out->has_name;
 }
 
@@ -114,11 +108,11 @@ static const char *find_owner(struct vault *v, str principal, struct owner *out)
 		return "the principal is not that of a person";
 	if (!own && !is_declared(v, realm))
 		return "the realm is not trusted: neither the keytab has it nor KerberosRealms of ProxyConfiguration";
-	if (failed(store_user_find_by(v->store, STORE_BY_UPN, principal, keep_owner, out)) || out->n != 0)
+	if (failed(store_user_find_by(v->store, STORE_BY_UPN, principal, owner_keep, out)) || out->n != 0)
 		return out->n == 1 ? NULL : "several users have it as UserPrincipalName";
-	if (own && (failed(store_user_find_by(v->store, STORE_BY_SAM, name, keep_owner, out)) || out->n != 0))
+	if (own && (failed(store_user_find_by(v->store, STORE_BY_SAM, name, owner_keep, out)) || out->n != 0))
 		return out->n == 1 ? NULL : "several users have it as SamAccountName";
-	return own && find_address(v, principal, out) ? NULL : "no user has it as UserPrincipalName or SamAccountName";
+	return own && owner_find_address(v, principal, out) ? NULL : "no user has it as UserPrincipalName or SamAccountName";
 }
 
 /* ---- tickets ---- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Proofs that only the owner of the secrets can judge: NTLM of clients that sign in at a front. The hash of a password never leaves this process. */
 #include "role/vault/user_priv.h"
+#include "role/vault/vault_winbind.h"
 
 #include "wire/ntlm.h"
 #include "wire/sipae.h"
@@ -54,6 +55,14 @@ static void keep_hash(void *arg, str value)
 		memcpy(s->hash, value.p, sizeof s->hash);
 }
 
+bool proof_has_hash(struct vault *v, str aor)
+{
+	struct secret secret = { .is_there = false };
+	(void)failed(store_credential_find(v->store, aor, STR("nt"), keep_hash, &secret));
+	crypt_wipe(secret.hash, sizeof secret.hash);
+	return secret.is_there;
+}
+
 static void tell(struct ipc *to, const struct ipc_proof_tell *m)
 {
 	(void)failed(ipc_send_proof_tell(to, m, -1)); /* who has gone waits for nothing */
@@ -77,6 +86,10 @@ static void judge_ntlm(struct vault *v, struct ipc *to, const struct ipc_proof_a
 	uint8_t key[16];
 	if (failed(ntlm_authenticate_parse(m->token, &a, NULL))) {
 		tell(to, &(struct ipc_proof_tell){ .id = m->id });
+		return;
+	}
+	if (v->store != NULL && vault_winbind_takes(v, &a)) {
+		vault_winbind_ask(v, to, m, &a);
 		return;
 	}
 	bool is_right = proof_ntlm(v, &a, STR(""), m->challenge, &who, key);

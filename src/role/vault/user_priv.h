@@ -49,12 +49,26 @@ struct proof_named {
 	bool enabled;
 };
 bool proof_find_named(struct vault *v, str user, struct proof_named *out);
+/* Is an NT hash kept for this user? */
+bool proof_has_hash(struct vault *v, str aor);
 struct ntlm_authenticate;
 /* Whether a Type 3 is right; who: whose it is, or would have been. */
 bool proof_ntlm(struct vault *v, const struct ntlm_authenticate *a, str negotiate, str challenge, struct proof_named *who, uint8_t key[16]);
 
 /* Keeps what NTLM needs of the password (NULL: it is not being set), or forgets it where NTLM is not allowed. */
 err user_keep_nt(struct call *call, str aor, bool is_allowed, const str *password);
+
+/* ---- kerberos.c: whose name is a directory's? ---- */
+
+struct owner {
+	char aor[VAULT_AOR + 1];
+	unsigned n; /* 1: there is one */
+	bool enabled, has_name; /* has_name: another one than his address */
+};
+/* For store_user_find_by; arg: struct owner, n 0 before. */
+void owner_keep(void *arg, const struct store_user *u);
+/* An address of the same form, of a user who has no other name by which the directory knows him. */
+bool owner_find_address(struct vault *v, str principal, struct owner *out);
 
 /* ---- user_return.c ---- */
 

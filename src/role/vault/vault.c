@@ -3,6 +3,7 @@
 #include "base/enc.h"
 #include "os/file.h"
 #include "role/vault/vault_cert.h"
+#include "role/vault/vault_winbind.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -85,6 +86,7 @@ static err vault_open(struct skel *s, struct diag *d)
 	(void)umask(077);
 	(void)signal(SIGXFSZ, SIG_IGN); /* a file at its limit is an error to answer, not an end */
 	TRY(vault_fetch_init(v));
+	TRY(vault_winbind_init(v));
 	TRY(look_at_dir(v, d));
 	vault_read_revocations(v);
 	return vault_read_certificates(v, d);
@@ -122,6 +124,7 @@ static err open_store(struct vault *v, struct diag *d)
 	}
 	skel_ready(v->skel);
 	vault_tell_ports(v);
+	vault_winbind_look(v);
 	vault_know_copies(v);
 	if (v->is_copy)
 		vault_give_files(v);
@@ -314,6 +317,7 @@ static void vault_drain(struct skel *s, uint32_t ms)
 	vault_bans_drop(v, UINT64_MAX);
 	vault_edge_close(v);
 	vault_fetch_close(v);
+	vault_winbind_close(v);
 	vault_replicator_close(v);
 	sessions_fini(v);
 	timer_clear(loop_timers(s->loop), &v->live);

@@ -150,6 +150,7 @@ struct vault {
 	struct timer live;
 	unsigned warned; /* of the marks before the end of a certificate that were told */
 	struct vault_challenge *challenges; /* VAULT_CHALLENGES_MAX places; NULL: there were none yet */
+	struct vault_winbind *winbind; /* accounts of a Windows domain */
 	struct vault_fetches *fetches; /* lists of other authorities */
 	struct vault_revocations *revocations; /* what fronts and web are told of them; NULL: not looked yet */
 	uid_t owner;      /* of the deployment directory */

@@ -176,6 +176,10 @@ static err judge(struct auth *a, const struct ask *q, const struct auth_told *t,
 	struct auth_conn *ac = auth_conn_find(r->conn);
 	const struct user *u = t->aor.n != 0 ? user_find(a->config.users, t->aor) : NULL;
 	bool is_locked = auth_is_locked(a, u, t->aor.n != 0 ? t->aor : q->from);
+	if (failed(t->error)) {
+		sa_remove(ac, q->sa);
+		return t->error;
+	}
 	bool is_right = t->is_right && !is_locked && u != NULL && u->enabled && is_finished(a, q->sa, &r->in->msg, t->key);
 	if (!is_right) {
 		bool is_guess = sa_schemes[q->sa->scheme]->is_guess;

@@ -416,6 +416,12 @@ static void nobody_to_ask(void **state)
 	fake.status = 0;
 	auth_told(b->auth, b->id, &(struct auth_told){ .is_away = true });
 	assert_int_equal(fake.status, 503);
+	/* the account may not be used: that is no guess */
+	begin(b);
+	fake.status = 0;
+	auth_told(b->auth, b->id, &(struct auth_told){ .error = ERR(SIP_PASSWORD), .aor = STR("ann@" DOMAIN) });
+	assert_int_equal(fake.status, 403);
+	assert_int_equal(b->n_proven, 0);
 	/* the client has gone meanwhile */
 	begin(b);
 	auth_conn_closed(b->auth, &b->conn);

@@ -18,6 +18,12 @@ static err print_challenge(const struct auth *a, const struct sa *sa, struct buf
 	str dns_domain = users_domain(a->config.users, STR(""));
 	struct ntlm_challenge t = { .flags = NTLM_FLAGS_SIP, .timestamp = sa->ntlm.timestamp, .domain = ntlm_short_name(dns_domain, domain),
 		.computer = ntlm_short_name(sa->host, computer), .dns_domain = dns_domain, .dns_computer = sa->host, .dns_forest = STR("") };
+	/* the controller refuses a response to names that are not those of the machine that asks it (CVE-2015-0005) */
+	if (a->ntlm_names.domain[0] != '\0') {
+		t.domain = str_of(a->ntlm_names.domain);
+		t.computer = str_of(a->ntlm_names.computer);
+		t.dns_domain = str_of(a->ntlm_names.dns_domain);
+	}
 	memcpy(t.random, sa->ntlm.random, sizeof t.random);
 	return ntlm_challenge_print(&t, out);
 }
@@ -65,3 +71,11 @@ static void end(struct sa *sa)
 }
 
 const struct sa_scheme sa_ntlm = { is_on, take, finish, sign, verify, end, .is_guess = true };
+
+void auth_set_ntlm_names(struct auth *a, str domain, str dns_domain, str computer)
+{
+	if (str_to_z(domain, a->ntlm_names.domain, sizeof a->ntlm_names.domain) && str_to_z(computer, a->ntlm_names.computer, sizeof a->ntlm_names.computer) &&
+		str_to_z(dns_domain, a->ntlm_names.dns_domain, sizeof a->ntlm_names.dns_domain))
+		return;
+	a->ntlm_names.domain[0] = '\0';
+}

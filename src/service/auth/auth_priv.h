@@ -237,6 +237,9 @@ struct auth {
 	struct list asks;
 	size_t n_asks;
 	uint64_t next_ask;
+	struct {
+		char domain[NTLM_SHORT_MOST + 1], computer[NTLM_SHORT_MOST + 1], dns_domain[256];
+	} ntlm_names; /* of a Windows domain; empty: there is none */
 	bool has_kerberos; /* there are keys for it */
 	char sts_uri[AUTH_STS_MAX + 1]; /* where people get certificates; empty: nowhere */
 };

@@ -57,21 +57,13 @@ static err find_owf(struct crypt *c, const struct ntlm_authenticate *a, str rand
 }
 
 /* ExportedSessionKey ([MS-NLMP] 3.2.5.1.2, 3.4.5.1): for NTLMv2 the key exchange key is the session base key. */
-static err make_session(struct crypt *c, const struct ntlm_authenticate *a, uint32_t agreed, const uint8_t owf[16], uint8_t out[16])
+static err make_session(struct crypt *c, const struct ntlm_authenticate *a, uint32_t agreed, const uint8_t base[16], uint8_t out[16])
 {
 	bool exchanged = (agreed & NTLM_KEY_EXCH) != 0 && (agreed & (NTLM_SIGN | NTLM_SEAL)) != 0;
-	str proof = str_cut(a->response, 0, PROOF);
-	uint8_t base[16];
-	crypt_mac_md5(c, bytes_of(owf, 16), &proof, 1, base);
-	err e = OK;
-	if (!exchanged)
-		memcpy(out, base, 16);
-	else if (a->session_key.n == 16)
-		e = crypt_rc4(c, base, (const uint8_t *)a->session_key.p, 16, out);
-	else
-		e = ERR(REFUSED);
-	crypt_wipe(base, sizeof base);
-	return e;
+	if (exchanged)
+		return a->session_key.n == 16 ? crypt_rc4(c, base, (const uint8_t *)a->session_key.p, 16, out) : ERR(REFUSED);
+	memcpy(out, base, 16);
+	return OK;
 }
 
 static bool has_good_mic(struct crypt *c, const struct ntlm_authenticate *a, str negotiate, str challenge, const uint8_t session[16])
@@ -102,27 +94,55 @@ static bool is_kept(uint32_t sent, uint32_t flags)
 	return (flags & needed) == needed;
 }
 
-err ntlm_check(struct crypt *c, const struct ntlm_authenticate *a, str negotiate, str challenge, const uint8_t *nt_hash, uint8_t session_key[16])
+/* What else must be right besides the proof. Always all of it, so that the time says nothing. */
+static err finish(struct crypt *c, const struct ntlm_authenticate *a, str negotiate, str challenge, const uint8_t base[16], bool is_proof, uint8_t session_key[16])
 {
-	static const uint8_t nobody[16];
-	uint8_t owf[16] = { 0 };
-	bool is_proof = false;
-	str pairs;
-	memset(session_key, 0, 16);
-	ENSURE(crypt_has_legacy(c), NO_LEGACY);
-	ENSURE(ntlm_type(challenge) == 2 && challenge.n >= T2_HEADER && ntlm_field(challenge, T2_PAIRS, T2_HEADER, &pairs), INTERNAL);
-	ENSURE(a->response.n >= PROOF + BLOB_PAIRS, INTERNAL);
 	uint32_t sent = get_number(challenge, T2_FLAGS, 4);
-	TRY(find_owf(c, a, str_cut(challenge, T2_RANDOM, T2_RANDOM + 8), nt_hash != NULL ? nt_hash : nobody, owf, &is_proof));
-	err e = make_session(c, a, sent & a->flags, owf, session_key);
-	crypt_wipe(owf, sizeof owf);
+	str pairs;
+	ENSURE(ntlm_field(challenge, T2_PAIRS, T2_HEADER, &pairs), INTERNAL);
+	err e = make_session(c, a, sent & a->flags, base, session_key);
 	bool good = !failed(e);
 	good &= has_good_mic(c, a, negotiate, challenge, session_key);
 	good &= repeats(pairs, a->pairs);
 	good &= is_kept(sent, a->flags);
-	good &= is_proof & (nt_hash != NULL);
+	good &= is_proof;
 	if (good)
 		return OK;
 	crypt_wipe(session_key, 16);
 	return failed(e) ? e : ERR(REFUSED);
+}
+
+static bool is_challenge(str bytes)
+{
+	return ntlm_type(bytes) == 2 && bytes.n >= T2_HEADER;
+}
+
+err ntlm_check(struct crypt *c, const struct ntlm_authenticate *a, str negotiate, str challenge, const uint8_t *nt_hash, uint8_t session_key[16])
+{
+	static const uint8_t nobody[16];
+	uint8_t owf[16] = { 0 }, base[16];
+	bool is_proof = false;
+	memset(session_key, 0, 16);
+	ENSURE(crypt_has_legacy(c), NO_LEGACY);
+	ENSURE(is_challenge(challenge) && a->response.n >= PROOF + BLOB_PAIRS, INTERNAL);
+	TRY(find_owf(c, a, ntlm_random(challenge), nt_hash != NULL ? nt_hash : nobody, owf, &is_proof));
+	str proof = str_cut(a->response, 0, PROOF);
+	crypt_mac_md5(c, bytes_of(owf, 16), &proof, 1, base);
+	crypt_wipe(owf, sizeof owf);
+	err e = finish(c, a, negotiate, challenge, base, is_proof & (nt_hash != NULL), session_key);
+	crypt_wipe(base, sizeof base);
+	return e;
+}
+
+str ntlm_random(str challenge)
+{
+	return is_challenge(challenge) ? str_cut(challenge, T2_RANDOM, T2_RANDOM + 8) : STR("");
+}
+
+err ntlm_check_proven(struct crypt *c, const struct ntlm_authenticate *a, str negotiate, str challenge, const uint8_t base_key[16], uint8_t session_key[16])
+{
+	memset(session_key, 0, 16);
+	ENSURE(crypt_has_legacy(c), NO_LEGACY);
+	ENSURE(is_challenge(challenge), INTERNAL);
+	return finish(c, a, negotiate, challenge, base_key, true, session_key);
 }

@@ -153,6 +153,34 @@ static void test_real_exchange(void **state)
 	assert_true(ntlm_mac_is(crypt, &k, NTLM_SERVER, NTLM_SEQUENCE, str_of(server_buffer), STR("01000000E615438A917661BE64000000")));
 }
 
+/* Somebody else has judged the response: the rest is judged all the same. */
+static void test_proven_elsewhere(void **state)
+{
+	static struct sheet type2, type3;
+	static struct ntlm_authenticate a;
+	uint8_t owf[16], base[16], session[16], zero[16] = { 0 };
+	sheet_hex(&type2, type2_hex);
+	sheet_hex(&type3, type3_hex);
+	assert_false(failed(ntlm_authenticate_parse(sheet_str(&type3), &a, NULL)));
+	from_hex("164b086e00d2f393529fa3a98209f99e", owf);
+	str proof = str_cut(a.response, 0, 16), sent = sheet_str(&type2);
+	crypt_mac_md5(crypt, (str){ (const char *)owf, 16 }, &proof, 1, base);
+	assert_false(failed(ntlm_check_proven(crypt, &a, STR(""), sent, base, session)));
+	assert_hex(session, 16, "6742fbe37bb1946b49d86a525bd29a9b");
+	assert_int_equal(ntlm_random(sent).n, 8);
+	assert_ptr_equal(ntlm_random(sent).p, sent.p + 24);
+	assert_int_equal(ntlm_random(STR("nonsense")).n, 0);
+	/* security that was agreed upon is left out */
+	a.flags &= ~NTLM_128;
+	assert_true(err_is(ntlm_check_proven(crypt, &a, STR(""), sent, base, session), ERR_REFUSED));
+	assert_memory_equal(session, zero, 16);
+	a.flags |= NTLM_128;
+	/* a pair that was sent is not repeated */
+	a.pairs = STR("");
+	assert_true(err_is(ntlm_check_proven(crypt, &a, STR(""), sent, base, session), ERR_REFUSED));
+	assert_true(err_is(ntlm_check_proven(crypt, &a, STR(""), STR("nonsense"), base, session), ERR_INTERNAL));
+}
+
 static void test_false_signatures(void **state)
 {
 	static const char good[] = "0100000029618e9651b65a7764000000";
@@ -234,6 +262,7 @@ int main(void)
 		cmocka_unit_test(test_published_keys),
 		cmocka_unit_test(test_real_challenge),
 		cmocka_unit_test(test_real_exchange),
+		cmocka_unit_test(test_proven_elsewhere),
 		cmocka_unit_test(test_false_signatures),
 		cmocka_unit_test(test_capitals),
 		cmocka_unit_test(test_capital_names),
