@@ -426,32 +426,24 @@ err web_service_on_seen(struct web *w, str body)
 	return OK;
 }
 
-void web_service_begin(struct web_conn *c, const struct http_request *q, const struct web_visit *v)
+static void on_post(struct web_conn *c, const struct http_request *q, const struct web_visit *v)
 {
 	struct diag d = { 0 };
-	c->x.task = WEB_SERVICE;
-	if (v->doc == WEB_DOC_TICKET) {
-		on_ticket_post(c, q, v);
-		return;
-	}
-	if (v->doc == WEB_DOC_USER || v->doc == WEB_DOC_PHOTO) {
-		on_user_get(c, q, v);
-		return;
-	}
 	err e = v->doc == WEB_DOC_BOOK ? web_book_begin(c, q, v, &d) : begin_certificate(c, q, v, &d);
 	if (failed(e))
 		web_service_refuse(c, e, &d);
-	if (v->doc == WEB_DOC_TICKET_CERT) {
-		on_certificate_post(c, q, v);
-		return;
-	}
-	if (v->doc == WEB_DOC_USER) {
-		on_user_get(c, q, v);
-		return;
-	}
-	err e = begin_certificate(c, q, v, &d);
-	if (failed(e)) {
-		web_service_note(c, str_of(d.what));
-		refuse(c, e, &d);
-	}
+}
+
+void web_service_begin(struct web_conn *c, const struct http_request *q, const struct web_visit *v)
+{
+	static void (*const begin[WEB_DOC_N])(struct web_conn *, const struct http_request *, const struct web_visit *) = {
+		[WEB_DOC_TICKET] = on_ticket_post,
+		[WEB_DOC_TICKET_CERT] = on_certificate_post,
+		[WEB_DOC_CERTIFICATE] = on_post,
+		[WEB_DOC_BOOK] = on_post,
+		[WEB_DOC_USER] = on_user_get,
+		[WEB_DOC_PHOTO] = on_user_get,
+	};
+	c->x.task = WEB_SERVICE;
+	begin[v->doc](c, q, v);
 }
