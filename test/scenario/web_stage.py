@@ -108,7 +108,7 @@ class Process:
         self.reader = threading.Thread(target=self._read_log, args=(read,), daemon=True)
         self.reader.start()
         threading.Thread(target=self._read_master, daemon=True).start()
-        self.master.send("HELLO", role=role, index=0, n_fronts=1, shared_key=stage.key, fqdn="uc.example.test", domains="example.test", peers="")
+        self.master.send("HELLO", role=role, index=0, n_fronts=1, shared_key=stage.key, fqdn="uc.example.test", domains="example.test", peers="", next_hop="", access="")
         page = os.memfd_create("page")
         os.ftruncate(page, 4096)
         self.master.send("METER_MAP", fd=page, slot=0, n_slots=1)
