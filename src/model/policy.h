@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * policy - the policies that hold for users, in the memory of a process that obeys them: vault tells it every instance in its reach, decoded here
- * once. A look-up is by the user's grants, else the service's, the site's, the global instance, used whole; it allocates nothing.
+ * policy - the policies that hold for users, and the configurations that are more than numbers (those are in model/config), in the memory of a process
+ * that obeys them: vault tells it every instance in its reach, decoded here once. A look-up is by the user's grants, else the service's, the site's, the global instance, used whole; it allocates nothing.
  */
 #ifndef WITAN_MODEL_POLICY_H
 #define WITAN_MODEL_POLICY_H
@@ -16,7 +16,7 @@ void policies_free(struct policies *p); /* NULL is allowed */
 /* A snapshot: begin, put for each instance, end; what the snapshot did not name is dropped at its end. */
 void policies_begin(struct policies *p);
 void policies_end(struct policies *p);
-/* Adds or changes; body is JSON as stored. A kind that this version does not know, or that is no policy, is passed over. MALFORMED: no JSON object. */
+/* Adds or changes; body is JSON as stored. A kind that this version does not know, or that is neither policy nor configuration, is passed over. MALFORMED: no JSON object. */
 err policies_put(struct policies *p, str kind, str identity, str body);
 void policies_remove(struct policies *p, str kind, str identity);
 size_t policies_count(const struct policies *p);

@@ -77,6 +77,12 @@ static err make(const struct schema_kind *k, str key, const json_t *body, struct
 	return OK;
 }
 
+/* Both are found by scope; a configuration is granted to nobody. */
+static bool is_kept(const struct schema_kind *k)
+{
+	return k->base == SCHEMA_POLICY || k->base == SCHEMA_CONFIG;
+}
+
 err policies_new(struct policies **out)
 {
 	struct policies *p = calloc(1, sizeof *p);
@@ -84,7 +90,7 @@ err policies_new(struct policies **out)
 	ENSURE(p != NULL, NO_MEMORY);
 	map_init(&p->map, key_of);
 	for (size_t i = 0; i < SCHEMA_N && !failed(e); i++)
-		if (schema_kinds[i].base == SCHEMA_POLICY)
+		if (is_kept(&schema_kinds[i]))
 			e = make(&schema_kinds[i], STR(""), NULL, &p->dflt[i]);
 	if (failed(e)) {
 		policies_free(p);
@@ -158,7 +164,7 @@ err policies_put(struct policies *p, str kind, str identity, str body)
 	const struct schema_kind *k = schema_find(kind);
 	struct instance *fresh = NULL;
 	str key = make_key(room, kind, identity);
-	if (k == NULL || k->base != SCHEMA_POLICY || key.n == 0)
+	if (k == NULL || !is_kept(k) || key.n == 0)
 		return OK;
 	json_t *v = json_loadb(body.p, body.n, 0, NULL);
 	err e = json_is_object(v) ? make(k, key, v, &fresh) : ERR(MALFORMED);

@@ -104,13 +104,23 @@ static void send_user(struct vault_front *f, const struct store_user *u)
 
 /* ---- policies ---- */
 
+/* Configurations that fronts obey and that are more than the numbers of model/config. */
+static bool is_told_whole(const struct schema_kind *k)
+{
+	static const enum schema_id ids[] = { SCHEMA_ID_ImFilterConfiguration, SCHEMA_ID_FileTransferFilterConfiguration };
+	for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+		if (k->id == ids[i])
+			return true;
+	return false;
+}
+
 /* Kinds of which a process obeys something. */
 static bool is_obeyed(const struct schema_kind *k)
 {
 	bool any = false;
 	for (size_t i = 0; i < k->n_props; i++)
 		any = any || schema_has(k->props[i].flags, SCHEMA_OBEYED);
-	return k->base == SCHEMA_POLICY && any;
+	return is_told_whole(k) || (k->base == SCHEMA_POLICY && any);
 }
 
 /* Instances of other sites and services hold for nobody here. */
