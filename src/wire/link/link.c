@@ -120,6 +120,8 @@ static bool may_begin(const struct link_text *t, size_t i, char last)
 	char before = t->p[i - 1];
 	if (is_alnum(before) || before == '_')
 		return false;
+	if (last == '\\')
+		return before != ':';
 	return last != '.' || (before != '/' && before != '.' && before != '-' && before != '@');
 }
 
