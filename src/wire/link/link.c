@@ -112,14 +112,16 @@ static size_t match(str s, str prefix)
 
 /* ---- where they are ---- */
 
-/* A link does not begin within a word; an underscore in front makes it dead. "www." within a host or behind // is part of another. */
+/* A link does not begin within a word; an underscore in front makes it dead. */
+static bool is_boundary(const struct link_text *t, size_t i)
+{
+	return i == 0 || !(is_alnum(t->p[i - 1]) || t->p[i - 1] == '_');
+}
+
+/* "www." within a host or behind // is part of another, and so is a path behind a scheme. last: of the prefix. */
 static bool may_begin(const struct link_text *t, size_t i, char last)
 {
-	if (i == 0)
-		return true;
-	char before = t->p[i - 1];
-	if (is_alnum(before) || before == '_')
-		return false;
+	char before = i != 0 ? t->p[i - 1] : ' ';
 	if (last == '\\')
 		return before != ':';
 	return last != '.' || (before != '/' && before != '.' && before != '-' && before != '@');
@@ -178,7 +180,7 @@ static size_t match_any(const struct link_rules *r, const struct link_text *t, s
 bool link_next(const struct link_rules *r, const struct link_text *t, size_t *from, struct link *out)
 {
 	for (size_t i = *from; i < t->n; i++) {
-		size_t n = r->heads[(uint8_t)char_lower(t->p[i])] ? match_any(r, t, i) : 0;
+		size_t n = r->heads[(uint8_t)char_lower(t->p[i])] && is_boundary(t, i) ? match_any(r, t, i) : 0;
 		if (n == 0)
 			continue;
 		fill(t, i, n, out);
