@@ -86,7 +86,7 @@ err filter_stage(void *state, struct request *r, enum stage_verdict *v)
 		.arena = &r->in->arena,
 	};
 	*v = STAGE_NEXT;
-	if (!is_on(&l))
+	if (!is_on(&l) || r->is_own)
 		return OK;
 	err e = look_at(&l, &r->in->msg);
 	if (failed(e))

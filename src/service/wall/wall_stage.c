@@ -69,10 +69,19 @@ static unsigned about_request(const struct sip_msg *m)
 
 /* ---- between whom ---- */
 
-static str address(const struct sip_addr *of, struct arena *a)
+static str address(const struct uri *u, struct arena *a)
 {
 	str aor;
-	return !failed(uri_aor(&of->uri, a, &aor)) ? aor : STR("");
+	return !failed(uri_aor(u, a, &aor)) ? aor : STR("");
+}
+
+/* What begins a dialog goes where its Request-URI says, whatever To says; within one only To has a name. */
+static str receiver(const struct request *r)
+{
+	const struct sip_msg *m = &r->in->msg;
+	if (r->target.n != 0)
+		return r->target;
+	return address(m->to_tag.n == 0 ? &m->uri : &m->to.uri, &r->in->arena);
 }
 
 /* ---- walls ---- */
@@ -168,8 +177,7 @@ err wall_stage(void *state, struct request *r, enum stage_verdict *v)
 	wall_refresh(w);
 	if (w->n_rules == 0 && w->n_contents == 0)
 		return OK;
-	str from = r->aor.n != 0 ? r->aor : address(&m->from, &r->in->arena);
-	str to = r->target.n != 0 ? r->target : address(&m->to, &r->in->arena);
+	str from = r->aor.n != 0 ? r->aor : address(&m->from.uri, &r->in->arena), to = receiver(r);
 	unsigned about = about_request(m);
 	if (from.n == 0 || to.n == 0 || r->is_own)
 		return OK;
