@@ -16,7 +16,7 @@ static void open_filter(void)
 {
 	CHECK(!failed(policies_new(&policies)));
 	CHECK(!failed(xml_reader_new(&filter.xml)));
-	CHECK(!failed(policies_put(policies, STR("ImFilterConfiguration"), STR("Global"), STR("{\"AllowMessage\":\"Beware <&{ \"}"))));
+	CHECK(!failed(policies_put(policies, STR("ImFilterConfiguration"), STR("Global"), STR("{\"AllowMessage\":\"Beware <&{ \",\"IgnoreLocal\":false}"))));
 	filter.policies = policies;
 	filter.domains = STR("example.test");
 }
