@@ -18,6 +18,7 @@ struct request {
 	str aor;             /* proven sender: "ann@example.test"; empty: nobody yet */
 	bool is_peer;        /* the sender is a server of the topology */
 	bool is_vouched;     /* it came over a connection of one client, for whom a server of the topology vouches: he is who From says */
+	bool is_own;         /* made by ourselves of one that came in before, and was judged then */
 	str target;          /* address of record that the request is for, when it is one of ours; empty otherwise */
 	struct answers *answers;
 };

@@ -6,6 +6,7 @@
 #include "model/schema/federation.def"
 #include "model/schema/conferencing.def"
 #include "model/schema/im.def"
+#include "model/schema/wall.def"
 #include "model/schema/client.def"
 #include "model/schema/voice.def"
 #include "model/schema/network.def"

@@ -132,6 +132,22 @@ err store_audit_each(struct store *s, uint64_t from, uint64_t most, void (*fn)(v
 /* Calls fn with the newest row, if there is any. */
 err store_audit_last(struct store *s, void (*fn)(void *arg, const struct store_audit *a), void *arg);
 
+/* ---- incidents of walls and rules for content ---- */
+
+#define STORE_INCIDENT_TEXT 4096
+
+struct store_incident {
+	uint64_t time; /* seconds since 1970 */
+	str rule, action, modality, from, to, text;
+	uint64_t number; /* set by the store */
+};
+
+err store_incident_add(struct store *s, const struct store_incident *i);
+/* The newest `most`, newest first; of somebody alone, when aor is not empty. */
+err store_incidents_each(struct store *s, str aor, uint64_t most, void (*fn)(void *arg, const struct store_incident *i), void *arg);
+/* All but the newest `keep` and those before a time go. */
+err store_incidents_trim(struct store *s, uint64_t keep, uint64_t since);
+
 /* ---- other secrets of users, and what goes the same way: with its user, to copies, into a sealed export ---- */
 
 /* kind: "totp", "pin", "nt"; "photo". value: at most STORE_CREDENTIAL_MAX bytes. ABSENT: no such user. */

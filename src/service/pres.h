@@ -36,6 +36,8 @@ struct pres_door {
 	void (*resume)(void *arg, struct request *r);
 	/* Is other in the contact list of aor? Only contacts see what people show in privacy mode. NULL: nobody is. */
 	bool (*is_contact)(void *arg, str aor, str other);
+	/* Must watcher see aor as somebody does whom he has blocked, whatever aor has chosen? NULL: nobody. */
+	bool (*is_walled)(void *arg, str aor, str watcher);
 };
 
 struct pres_config {

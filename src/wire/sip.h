@@ -2,7 +2,7 @@
 /*
  * sip - SIP messages (RFC 3261 7 and 25.1 and its extensions): read into slices, written from header rows.
  *
- * A parsed message is never changed. What is sent on is a struct sip_out: a start line and a list of header rows, each
+ * A parsed message stays as it is but for the two functions that say otherwise. What is sent on is a struct sip_out: a start line and a list of header rows, each
  * "as received" or "ours", written out once. Everything here is a pure function of bytes.
  */
 #ifndef WITAN_WIRE_SIP_H
@@ -164,6 +164,13 @@ err sip_msg_parse(struct sip_msg *m, str raw, struct arena *a, const struct sip_
  * services of a server have narrower rules of their own.
  */
 err sip_msg_check(const struct sip_msg *m, struct diag *d);
+
+/*
+ * The one way to change a message that has come in: what is sent on by sip_out_from has this body, or this value of field i, and whoever reads m later knows
+ * no other; raw stays as it came. body and value must live as long as m. MALFORMED: a value with a line end; CEILING: the arena.
+ */
+void sip_msg_change_body(struct sip_msg *m, str body);
+err sip_msg_change_value(struct sip_msg *m, size_t i, str value, struct arena *a);
 
 /* The first field of an id; NULL without. Then sip_hdr_next for the others. */
 static inline const struct sip_hdr *sip_hdr_first(const struct sip_msg *m, enum sip_hdr_id id)

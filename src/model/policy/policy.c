@@ -14,8 +14,8 @@ struct instance {
 	enum schema_id kind;
 	uint32_t seen;
 	void *value; /* struct cs_KIND */
-	size_t n;
-	char key[]; /* kind, line feed, identity; lower case */
+	size_t n, identity_n;
+	char key[]; /* kind, line feed, identity; lower case; then the identity as given */
 };
 
 /* The nearest instance that needs no grant: of the service, the site, the deployment. */
@@ -25,6 +25,7 @@ struct policies {
 	struct map map;
 	struct instance *nearest[SCHEMA_N][LEVEL_N];
 	struct instance *dflt[SCHEMA_N]; /* by the rows alone */
+	uint64_t version;
 	uint32_t snapshot;
 	bool is_snapshot;
 };
@@ -58,14 +59,17 @@ static void drop(struct instance *i)
 	free(i);
 }
 
-static err make(const struct schema_kind *k, str key, const json_t *body, struct instance **out)
+static err make(const struct schema_kind *k, str key, str identity, const json_t *body, struct instance **out)
 {
-	struct instance *i = calloc(1, sizeof *i + key.n);
+	struct instance *i = calloc(1, sizeof *i + key.n + identity.n);
 	ENSURE(i != NULL, NO_MEMORY);
 	i->kind = k->id;
 	i->n = key.n;
 	if (key.n != 0)
 		memcpy(i->key, key.p, key.n);
+	i->identity_n = identity.n;
+	if (identity.n != 0)
+		memcpy(i->key + key.n, identity.p, identity.n);
 	arena_init(&i->room, ROOM);
 	i->value = calloc(1, k->size + 1);
 	err e = i->value != NULL ? schema_read(k, body, &i->room, i->value) : ERR(NO_MEMORY);
@@ -77,6 +81,12 @@ static err make(const struct schema_kind *k, str key, const json_t *body, struct
 	return OK;
 }
 
+/* Both are found by scope; a configuration is granted to nobody. */
+static bool is_scoped(const struct schema_kind *k)
+{
+	return k->base == SCHEMA_POLICY || k->base == SCHEMA_CONFIG;
+}
+
 err policies_new(struct policies **out)
 {
 	struct policies *p = calloc(1, sizeof *p);
@@ -84,8 +94,8 @@ err policies_new(struct policies **out)
 	ENSURE(p != NULL, NO_MEMORY);
 	map_init(&p->map, key_of);
 	for (size_t i = 0; i < SCHEMA_N && !failed(e); i++)
-		if (schema_kinds[i].base == SCHEMA_POLICY)
-			e = make(&schema_kinds[i], STR(""), NULL, &p->dflt[i]);
+		if (is_scoped(&schema_kinds[i]))
+			e = make(&schema_kinds[i], STR(""), STR(""), NULL, &p->dflt[i]);
 	if (failed(e)) {
 		policies_free(p);
 		return e;
@@ -100,6 +110,8 @@ static struct instance **place(struct policies *p, const struct instance *i)
 {
 	str identity, key = { i->key, i->n };
 	(void)str_split(key, '\n', &identity);
+	if (!is_scoped(&schema_kinds[i->kind]))
+		return NULL;
 	if (str_eq(identity, STR("global")))
 		return &p->nearest[i->kind][LEVEL_GLOBAL];
 	if (str_begins(identity, STR("site:")))
@@ -113,6 +125,7 @@ static void take_out(struct policies *p, struct instance *i)
 	if (at != NULL && *at == i)
 		*at = NULL;
 	map_remove(&p->map, &i->node);
+	p->version++;
 	drop(i);
 }
 
@@ -158,16 +171,17 @@ err policies_put(struct policies *p, str kind, str identity, str body)
 	const struct schema_kind *k = schema_find(kind);
 	struct instance *fresh = NULL;
 	str key = make_key(room, kind, identity);
-	if (k == NULL || k->base != SCHEMA_POLICY || key.n == 0)
+	if (k == NULL || (!is_scoped(k) && k->base != SCHEMA_LIST) || key.n == 0)
 		return OK;
 	json_t *v = json_loadb(body.p, body.n, 0, NULL);
-	err e = json_is_object(v) ? make(k, key, v, &fresh) : ERR(MALFORMED);
+	err e = json_is_object(v) ? make(k, key, identity, v, &fresh) : ERR(MALFORMED);
 	json_decref(v);
 	TRY(e);
 	struct map_node *old = map_find(&p->map, key);
 	if (old != NULL)
 		drop_each(p, old);
 	fresh->seen = p->snapshot;
+	p->version++;
 	e = map_add(&p->map, &fresh->node);
 	if (failed(e)) {
 		drop(fresh);
@@ -193,6 +207,30 @@ size_t policies_count(const struct policies *p)
 }
 
 /* ---- looking up ---- */
+
+uint64_t policies_version(const struct policies *p)
+{
+	return p->version;
+}
+
+struct visit {
+	enum schema_id kind;
+	void (*fn)(void *arg, str identity, const void *value);
+	void *arg;
+};
+
+static void visit(void *arg, struct map_node *n)
+{
+	const struct visit *v = arg;
+	const struct instance *i = MAP_OF(n, struct instance, node);
+	if (i->kind == v->kind)
+		v->fn(v->arg, (str){ i->key + i->n, i->identity_n }, i->value);
+}
+
+void policies_each(struct policies *p, enum schema_id kind, void (*fn)(void *arg, str identity, const void *value), void *arg)
+{
+	map_each(&p->map, visit, &(struct visit){ kind, fn, arg });
+}
 
 str policy_grant(str grants, str name)
 {

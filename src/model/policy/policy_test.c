@@ -60,7 +60,7 @@ static void what_is_not_known_is_passed_over(void **state)
 	struct policies *p = NULL;
 	assert_false(failed(policies_new(&p)));
 	assert_false(failed(policies_put(p, STR("Nothing"), STR("Global"), STR("{}"))));
-	assert_false(failed(policies_put(p, STR("MeetingConfiguration"), STR("Global"), STR("{}"))));
+	assert_false(failed(policies_put(p, STR("WebOrigin"), STR("Global"), STR("{}"))));
 	assert_true(err_is(policies_put(p, STR("ConferencingPolicy"), STR("Global"), STR("[")), ERR_MALFORMED));
 	assert_int_equal(policies_count(p), 0);
 	policies_remove(p, STR("ConferencingPolicy"), STR("Tag:None"));

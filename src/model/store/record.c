@@ -120,6 +120,46 @@ err store_history_trim(struct store *s, uint64_t keep)
 	return sql_end(s, st, sqlite3_step(st));
 }
 
+/* ---- incidents ---- */
+
+err store_incident_add(struct store *s, const struct store_incident *i)
+{
+	TRY(store_writable(s));
+	ENSURE(i->text.n <= STORE_INCIDENT_TEXT, MALFORMED);
+	sqlite3_stmt *st = s->stmt[SQL_INCIDENT_ADD];
+	sql_bind_u64(st, 1, i->time);
+	sql_bind_text(st, 2, i->rule);
+	sql_bind_text(st, 3, i->action);
+	sql_bind_text(st, 4, i->modality);
+	sql_bind_text(st, 5, i->from);
+	sql_bind_text(st, 6, i->to);
+	sql_bind_text(st, 7, i->text);
+	return sql_end(s, st, sqlite3_step(st));
+}
+
+err store_incidents_each(struct store *s, str aor, uint64_t most, void (*fn)(void *arg, const struct store_incident *i), void *arg)
+{
+	int rc;
+	sqlite3_stmt *st = s->stmt[SQL_INCIDENT_EACH];
+	sql_bind_text(st, 1, aor);
+	sql_bind_u64(st, 2, most);
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+		const struct store_incident i = { sql_column_u64(st, 0), sql_column(st, 1), sql_column(st, 2), sql_column(st, 3), sql_column(st, 4),
+			sql_column(st, 5), sql_column(st, 6), sql_column_u64(st, 7) };
+		fn(arg, &i);
+	}
+	return sql_end(s, st, rc);
+}
+
+err store_incidents_trim(struct store *s, uint64_t keep, uint64_t since)
+{
+	TRY(store_writable(s));
+	sqlite3_stmt *st = s->stmt[SQL_INCIDENT_TRIM];
+	sql_bind_u64(st, 1, keep);
+	sql_bind_u64(st, 2, since);
+	return sql_end(s, st, sqlite3_step(st));
+}
+
 /* ---- audit ---- */
 
 err store_audit_add(struct store *s, const struct store_audit *a)

@@ -163,6 +163,48 @@ static void the_audit_only_grows(void **state)
 	assert_string_equal(seen.text, "2:two ");
 }
 
+static void see_incident(void *arg, const struct store_incident *i)
+{
+	struct seen *seen = arg;
+	size_t n = strlen(seen->text);
+	seen->n++;
+	(void)snprintf(seen->text + n, sizeof seen->text - n, "%u:%.*s:%.*s ", (unsigned)i->number, STR_FMT(i->rule), STR_FMT(i->text));
+}
+
+static void list_incidents(struct place *p, const char *aor, uint64_t most, const char *wanted)
+{
+	struct seen seen = { 0 };
+	assert_false(failed(store_incidents_each(p->store, str_of(aor), most, see_incident, &seen)));
+	assert_string_equal(seen.text, wanted);
+}
+
+static void incidents_are_a_ring(void **state)
+{
+	struct place *p = *state;
+	char text[STORE_INCIDENT_TEXT + 1] = { 0 };
+	struct store_incident i = { .time = 100, .rule = STR("A"), .action = STR("Deny"), .modality = STR("IM"), .from = STR("ann@x"), .to = STR("bob@x"), .text = STR("t") };
+	assert_false(failed(store_begin(p->store)));
+	assert_false(failed(store_incident_add(p->store, &i)));
+	i.rule = STR("B");
+	i.to = STR("cyd@x");
+	i.time = 200;
+	i.text = STR("");
+	assert_false(failed(store_incident_add(p->store, &i)));
+	i.rule = STR("C");
+	assert_false(failed(store_incident_add(p->store, &i)));
+	i.text = (str){ text, sizeof text };
+	assert_true(err_is(store_incident_add(p->store, &i), ERR_MALFORMED));
+	list_incidents(p, "", 10, "3:C: 2:B: 1:A:t ");
+	list_incidents(p, "", 2, "3:C: 2:B: ");
+	list_incidents(p, "bob@x", 10, "1:A:t ");
+	list_incidents(p, "ann@x", 1, "3:C: ");
+	assert_false(failed(store_incidents_trim(p->store, 10, 150)));
+	list_incidents(p, "", 10, "3:C: 2:B: ");
+	assert_false(failed(store_incidents_trim(p->store, 1, 0)));
+	list_incidents(p, "", 10, "3:C: ");
+	assert_false(failed(store_end(p->store, true)));
+}
+
 static void see_value(void *arg, str value)
 {
 	struct seen *seen = arg;
@@ -261,6 +303,7 @@ int main(void)
 		RECORD_TEST(objects_survive),
 		RECORD_TEST(history_is_read_from_the_newest),
 		RECORD_TEST(the_audit_only_grows),
+		RECORD_TEST(incidents_are_a_ring),
 		RECORD_TEST(credentials_go_with_their_user),
 		RECORD_TEST(users_are_found_by_their_other_names),
 		RECORD_TEST(old_settings_become_objects),

@@ -69,6 +69,12 @@ const struct store_step store_steps[] = {
 		" aor TEXT NOT NULL REFERENCES user (aor) ON DELETE CASCADE, kind INTEGER NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL,"
 		" PRIMARY KEY (aor, kind, key)"
 		") STRICT, WITHOUT ROWID;" },
+	/* A ring: the oldest go. Nor for copies. */
+	{ "incidents of walls and rules for content",
+		"CREATE TABLE incident ("
+		" number INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, time INTEGER NOT NULL, rule TEXT NOT NULL, action TEXT NOT NULL, modality TEXT NOT NULL,"
+		" sender TEXT NOT NULL, receiver TEXT NOT NULL, text TEXT NOT NULL"
+		") STRICT;" },
 };
 
 const size_t store_n_steps = sizeof store_steps / sizeof *store_steps;

@@ -275,26 +275,26 @@ static void steps_are_run_once_and_in_order(void **state)
 {
 	struct place *p = *state;
 	const struct store_config config = { .path = p->file, .log = &p->log };
-	struct store_step steps[6] = { store_steps[0], store_steps[1], store_steps[2], store_steps[3],
+	struct store_step steps[7] = { store_steps[0], store_steps[1], store_steps[2], store_steps[3], store_steps[4],
 		{ "notes", "CREATE TABLE note (t TEXT) STRICT; INSERT INTO note SELECT aor FROM user" },
 		{ "broken", "CREATE TABLE more (t TEXT) STRICT; INSERT INTO nothing VALUES (1)" } };
 	struct store *s = must_open(p);
 	assert_false(failed(add(s, "ann@example.test", NULL)));
 	assert_false(failed(store_commit(s)));
 	store_close(s);
-	assert_int_equal(events(p, "store.migrated"), 4);
-	assert_false(failed(store_open_steps(&config, steps, 5, &s, NULL)));
+	assert_int_equal(events(p, "store.migrated"), 5);
+	assert_false(failed(store_open_steps(&config, steps, 6, &s, NULL)));
 	assert_int_equal(users(s), 1);
 	store_close(s);
 	assert_int_equal(events(p, "store.migrated"), 1);
-	assert_false(failed(store_open_steps(&config, steps, 5, &s, NULL)));
+	assert_false(failed(store_open_steps(&config, steps, 6, &s, NULL)));
 	store_close(s);
 	assert_int_equal(events(p, "store.migrated"), 0);
 	/* A step that fails leaves the file as it was, and the old program can go on. */
 	struct diag d = { 0 };
-	assert_true(failed(store_open_steps(&config, steps, 6, &s, &d)));
+	assert_true(failed(store_open_steps(&config, steps, 7, &s, &d)));
 	assert_true(d.what[0] != '\0');
-	assert_false(failed(store_open_steps(&config, steps, 5, &s, NULL)));
+	assert_false(failed(store_open_steps(&config, steps, 6, &s, NULL)));
 	assert_int_equal(users(s), 1);
 	store_close(s);
 	/* A file of a newer version is not touched. */

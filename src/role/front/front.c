@@ -58,6 +58,8 @@ const struct stage front_stages[] = {
 	{ "elsewhere", front_elsewhere_stage, SIP_ANY }, /* somebody whose home is another pool */
 	{ "home", home_stage, SIP_ANY },           /* the process that knows the target, and the transaction */
 	{ "permit", permit_stage, SIP_INVITE | SIP_REGISTER }, /* by the marks and policies of both sides, and of who signs in from outside */
+	{ "wall", wall_stage, SIP_MESSAGE | SIP_INVITE | SIP_INFO | SIP_UPDATE }, /* may these two, and may they say this? */
+	{ "filter", filter_stage, SIP_MESSAGE | SIP_INVITE | SIP_INFO | SIP_UPDATE | SIP_PRACK }, /* links and files; changes what the next ones see */
 	{ "register", reg_stage, SIP_REGISTER },
 	{ "presence", pres_stage, SIP_SERVICE | SIP_SUBSCRIBE | SIP_PUBLISH },
 	{ "contact", contact_stage, SIP_SERVICE | SIP_SUBSCRIBE },
@@ -77,6 +79,7 @@ void front_handle(struct front *f, struct inbound *in, struct conn *c, str aor, 
 	r->conn = c;
 	r->aor = aor;
 	r->is_peer = is_peer;
+	r->is_own = in->flow.slot == FRONT_SELF;
 	r->answers = &f->answers;
 	stage_run(front_stages, f->states, from, r);
 }
@@ -267,6 +270,9 @@ static err make_services(struct front *f)
 	TRY(users_new(&f->users));
 	TRY(policies_new(&f->policies));
 	f->permit = (struct permit){ f->users, f->policies };
+	TRY(front_wall_open(f));
+	TRY(xml_reader_new(&f->xml));
+	f->filter = (struct filter){ f->policies, str_of(s->domains), f->xml };
 	TRY(users_set_domains(f->users, str_of(s->domains)));
 	kerberos_init();
 	TRY(auth_new(&(struct auth_config){ .timers = loop_timers(s->loop), .crypt = f->crypt, .users = f->users, .fqdn = f->fqdn,
@@ -283,10 +289,9 @@ static err make_services(struct front *f)
 			    .door = { front_bus_keep, front_bus_forget, on_devices, front_farewell }, .arg = f },
 		&f->reg));
 	TRY(kept_new(&front_kept_door, f, &f->kept));
-	TRY(xml_reader_new(&f->xml));
 	TRY(pres_new(&(struct pres_config){ .timers = loop_timers(s->loop), .users = f->users, .config = &f->config, .notifier = f->notifier, .kept = f->kept,
 			     .xml = f->xml, .fqdn = f->fqdn, .log = &s->log, .meter = s->meter, .front = (uint16_t)s->index,
-			     .door = { home_of, front_bus_watch, front_bus_unwatch, front_bus_news, is_signed_in, resume_presence, is_contact }, .arg = f },
+			     .door = { home_of, front_bus_watch, front_bus_unwatch, front_bus_news, is_signed_in, resume_presence, is_contact, front_is_walled }, .arg = f },
 		&f->pres));
 	TRY(contacts_new(&(struct contact_config){ .timers = loop_timers(s->loop), .users = f->users, .policies = f->policies, .config = &f->config,
 				 .notifier = f->notifier, .kept = f->kept, .xml = f->xml, .log = &s->log, .door = { resume_contact, front_search, on_contacts }, .arg = f },
@@ -380,7 +385,7 @@ static err front_start(struct skel *s, struct diag *d)
 	TRY(make_engine(f));
 	TRY(make_services(f));
 	front_apply_config(f);
-	void *const states[FRONT_STAGES] = { f->peers_known, f->auth, f, f, &f->permit, f->reg, f->pres, f->contacts, f, f->notifier, f->im, f->route };
+	void *const states[FRONT_STAGES] = { f->peers_known, f->auth, f, f, &f->permit, f->wall, &f->filter, f->reg, f->pres, f->contacts, f, f->notifier, f->im, f->route };
 	memcpy(f->states, states, sizeof states);
 	f->has_rooms = true;
 	for (unsigned i = 0; i < f->n_early; i++) {

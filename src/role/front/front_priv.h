@@ -15,6 +15,7 @@
 #include "role/identity.h"
 #include "service/auth.h"
 #include "service/contact.h"
+#include "service/filter.h"
 #include "service/im.h"
 #include "service/kept.h"
 #include "service/peer.h"
@@ -24,10 +25,11 @@
 #include "service/reg.h"
 #include "service/route.h"
 #include "service/user.h"
+#include "service/wall.h"
 #include "wire/xml_tree.h"
 
 #define FRONT_MAX    64 /* front processes of one server */
-#define FRONT_STAGES 13
+#define FRONT_STAGES 15
 #define FRONT_TRACES 16
 #define FRONT_SELF   UINT32_MAX /* slot of the flow over which requests of our own go: no connection */
 
@@ -63,6 +65,9 @@ struct front {
 	struct users *users;
 	struct policies *policies;
 	struct permit permit;
+	struct filter filter;
+	struct wall *wall;
+	bool groups_changed; /* of somebody: presence is decided anew in the next second */
 	struct auth_dsk *dsk, *dsk_outside; /* NULL: its key could not be made */
 	struct auth *auth;
 	struct notifier *notifier;
@@ -107,8 +112,8 @@ struct front {
 extern const struct stage front_stages[];
 #define FRONT_STAGE_PROVEN 2 /* where one goes on whose sender was proven by another process */
 #define FRONT_STAGE_HOME 3 /* where a request of another front process begins */
-#define FRONT_STAGE_PRESENCE 6 /* where one goes on that has waited for what its user keeps */
-#define FRONT_STAGE_CONTACT 7  /* the same */
+#define FRONT_STAGE_PRESENCE 8 /* where one goes on that has waited for what its user keeps */
+#define FRONT_STAGE_CONTACT 9  /* the same */
 void front_handle(struct front *f, struct inbound *in, struct conn *c, str aor, bool is_peer, size_t from);
 err front_send(void *arg, const struct flow *to, uint64_t request, str bytes);
 void front_apply_config(struct front *f);
@@ -137,6 +142,11 @@ err front_elsewhere_stage(void *state, struct request *r, enum stage_verdict *v)
 bool front_elsewhere_outward(struct front *f, struct conn *c, const struct inbound *in);
 /* An answer of such a person, already believed. */
 bool front_elsewhere_response(struct conn *c, const struct inbound *in);
+
+/* front_wall.c */
+err front_wall_open(struct front *f);
+bool front_is_walled(void *arg, str publisher, str watcher);
+void front_wall_watch(struct front *f);
 
 /* front_self.c */
 struct flow front_self_flow(void *arg, str aor);

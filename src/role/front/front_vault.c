@@ -15,10 +15,18 @@ static err on_setting(struct front *f, str body)
 	return OK;
 }
 
+/* Is he in other groups of walls than before? */
+static bool has_moved(const struct front *f, const struct ipc_user *m)
+{
+	const struct user *u = user_find(f->users, m->aor);
+	return !str_eq(policy_grant(u != NULL ? user_grants(u) : STR(""), STR("Groups")), policy_grant(m->grants, STR("Groups")));
+}
+
 static err on_user(struct front *f, str body)
 {
 	struct ipc_user m;
 	TRY(ipc_user_parse(&m, body));
+	f->groups_changed = f->groups_changed || has_moved(f, &m);
 	if (m.enabled == 0)
 		reg_user_gone(f->reg, m.aor);
 	TRY(users_put(f->users, &(const struct user_row){ .version = m.version, .aor = m.aor, .display_name = m.display_name,

@@ -41,6 +41,7 @@ void front_watch(void *arg)
 	struct front *f = arg;
 	watch_memory(f);
 	watch_certificate(f);
+	front_wall_watch(f);
 	meter_add(f->skel->meter, METER_LOG_LOST, (int64_t)(f->skel->log.lost - meter_get(f->skel->meter, METER_LOG_LOST)));
 	(void)failed(timer_set(loop_timers(f->skel->loop), &f->watch_timer, LOOK_MS, front_watch, f));
 }

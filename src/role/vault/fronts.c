@@ -90,6 +90,7 @@ static void print_grants(const struct vault *v, const struct store_user *u, stru
 		if (json_is_true(json_object_get(body, marks[i])))
 			buf_printf(out, "%s=True\n", marks[i]);
 	print_home(v, body, out);
+	vault_print_groups(v, u, body, out);
 	json_decref(body);
 }
 
@@ -104,13 +105,24 @@ static void send_user(struct vault_front *f, const struct store_user *u)
 
 /* ---- policies ---- */
 
+/* Configurations and lists that fronts obey and that are more than the numbers of model/config. */
+static bool is_told_whole(const struct schema_kind *k)
+{
+	static const enum schema_id ids[] = { SCHEMA_ID_ImFilterConfiguration, SCHEMA_ID_FileTransferFilterConfiguration, SCHEMA_ID_EthicalWall,
+		SCHEMA_ID_MessageContentRule };
+	for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+		if (k->id == ids[i])
+			return true;
+	return false;
+}
+
 /* Kinds of which a process obeys something. */
 static bool is_obeyed(const struct schema_kind *k)
 {
 	bool any = false;
 	for (size_t i = 0; i < k->n_props; i++)
 		any = any || schema_has(k->props[i].flags, SCHEMA_OBEYED);
-	return k->base == SCHEMA_POLICY && any;
+	return is_told_whole(k) || (k->base == SCHEMA_POLICY && any);
 }
 
 /* Instances of other sites and services hold for nobody here. */
@@ -284,6 +296,9 @@ static err tell_object(struct vault *v, str key)
 	}
 	if (k != NULL && k->id == SCHEMA_ID_Registrar)
 		vault_tell_ports(v);
+	bool is_of_walls = k != NULL && (k->id == SCHEMA_ID_EthicalWall || k->id == SCHEMA_ID_MessageContentRule || k->id == SCHEMA_ID_Group);
+	if (is_of_walls && vault_walls_refresh(v))
+		vault_want_all(v); /* anybody may be in other groups now */
 	return k != NULL && is_obeyed(k) ? tell_policy_change(v, k, identity) : OK;
 }
 
@@ -348,6 +363,7 @@ static void give_lock(void *arg, const struct tally_entry *e)
 
 static err tell_all(struct vault *v, struct vault_front *f)
 {
+	(void)vault_walls_refresh(v);
 	send_settings(f);
 	sent(f, ipc_send_kerberos(f->channel, &(struct ipc_kerberos){ .is_there = v->keytab.n != 0 }, -1));
 	sent(f, vault_send_revocations(v, f->channel)); /* before anybody can be judged */
@@ -480,6 +496,8 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 		return vault_directory_ask(f->vault, from, body);
 	case IPC_PROOF_ASK:
 		return vault_judge_proof(f->vault, from, body);
+	case IPC_WALL_INCIDENT:
+		return vault_on_incident(f->vault, body);
 	case IPC_LIST_MISSING:
 		return vault_on_list_missing(f->vault, body);
 	default:

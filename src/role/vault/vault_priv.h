@@ -85,6 +85,8 @@ struct vault_ocsp {
 };
 
 struct vault {
+	json_t *wall_groups;    /* that walls name: selector to the set of its members, or to null for a property of users; NULL: not read yet */
+	uint64_t n_incidents;   /* written down since the start */
 	struct skel *skel;
 	struct store *store; /* NULL: not opened yet */
 	struct crypt *crypt;
@@ -654,6 +656,14 @@ void vault_bans_drop(struct vault *v, uint64_t until_ms);
 /* edge.c; NULL: there is no such process now */
 struct ipc *vault_edge_channel(const struct vault *v);
 
+/* ---- walls (wall.c) ---- */
+
+/* Reads again which groups walls name, and who is in them; has it changed? */
+bool vault_walls_refresh(struct vault *v);
+/* "Groups=MARK,MARK\n" of those that he is in, or nothing. */
+void vault_print_groups(const struct vault *v, const struct store_user *u, const json_t *body, struct buf *out);
+err vault_on_incident(struct vault *v, str body);
+
 #define COMMAND(name) err command_##name(struct call *call)
 COMMAND(user_new);
 COMMAND(user_get);
@@ -686,6 +696,8 @@ COMMAND(group_set);
 COMMAND(group_remove);
 COMMAND(totp_enable);
 COMMAND(totp_disable);
+COMMAND(wall_test);
+COMMAND(wall_incident_get);
 COMMAND(audit_get);
 COMMAND(audit_test);
 COMMAND(history_get);

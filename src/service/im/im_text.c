@@ -2,14 +2,9 @@
 #include "service/im/im_text.h"
 
 #include "base/enc.h"
+#include "wire/mime.h"
 
 #define PARTS_MAX 8 /* of a multipart body that are looked at */
-
-/* "text/plain; charset=UTF-8;msgr=...": the type alone, the rest its parameters */
-static str type_of(str value, str *params)
-{
-	return str_trim(str_split(value, ';', params));
-}
 
 static err set_plain(struct im_text *t, str params, str text, struct arena *a)
 {
@@ -24,7 +19,7 @@ static err set_plain(struct im_text *t, str params, str text, struct arena *a)
 /* One body, or one part of several. */
 static err read_part(str value, str body, struct arena *a, struct im_text *t)
 {
-	str params, type = type_of(value, &params);
+	str params, type = mime_type(value, &params);
 	if (str_eq_case(type, STR("text/plain")))
 		return set_plain(t, params, body, a);
 	if (str_eq_case(type, STR("text/rtf"))) {
@@ -36,64 +31,21 @@ static err read_part(str value, str body, struct arena *a, struct im_text *t)
 	return t->plain.p == NULL ? set_plain(t, params, im_text_strip(body, a), a) : OK;
 }
 
-/* The field of a part's header, by name; empty without. */
-static str part_field(str header, str name)
-{
-	while (header.n != 0) {
-		str value, line = str_split(header, '\n', &header);
-		if (str_eq_case(str_trim(str_split(line, ':', &value)), name))
-			return str_trim(value);
-	}
-	return STR("");
-}
-
-/* Header and body of a part, which an empty line parts. */
-static str part_header(str part, str *body)
-{
-	for (size_t i = 0; i < part.n; i++)
-		if (part.p[i] == '\n' && (str_begins(str_cut(part, i + 1, part.n), STR("\r\n")) || str_begins(str_cut(part, i + 1, part.n), STR("\n")))) {
-			size_t end = i + 1 + (part.p[i + 1] == '\r' ? 2 : 1);
-			*body = str_cut(part, end, part.n);
-			return str_cut(part, 0, i + 1);
-		}
-	*body = STR("");
-	return part;
-}
-
-/* Where the next "--boundary" is in s, from the beginning of a line; s.n: nowhere. */
-static size_t find_boundary(str s, str boundary)
-{
-	for (size_t i = 0; i + 2 + boundary.n <= s.n; i++)
-		if ((i == 0 || s.p[i - 1] == '\n') && s.p[i] == '-' && s.p[i + 1] == '-' && str_begins(str_cut(s, i + 2, s.n), boundary))
-			return i;
-	return s.n;
-}
-
-static bool is_as_it_is(str encoding)
-{
-	return encoding.n == 0 || str_eq_case(encoding, STR("7bit")) || str_eq_case(encoding, STR("8bit")) || str_eq_case(encoding, STR("binary"));
-}
-
 /* All forms of one text: plain wins over what could be made of HTML, wherever it stands. What cannot be read is passed over. */
 static err read_multipart(str params, str body, struct arena *a, struct im_text *t)
 {
-	str boundary, rest = body, content;
+	struct mime_walk w;
+	struct mime_part part;
+	str boundary;
 	ENSURE(sip_param(params, STR("boundary"), &boundary), SIP_MEDIA_TYPE);
-	boundary = sip_unquote(boundary, a);
-	ENSURE(boundary.n != 0 && boundary.n <= 70, SIP_MEDIA_TYPE);
-	rest = str_cut(rest, find_boundary(rest, boundary), rest.n);
-	for (unsigned i = 0; i < PARTS_MAX && rest.n > boundary.n + 4; i++) {
-		rest = str_cut(rest, boundary.n + 2, rest.n);
-		if (str_begins(rest, STR("--")))
-			break;
-		size_t end = find_boundary(rest, boundary);
-		str header = part_header(str_cut(rest, 0, end), &content);
-		err e = OK;
-		if (is_as_it_is(part_field(header, STR("Content-Transfer-Encoding"))))
-			e = read_part(part_field(header, STR("Content-Type")), str_trim(content), a, t);
-		if (failed(e) && !err_is(e, ERR_SIP_MEDIA_TYPE))
+	ENSURE(!failed(mime_begin(&w, sip_unquote(boundary, a), body)), SIP_MEDIA_TYPE);
+	for (unsigned i = 0; i < PARTS_MAX && mime_next(&w, &part); i++) {
+		str content;
+		err e = mime_decode(mime_field(part.header, STR("Content-Transfer-Encoding")), part.body, a, &content);
+		if (!failed(e))
+			e = read_part(mime_field(part.header, STR("Content-Type")), str_trim(content), a, t);
+		if (failed(e) && !err_is(e, ERR_SIP_MEDIA_TYPE) && !err_is(e, ERR_MALFORMED))
 			return e;
-		rest = str_cut(rest, end, rest.n);
 	}
 	ENSURE(t->plain.p != NULL || t->is_rtf, SIP_MEDIA_TYPE);
 	return OK;
@@ -116,7 +68,7 @@ static err read_typing(str body, struct xml_reader *xml, struct arena *a, struct
 
 err im_text_read(const struct sip_msg *m, struct xml_reader *xml, struct arena *a, struct im_text *t)
 {
-	str params, value = sip_hdr_value(m, SIP_HDR_CONTENT_TYPE), type = type_of(value, &params);
+	str params, value = sip_hdr_value(m, SIP_HDR_CONTENT_TYPE), type = mime_type(value, &params);
 	*t = (struct im_text){ .type = value, .body = m->body };
 	if (str_eq_case(type, IM_COMPOSING_TYPE) || (m->method == SIP_METHOD_INFO && str_eq_case(type, IM_KEYBOARD_TYPE)))
 		return read_typing(m->body, xml, a, t);
@@ -142,7 +94,7 @@ static bool read_format(str value, struct arena *a, struct im_text *t)
 {
 	str params, encoded, body;
 	const str name = { ";ms-body=", 9 };
-	(void)type_of(value, &params);
+	(void)mime_type(value, &params);
 	if (!sip_param(params, STR("ms-body"), &encoded) || !decode(sip_unquote(encoded, a), a, &body))
 		return false;
 	size_t end = 0;
@@ -174,7 +126,7 @@ bool im_text_is_offer(const struct sip_msg *m)
 {
 	str params, rest = m->body;
 	unsigned n = 0;
-	if (!str_eq_case(type_of(sip_hdr_value(m, SIP_HDR_CONTENT_TYPE), &params), STR("application/sdp")))
+	if (!str_eq_case(mime_type(sip_hdr_value(m, SIP_HDR_CONTENT_TYPE), &params), STR("application/sdp")))
 		return false;
 	while (rest.n != 0) {
 		str line = str_split(rest, '\n', &rest);

@@ -109,6 +109,7 @@ static void bodies_are_read(void **state)
 		{ "multipart/alternative;boundary=\"b\"", both, "text/plain;charset=utf-8", "plain", true, true },
 		{ "multipart/related; type=\"text/html\"; boundary=b", "--b\nContent-Type: text/html\n\n<b>h</b>\n--b\nContent-Type: image/gif\nContent-Transfer-Encoding: "
 			"base64\n\nAAAA\n--b--", "text/plain;charset=UTF-8", "h", true },
+		{ "multipart/alternative;boundary=b", "--b\nContent-Type: text/plain\nContent-Transfer-Encoding: base64\n\neA==\n--b--", "text/plain;charset=UTF-8", "x" },
 	};
 	struct world *w = *state;
 	struct im_text t;
@@ -133,7 +134,7 @@ static void bodies_are_read(void **state)
 		{ "multipart/alternative;boundary=other", both },
 		{ "multipart/alternative;boundary=\"\"", both },
 		{ "multipart/mixed;boundary=b", both },
-		{ "multipart/alternative;boundary=b", "--b\nContent-Type: text/plain\nContent-Transfer-Encoding: base64\n\neA==\n--b--" },
+		{ "multipart/alternative;boundary=b", "--b\nContent-Type: text/plain\nContent-Transfer-Encoding: x-uue\n\neA==\n--b--" },
 		{ "multipart/alternative;boundary=b", "--b--" },
 		{ "application/xml", "<KeyboardActivity><status status=\"type\"/></KeyboardActivity>" },
 		{ "application/im-iscomposing+xml", "<other/>" },

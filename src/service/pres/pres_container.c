@@ -169,13 +169,14 @@ uint16_t pres_container_of(const struct presentity *p, str watcher)
 	enum pres_member_kind by = MEMBER_KINDS;
 	if (str_eq(watcher, presentity_aor(p)))
 		return CONTAINER_FRIENDS;
-	if (is_outside(p, watcher))
+	const struct pres_config *c = &p->pres->config;
+	if (is_outside(p, watcher) || (c->door.is_walled != NULL && c->door.is_walled(c->arg, presentity_aor(p), watcher)))
 		return CONTAINER_BLOCKED;
-	for (const struct pres_container *c = p->containers; c != NULL; c = c->next)
-		for (const struct pres_member *m = c->members; m != NULL; m = m->next)
+	for (const struct pres_container *k = p->containers; k != NULL; k = k->next)
+		for (const struct pres_member *m = k->members; m != NULL; m = m->next)
 			if (m->kind <= by && is_member(p, m, watcher)) {
 				by = m->kind;
-				best = c->number;
+				best = k->number;
 			}
 	return best;
 }

@@ -380,3 +380,19 @@ err sip_msg_parse(struct sip_msg *m, str raw, struct arena *a, const struct sip_
 	m->answerable = m->is_request && m->method != SIP_METHOD_ACK && m->first[SIP_HDR_VIA] != 0;
 	return r.e;
 }
+
+void sip_msg_change_body(struct sip_msg *m, str body)
+{
+	m->body = body;
+}
+
+err sip_msg_change_value(struct sip_msg *m, size_t i, str value, struct arena *a)
+{
+	struct sip_hdr *h = &m->hdrs[i];
+	ENSURE(str_find_char(value, '\n') == value.n && str_find_char(value, '\r') == value.n, MALFORMED);
+	str line = arena_join(a, (const str[]){ h->name, STR(": "), value, STR("\r\n") }, 4);
+	ENSURE(line.p != NULL, CEILING);
+	h->line = line;
+	h->value = str_cut(line, h->name.n + 2, line.n - 2);
+	return OK;
+}
