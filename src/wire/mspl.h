@@ -179,7 +179,6 @@ struct mspl_result {
 	str uri;               /* MSPL_PROXY: the new target; empty: the one that it has */
 	str retarget;          /* RetargetRequest; empty: was not said */
 	bool is_sequential;    /* MSPL_FORK */
-	uint32_t fork_seconds; /* 0: no limit of its own */
 	str forks[MSPL_FORKS_MAX];
 	size_t n_forks;
 	unsigned status;       /* MSPL_RESPOND */

@@ -119,9 +119,8 @@ CALL(call_begin_fork)
 		return mspl_fail(m, "a second action for one message");
 	TRY(mspl_arg_truth(m, v, 0, &m->out->is_sequential));
 	TRY(mspl_arg_number(m, v, 1, &seconds));
-	if (seconds < 0 || seconds > 3600)
-		return mspl_fail(m, "a fork of %lld seconds", (long long)seconds);
-	m->out->fork_seconds = (uint32_t)seconds;
+	if (seconds != 0)
+		return mspl_fail(m, "branches have no time limit of their own here: the second argument is 0");
 	m->in_fork = true;
 	return OK;
 }

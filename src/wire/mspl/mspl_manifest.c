@@ -388,6 +388,6 @@ err mspl_manifest_read(struct xml_reader *x, str text, bool is_lenient, struct a
 	struct reading r = { .out = out, .arena = a, .d = d, .files = arena_alloc(a, MSPL_FILES_MAX * sizeof *r.files) };
 	if (r.files == NULL)
 		return diag_fail(d, ERR(CEILING), "manifest", "make it smaller", "there is not enough memory");
-	*out = (struct mspl_manifest){ .roles = UINT32_MAX, .methods = UINT32_MAX, .classes = 0x7e, .proxy_by_default = true, .script.files = r.files };
+	*out = (struct mspl_manifest){ .roles = UINT32_MAX, .methods = UINT32_MAX, .classes = 0x7e, .proxy_by_default = true, .phone_uri = true, .script.files = r.files };
 	return read_root(&r, root);
 }
