@@ -32,11 +32,10 @@ static err check_script(struct call *call, const json_t *body)
 {
 	str script = text_of(body, "Script"), uri = text_of(body, "Uri");
 	struct diag d = { 0 };
-	if (script.n == 0 && text_of(body, "ScriptName").n != 0)
-		return diag_fail(&call->diag, ERR(USAGE), "ScriptName", "say it by `witan`, which reads the file, or give the manifest itself as Script",
-			"the content of the file did not come along");
 	if (script.n == 0) {
-		command_warn(call, "an application without a script does nothing here: there is no managed part");
+		command_warn(call, text_of(body, "ScriptName").n != 0
+				? "the content of ScriptName did not come along, so nothing runs: say it by witan, which reads the file, or give the manifest itself as Script"
+				: "an application without a script does nothing here: there is no managed part");
 		return OK;
 	}
 	err e = script_check(script, text_of(body, "ScriptFiles"), uri, true, &d);
