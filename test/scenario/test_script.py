@@ -217,6 +217,11 @@ def test_what_there_is_is_listed_with_what_the_server_runs_itself(server, tmp_pa
     declare(server, manifest(tmp_path, 'ProxyRequest("");'))
     listed = server.cli("Get-CsServerApplication")
     assert "UserServices" in listed and "DefaultRouting" in listed and f"{POOL}/app" in listed
+    path = manifest(tmp_path, "x = 1;")
+    assert "built into the server" in refused(server, "-Identity", f"{POOL}/DefaultRouting", "-Uri", "http://example.test/app", "-ScriptName", path)
+    since = len(server.events)
+    server.restart()
+    server.wait_event("script.loaded", since=since)
 
 
 def test_m6_the_client_version_script(server, client, tmp_path):

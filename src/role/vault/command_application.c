@@ -57,11 +57,18 @@ static err check_stored(struct call *call)
 	return e;
 }
 
+/* What every service runs of itself, after all scripts; listed so that an order is seen whole. */
+static const struct {
+	const char *role, *name;
+	int priority;
+} built_in[] = { { "Registrar", "UserServices", LAST_PRIORITY - 1 }, { "Registrar", "DefaultRouting", LAST_PRIORITY }, { "EdgeServer", "DefaultRouting", LAST_PRIORITY } };
+
 /* ---- New and Set ---- */
 
 struct last {
 	const struct identity *parent;
 	json_int_t priority;
+	size_t n;
 };
 
 static err find_last(void *arg, const struct identity *i, json_t *body)
@@ -69,22 +76,35 @@ static err find_last(void *arg, const struct identity *i, json_t *body)
 	struct last *l = arg;
 	const json_t *p = json_object_get(body, "Priority");
 	bool is_beside = i->parent == l->parent->parent && str_eq_case(str_cut(identity_str(i), 0, i->parent), str_cut(identity_str(l->parent), 0, l->parent->parent));
+	l->n += is_beside ? 1 : 0;
 	if (is_beside && json_is_integer(p) && json_integer_value(p) > l->priority)
 		l->priority = json_integer_value(p);
 	return OK;
+}
+
+static bool is_built_in(const struct identity *i)
+{
+	for (size_t k = 0; k < sizeof built_in / sizeof built_in[0]; k++)
+		if (str_eq_case(str_cut(identity_str(i), i->parent + 1, i->n), str_of(built_in[k].name)))
+			return true;
+	return false;
 }
 
 /* Without a place of its own it comes after those that are there. */
 static err append(struct call *call)
 {
 	struct identity i;
-	struct last l = { &i, -1 };
+	struct last l = { &i, -1, 0 };
 	str given = STR("");
-	if (command_value(call, "Priority") != NULL)
-		return OK;
 	(void)command_text(call, "Identity", &given);
 	TRY(identity_parse(call, kind(), given, &i));
+	if (is_built_in(&i))
+		return diag_fail(&call->diag, ERR(EXISTS), "Identity", "take another name", "%s is built into the server", i.text);
 	TRY(object_each(call, kind(), find_last, &l));
+	if (l.n >= SCRIPT_APPS_MAX)
+		return diag_fail(&call->diag, ERR(CEILING), "Identity", "remove one that is not needed", "a service has at most %d applications", SCRIPT_APPS_MAX);
+	if (command_value(call, "Priority") != NULL)
+		return OK;
 	json_int_t next = l.priority < LAST_PRIORITY ? l.priority + 1 : LAST_PRIORITY;
 	return json_object_set_new(call->parameters, "Priority", json_integer(next)) == 0 ? OK : ERR(NO_MEMORY);
 }
@@ -103,12 +123,6 @@ err command_application_set(struct call *call)
 }
 
 /* ---- Get ---- */
-
-/* What every service runs of itself, after all scripts; listed so that an order is seen whole. */
-static const struct {
-	const char *role, *name;
-	int priority;
-} built_in[] = { { "Registrar", "UserServices", LAST_PRIORITY - 1 }, { "Registrar", "DefaultRouting", LAST_PRIORITY }, { "EdgeServer", "DefaultRouting", LAST_PRIORITY } };
 
 struct listing {
 	struct call *call;
