@@ -213,6 +213,25 @@ def test_m16_foreign_targets_and_the_order(pair, tmp_path):
     assert not passes(ann, bob).all("x-order")
 
 
+def test_a_large_file_is_kept_and_pushed(pair, tmp_path):
+    server, ann, bob = pair
+    lines = "".join(f"user{i}@example.test,block\n" for i in range(9000))
+    (tmp_path / "list.txt").write_text(lines + "ann@example.test,block\n")
+    path = manifest(tmp_path, 'if (list[GetUserAtHost(sipRequest.From)].Action == "block") Respond(403, "On the list");', methods="MESSAGE",
+                    files='<lc:file name="list" path="list.txt" keyColumnName="User" ignoreCase="true"><lc:column name="User"/><lc:column name="Action"/></lc:file>')
+    declare(server, path)
+    assert ann.message(bob.aor).status == 403
+    passes(bob, ann)
+    since = len(server.events)
+    (tmp_path / "list.txt").write_text(lines)
+    server.cli("Set-CsServerApplication", "-Identity", f"{POOL}/app", "-ScriptName", str(path))
+    server.wait_event("script.loaded", since=since)
+    passes(ann, bob)
+    (tmp_path / "list.txt").write_text(lines + lines.replace("user", "other"))
+    with pytest.raises(Refused, match="262144 bytes"):
+        server.cli("Set-CsServerApplication", "-Identity", f"{POOL}/app", "-ScriptName", str(path))
+
+
 def test_what_there_is_is_listed_with_what_the_server_runs_itself(server, tmp_path):
     declare(server, manifest(tmp_path, 'ProxyRequest("");'))
     listed = server.cli("Get-CsServerApplication")
