@@ -150,6 +150,21 @@ def test_responses_are_changed_and_kept_back(pair, tmp_path):
     assert answer.status == 200 and answer.get("x-back") == "Fine"
 
 
+def test_a_final_answer_is_kept_back_and_nothing_stays_of_it(pair, tmp_path):
+    server, ann, bob = pair
+    before = server.counters()["transactions.open"]
+    declare(server, manifest(tmp_path, "x = 1;", methods="NONE", responses="4XX", proxy="false"))
+    for method in ("MESSAGE", "INFO"):
+        request = ann.begin(ann.build(method, bob.aor, headers=[("Content-Type", "text/plain")], body="x"))
+        bob.reply(bob.expect(method), 486, "Busy")
+        ann.nothing(0.5, wanted=lambda m: not m.is_request and m.call_id == request.call_id)
+    passes(ann, bob)
+    deadline = time.time() + 40
+    while server.counters()["transactions.open"] > before and time.time() < deadline:
+        time.sleep(1)
+    assert server.counters()["transactions.open"] <= before
+
+
 def test_m11_and_m12_ten_failures_and_it_is_off(pair, tmp_path):
     server, ann, bob = pair
     declare(server, manifest(tmp_path, "x = sipResponse.StatusCode;", methods="MESSAGE"))

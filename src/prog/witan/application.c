@@ -105,12 +105,18 @@ static err put(json_t *parameters, const char *name, str text, struct diag *d)
 	return OK;
 }
 
+/* C:\\... of a published command, which is no path here: the server keeps the name and warns that nothing runs. */
+static bool is_elsewhere(const char *path)
+{
+	return path[0] != '\0' && path[1] == ':' && path[2] == '\\' && access(path, F_OK) != 0;
+}
+
 err application_before(const char *cmdlet, json_t *parameters, struct diag *d)
 {
 	struct application a DEFER(application_fini) = { 0 };
 	const char *path = json_string_value(json_object_get(parameters, "ScriptName"));
 	bool is = strcmp(cmdlet, "New-CsServerApplication") == 0 || strcmp(cmdlet, "Set-CsServerApplication") == 0;
-	if (!is || path == NULL || path[0] == '\0' || json_object_get(parameters, "Script") != NULL)
+	if (!is || path == NULL || path[0] == '\0' || is_elsewhere(path) || json_object_get(parameters, "Script") != NULL)
 		return OK;
 	err e = application_read(path, true, &a, d);
 	if (failed(e)) {
