@@ -7,6 +7,8 @@ import time
 import pytest
 
 from deployment import BUILD, Refused
+from sip_client import Client
+from test_edge import client as client_outside, outside, site  # noqa: F401 (fixtures)
 
 NAMESPACE = "http://schemas.microsoft.com/lcs/2006/05"
 SHIPPED = pathlib.Path(__file__).parents[2] / "scripts" / "mspl"
@@ -27,10 +29,10 @@ def manifest(folder, script, name="app", head="", files="", proxy="true", method
     return path
 
 
-def declare(server, path, name="app", uri=None, critical="$false", **more):
+def declare(server, path, name="app", uri=None, critical="$false", pool=POOL, **more):
     """New-CsServerApplication, and until a front has it."""
     since = len(server.events)
-    words = ["New-CsServerApplication", "-Identity", f"{POOL}/{name}", "-Uri", uri or f"http://example.test/{name}", "-ScriptName", str(path),
+    words = ["New-CsServerApplication", "-Identity", f"{pool}/{name}", "-Uri", uri or f"http://example.test/{name}", "-ScriptName", str(path),
              "-Enabled", "$true", "-Critical", critical]
     for key, value in more.items():
         words += [f"-{key}", str(value)]
@@ -296,3 +298,16 @@ def test_m10_m4_m5_shipped_scripts_on_paper(tmp_path):
     assert "403 Sign-in from outside" in trace("brute-force.am", message("REGISTER", sender="bob@example.test"), source="internet")
     assert "403 Sign in with a certificate" in trace("brute-force.am", message("REGISTER", sender="ann@example.com", extra='Authorization: NTLM qop="auth"\r\n'), source="internet")
     assert "goes on:" in trace("brute-force.am", message("REGISTER", sender="ann@example.com"), source="internet")
+
+
+@pytest.mark.root
+def test_who_is_outside_is_known(outside, tmp_path):  # noqa: F811
+    server = outside.site.central
+    pool = next(line.split()[-1] for line in server.cli("Get-CsService", "-Registrar").splitlines() if line.startswith("Identity"))
+    declare(server, manifest(tmp_path, 'if (sipMessage.ExternalSourceType == ExternalSourceType.InternetUser && sipMessage.Origin == MessageOrigin.NetworkExternal) '
+                             '{ AddHeader("X-From", "outside"); }', methods="MESSAGE"), pool=pool)
+    with client_outside(outside, "ann") as ann, Client(server, "bob") as bob:
+        ann.sign_in()
+        bob.sign_in()
+        assert passes(ann, bob).get("x-from") == "outside"
+        assert passes(bob, ann).get("x-from") is None

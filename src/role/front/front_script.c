@@ -40,6 +40,10 @@ static void source(void *arg, const struct inbound *in, const struct request *r,
 	if (r == NULL)
 		return;
 	out->is_authenticated = r->aor.n != 0 || r->is_peer;
+	if (flow_is_outside(&r->in->flow)) { /* somebody's own connection, by an Edge */
+		out->origin = MSPL_MessageOrigin_NetworkExternal;
+		out->type = MSPL_ExternalSourceType_InternetUser;
+	}
 	if (!r->is_peer)
 		return;
 	out->type = MSPL_ExternalSourceType_AuthorizedServer;
