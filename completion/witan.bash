@@ -42,6 +42,7 @@ _witan() {
 	--policy) words="soft hard" ;;
 	--office) words="15.0 16.0" ;;
 	--usage) words="Default WebServicesInternal WebServicesExternal OAuthTokenIssuer AccessEdgeExternal DataEdgeExternal AudioVideoAuthentication Internal XMPPServer" ;;
+	--source) words="internal internet federation public" ;;
 	--challenge) words="http-01 dns-01 tls-alpn-01" ;;
 	--side) words="inside outside" ;;
 	--reason) words="keyCompromise affiliationChanged superseded cessationOfOperation unspecified" ;;
@@ -68,7 +69,9 @@ _witan() {
 			words="--help $(_witan_options "$witan" plan "${COMP_WORDS[i + 1]}")"
 		elif [ "$command" = check ] && [ "$before" = check ]; then
 			words="certificates --help"
-		elif [[ $command == check || $command == parse-message || $command == verify-chain ]] && [[ $current != -* ]]; then
+		elif [ "$command" = script ] && [ "$before" = script ]; then
+			words="check trace --help"
+		elif [[ $command == check || $command == script || $command == parse-message || $command == verify-chain ]] && [[ $current != -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -f -- "$current") && return
 		else
 			words="--help $(_witan_options "$witan" "$command")"

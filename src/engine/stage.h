@@ -21,6 +21,9 @@ struct request {
 	bool is_own;         /* made by ourselves of one that came in before, and was judged then */
 	str target;          /* address of record that the request is for, when it is one of ours; empty otherwise */
 	struct answers *answers;
+	const str *forks;    /* a script sends it to these URIs instead; in the arena */
+	size_t n_forks;      /* 0: it goes where it wants */
+	bool forks_in_turn;  /* one after the other, not all at once */
 };
 
 /* How answers leave before there is a transaction: without state (RFC 3261 8.2.7). */

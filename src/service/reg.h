@@ -88,6 +88,7 @@ struct reg_target {
 	uint16_t q;          /* thousandths */
 	bool is_alternative; /* another flow to the instance of the entry before: only to be tried when that flow fails
 			      */
+	bool is_home;        /* no device, but the process where its user is at home: it routes on */
 	bool is_dialect;     /* the client speaks the Lync dialect: it has signed in with an epid */
 };
 

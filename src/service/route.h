@@ -38,6 +38,10 @@ struct route_config {
 	uint64_t home_k0, home_k1;   /* the same in all front processes: who is at home where */
 	err (*send)(void *arg, const struct flow *to, uint64_t request, str bytes);
 	struct route_door door;
+	/* The flow over which the home of a user takes requests of this server. NULL: every user is at home here. */
+	struct flow (*home_flow)(void *arg, str aor);
+	/* Looks at a response before it is relayed, and may change in->msg; false: it is not passed on. NULL: all are. */
+	bool (*pass)(void *arg, struct inbound *in);
 	void *arg;
 	struct log *log;
 	struct meter *meter;

@@ -24,6 +24,7 @@ struct xml_node {
 	str prefix;
 	str text;   /* of a text */
 	struct xml_attribute *attributes;
+	uint32_t line, column; /* where it begins, 1-based */
 };
 
 /* Ceilings. Zero fields mean the defaults in brackets. */

@@ -7,8 +7,17 @@ from whole_site import BRANCH, FQDN
 # What the topology of whole_site.py has.
 SERVICES = {"Registrar": FQDN, "UserServer": FQDN, "ApplicationServer": FQDN, "ConferencingServer": FQDN, "WebServer": BRANCH, "ManagementServer": FQDN,
             "MediationServer": FQDN, "PstnGateway": "gw01.example.test", "Director": BRANCH, "EdgeServer": "edge.example.test", "PersistentChatServer": "chat01.example.test"}
+
+
+def application(word):
+    return ('<applicationManifest xmlns="http://schemas.microsoft.com/lcs/2006/05" appUri="http://example.test/a"><splScript>'
+            f'Log("Event", 1, "{word}");</splScript></applicationManifest>')
+
+
 # Texts that are more than texts.
 FORMS = {
+    ("ServerApplication", "Uri"): ("http://example.test/a", "http://example.test/a"),
+    ("ServerApplication", "Script"): (application("one"), application("two")),
     ("AdminRole", "Template"): ("CsViewOnlyAdministrator", "CsHelpDesk"),
     ("AdminRole", "Cmdlets"): (["Get-CsUser", "Get-CsPool"], ["Get-CsSite"]),
     ("AdminRole", "ConfigScopes"): (["site:Main", "site:Branch"], ["site:Branch"]),

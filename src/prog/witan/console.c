@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "prog/witan/application.h"
 #include "prog/witan/console.h"
 
 #include "prog/witan/cmdlet_priv.h"
@@ -171,6 +172,7 @@ static err on_send(void *arg, const char *cmdlet, json_t *parameters, json_t *in
 	TRY(reach_server(c, d));
 	TRY(transfer_before(c, cmdlet, parameters, &name, d));
 	TRY(certificate_before(cmdlet, parameters, &name, d));
+	TRY(application_before(cmdlet, parameters, d));
 	TRY(link_send(c->link, cmdlet, parameters, input, d));
 	json_t *note = name.n != 0 ? json_pack("{s:s,s:s#,s:O?}", "cmdlet", cmdlet, "name", name.p, (int)name.n, "password", json_object_get(parameters, "Password")) : json_null();
 	return json_array_append_new(c->files, note) == 0 ? OK : ERR(NO_MEMORY);

@@ -57,6 +57,7 @@ const struct stage front_stages[] = {
 	{ "auth", auth_stage, SIP_ANY },           /* or a user, and who? */
 	{ "elsewhere", front_elsewhere_stage, SIP_ANY }, /* somebody whose home is another pool */
 	{ "home", home_stage, SIP_ANY },           /* the process that knows the target, and the transaction */
+	{ "script", front_script_stage, SIP_ANY & ~SIP_CANCEL }, /* administrators' filters */
 	{ "permit", permit_stage, SIP_INVITE | SIP_REGISTER }, /* by the marks and policies of both sides, and of who signs in from outside */
 	{ "wall", wall_stage, SIP_MESSAGE | SIP_INVITE | SIP_INFO | SIP_UPDATE }, /* may these two, and may they say this? */
 	{ "filter", filter_stage, SIP_MESSAGE | SIP_INVITE | SIP_INFO | SIP_UPDATE | SIP_PRACK }, /* links and files; changes what the next ones see */
@@ -275,6 +276,7 @@ static err make_services(struct front *f)
 	f->filter = (struct filter){ f->policies, str_of(s->domains), f->xml };
 	TRY(users_set_domains(f->users, str_of(s->domains)));
 	kerberos_init();
+	TRY(front_script_open(f));
 	TRY(auth_new(&(struct auth_config){ .timers = loop_timers(s->loop), .crypt = f->crypt, .users = f->users, .fqdn = f->fqdn,
 			     .config = &f->config, .log = &s->log, .meter = s->meter, .dsk = f->dsk, .dsk_outside = f->dsk_outside,
 			     .ways = peers_ways(f->peers_known),
@@ -306,7 +308,7 @@ static err make_services(struct front *f)
 				 .fqdn = f->fqdn, .ways = peers_ways(f->peers_known), .port_tls = f->port_tls, .port_tcp = f->port_tcp,
 				 .front = (uint16_t)s->index, .n_fronts = (uint16_t)s->n_fronts, .home_k0 = home[0],
 				 .home_k1 = home[1], .send = front_send,
-				 .door = { front_is_peer_uri, front_dial }, .arg = f,
+				 .door = { front_is_peer_uri, front_dial }, .home_flow = front_self_flow, .pass = front_script_response, .arg = f,
 				 .log = &s->log, .meter = s->meter },
 		&f->route);
 }
@@ -385,7 +387,7 @@ static err front_start(struct skel *s, struct diag *d)
 	TRY(make_engine(f));
 	TRY(make_services(f));
 	front_apply_config(f);
-	void *const states[FRONT_STAGES] = { f->peers_known, f->auth, f, f, &f->permit, f->wall, &f->filter, f->reg, f->pres, f->contacts, f, f->notifier, f->im, f->route };
+	void *const states[FRONT_STAGES] = { f->peers_known, f->auth, f, f, f, &f->permit, f->wall, &f->filter, f->reg, f->pres, f->contacts, f, f->notifier, f->im, f->route };
 	memcpy(f->states, states, sizeof states);
 	f->has_rooms = true;
 	for (unsigned i = 0; i < f->n_early; i++) {

@@ -24,12 +24,13 @@
 #include "service/provision.h"
 #include "service/reg.h"
 #include "service/route.h"
+#include "service/script.h"
 #include "service/user.h"
 #include "service/wall.h"
 #include "wire/xml_tree.h"
 
 #define FRONT_MAX    64 /* front processes of one server */
-#define FRONT_STAGES 15
+#define FRONT_STAGES 16
 #define FRONT_TRACES 16
 #define FRONT_SELF   UINT32_MAX /* slot of the flow over which requests of our own go: no connection */
 
@@ -80,6 +81,7 @@ struct front {
 	char inside[300], outside[300]; /* web services that they are told of */
 	struct reg *reg;
 	struct im *im;
+	struct scripts *scripts;
 	struct route *route;
 	struct list own;      /* requests of our own, and answers to them, that wait for the next turn */
 	unsigned n_own;
@@ -112,8 +114,9 @@ struct front {
 extern const struct stage front_stages[];
 #define FRONT_STAGE_PROVEN 2 /* where one goes on whose sender was proven by another process */
 #define FRONT_STAGE_HOME 3 /* where a request of another front process begins */
-#define FRONT_STAGE_PRESENCE 8 /* where one goes on that has waited for what its user keeps */
-#define FRONT_STAGE_CONTACT 9  /* the same */
+#define FRONT_STAGE_PRESENCE 9 /* where one goes on that has waited for what its user keeps */
+#define FRONT_STAGE_CONTACT 10 /* the same */
+#define FRONT_STAGE_ROUTE 14   /* where one goes on whose targets a script has chosen */
 void front_handle(struct front *f, struct inbound *in, struct conn *c, str aor, bool is_peer, size_t from);
 err front_send(void *arg, const struct flow *to, uint64_t request, str bytes);
 void front_apply_config(struct front *f);
@@ -147,6 +150,10 @@ bool front_elsewhere_response(struct conn *c, const struct inbound *in);
 err front_wall_open(struct front *f);
 bool front_is_walled(void *arg, str publisher, str watcher);
 void front_wall_watch(struct front *f);
+/* front_script.c */
+err front_script_stage(void *state, struct request *r, enum stage_verdict *v);
+bool front_script_response(void *arg, struct inbound *in);
+err front_script_open(struct front *f);
 
 /* front_self.c */
 struct flow front_self_flow(void *arg, str aor);

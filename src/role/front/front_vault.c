@@ -214,6 +214,28 @@ static err on_directory_tell(struct front *f, str body)
 	return OK;
 }
 
+static err on_application_begin(struct front *f, str body)
+{
+	(void)body;
+	scripts_begin(f->scripts);
+	return OK;
+}
+
+static err on_application(struct front *f, str body)
+{
+	struct ipc_application m;
+	TRY(ipc_application_parse(&m, body));
+	return scripts_put(f->scripts, &(const struct script_row){ .identity = m.identity, .priority = m.priority, .is_critical = m.is_critical != 0,
+					       .manifest = m.manifest, .files = m.files });
+}
+
+static err on_application_end(struct front *f, str body)
+{
+	(void)body;
+	scripts_end(f->scripts);
+	return OK;
+}
+
 static err (*const readers[IPC_N])(struct front *f, str body) = {
 	[IPC_SETTING] = on_setting,
 	[IPC_USER] = on_user,
@@ -229,6 +251,9 @@ static err (*const readers[IPC_N])(struct front *f, str body) = {
 	[IPC_NTLM_NAMES] = on_ntlm_names,
 	[IPC_STS] = on_sts,
 	[IPC_PROOF_TELL] = on_proof_tell,
+	[IPC_APPLICATION_BEGIN] = on_application_begin,
+	[IPC_APPLICATION] = on_application,
+	[IPC_APPLICATION_END] = on_application_end,
 	[IPC_KEPT_ROWS] = on_kept_rows,
 	[IPC_KEPT_DONE] = on_kept_done,
 	[IPC_DIRECTORY_TELL] = on_directory_tell,

@@ -57,6 +57,11 @@ static void send_ntlm_names(struct vault_front *f)
 	sent(f, ipc_send_ntlm_names(f->channel, &(struct ipc_ntlm_names){ .domain = str_of(w->domain), .dns_domain = str_of(w->dns_domain), .computer = str_of(w->computer) }, -1));
 }
 
+static void send_applications(struct vault_front *f)
+{
+	sent(f, vault_send_applications(f->vault, f->channel, "Registrar"));
+}
+
 static void send_settings(struct vault_front *f)
 {
 	for (size_t i = 0; i < CONFIG_N; i++) {
@@ -299,6 +304,9 @@ static err tell_object(struct vault *v, str key)
 	bool is_of_walls = k != NULL && (k->id == SCHEMA_ID_EthicalWall || k->id == SCHEMA_ID_MessageContentRule || k->id == SCHEMA_ID_Group);
 	if (is_of_walls && vault_walls_refresh(v))
 		vault_want_all(v); /* anybody may be in other groups now */
+	if (k != NULL && k->id == SCHEMA_ID_ServerApplication)
+		EACH_FRONT(v, f)
+			send_applications(f);
 	return k != NULL && is_obeyed(k) ? tell_policy_change(v, k, identity) : OK;
 }
 
@@ -371,6 +379,7 @@ static err tell_all(struct vault *v, struct vault_front *f)
 	send_certificate(f);
 	send_sts(f);
 	TRY(store_objects_each(v->store, STR(""), tell_policy, &(struct telling){ v, f }));
+	send_applications(f); /* before anybody is served */
 	TRY(store_users_each(v->store, give_user, f));
 	tally_each(&v->tally, give_lock, f);
 	sent(f, ipc_send_snapshot_end(f->channel, &(struct ipc_snapshot_end){ .version = store_version(v->store) }, -1));

@@ -165,7 +165,7 @@ static err parse_child(struct call *call, const struct schema_kind *k, str given
 	if (!is_name(name))
 		return diag_fail(&call->diag, ERR(MALFORMED), "Identity", "write PARENT/NAME: Global/Example", "\"%.*s\" is no name", STR_FMT(str_cut(given, 0, 100)));
 	err e = ERR(MALFORMED);
-	for (str rest = str_of(k->of); rest.n != 0 && failed(e);) {
+	for (str rest = str_of(k->of); rest.n != 0 && err_is(e, ERR_MALFORMED);) {
 		const struct schema_kind *pk = schema_find(str_split(rest, ' ', &rest));
 		if (pk == NULL)
 			continue;

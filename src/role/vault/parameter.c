@@ -181,7 +181,7 @@ void command_describe(const struct call *call, char *out, size_t size)
 	for (size_t i = 0; cmd_param_at(call->cmd, i, &p) && n < size; i++) {
 		char text[140];
 		const json_t *v = command_value(call, p.name);
-		if (v == NULL || strcmp(p.name, "Document") == 0 || strcmp(p.name, "Content") == 0)
+		if (v == NULL || strcmp(p.name, "Document") == 0 || strcmp(p.name, "Content") == 0 || strcmp(p.name, "Script") == 0 || strcmp(p.name, "ScriptFiles") == 0)
 			continue;
 		if (strcmp(p.name, "Instance") == 0) /* may bring secrets along; what it changes stands in the difference */
 			(void)snprintf(text, sizeof text, "(an object)");

@@ -487,6 +487,11 @@ void session_place_count(struct vault *v, str address);
 /* The one-time code of a step of 30 seconds since 1970 (RFC 6238: HMAC-SHA-1, 6 digits). */
 uint32_t session_code(str secret, uint64_t step);
 
+/* ---- command_application.c ---- */
+
+/* All applications of this server's service of that role ("Registrar", "EdgeServer"), to the process that runs them. */
+err vault_send_applications(struct vault *v, struct ipc *to, const char *role);
+
 /* ---- command_pin.c ---- */
 
 /* 1234, 4321, 1111, 2222: each digit as far from the one before as the second from the first, or part of the user's number. */
@@ -691,6 +696,9 @@ COMMAND(role_remove);
 COMMAND(role_update);
 COMMAND(role_assignment_get);
 COMMAND(role_test);
+COMMAND(application_get);
+COMMAND(application_new);
+COMMAND(application_set);
 COMMAND(group_new);
 COMMAND(group_set);
 COMMAND(group_remove);

@@ -98,6 +98,37 @@ static err to_user(struct route *s, struct request *r, const struct route_way *w
 	return route_fork(s, r, w, targets, n);
 }
 
+/* Where somebody at home in this process is, or the way to the process that knows. Answers how many. */
+static size_t add_user(struct route *s, struct request *r, const struct uri *u, str aor, struct reg_target *out, size_t room)
+{
+	if (s->c.home_flow != NULL && route_home_of(s, aor) != s->c.front && room != 0) {
+		*out = (struct reg_target){ .uri = u->raw, .path = STR(""), .instance = STR(""), .flow = s->c.home_flow(s->c.arg, aor), .is_home = true };
+		return 1;
+	}
+	return reg_find(s->c.reg, aor, &r->in->arena, out, room);
+}
+
+/* Who is meant by the URIs that a script sends the request to; a URI that is nobody's here is left out. */
+static err to_forks(struct route *s, struct request *r, struct route_way *w)
+{
+	struct reg_target *targets = arena_alloc(&r->in->arena, ROUTE_TARGETS * sizeof *targets);
+	size_t n = 0;
+	ENSURE(targets != NULL, CEILING);
+	for (size_t i = 0; i < r->n_forks; i++) {
+		struct uri u;
+		str aor;
+		if (failed(uri_parse(r->forks[i], &u, NULL)) || !u.has_user || !users_is_domain(s->c.users, u.host) || failed(uri_aor(&u, &r->in->arena, &aor)))
+			continue;
+		const struct user *known = user_find(s->c.users, aor);
+		size_t more = known != NULL && known->enabled ? add_user(s, r, &u, aor, targets + n, ROUTE_TARGETS - n) : 0;
+		for (size_t k = n; k < n + more; k++)
+			targets[k].q = r->forks_in_turn ? (uint16_t)(1000 - i) : 1000;
+		n += more;
+	}
+	ENSURE(n != 0, SIP_UNAVAILABLE);
+	return route_fork(s, r, w, targets, n);
+}
+
 /* The ACK for a 2xx has no transaction (13.2.2.4): it goes by the flow of its dialog, or nowhere. */
 static err pass_ack(struct route *s, struct request *r, const struct route_way *w)
 {
@@ -131,6 +162,8 @@ static err choose(struct route *s, struct request *r)
 		(void)failed(pass_ack(s, r, &w)); /* nobody is told: an ACK is never answered */
 		return OK;
 	}
+	if (r->n_forks != 0)
+		return to_forks(s, r, &w);
 	if (w.by_token)
 		return to_flow(s, r, &w);
 	ENSURE(!w.leads_elsewhere, SIP_FORBIDDEN);

@@ -236,12 +236,36 @@ static void branch_accept(struct branch *b, struct inbound *in)
 	fork_settle(f);
 }
 
+/* Its answer is kept from the caller: when no other branch has one, he gets none at all. */
+static void branch_silence(struct branch *b)
+{
+	struct fork *f = b->fork;
+	if (b->state != BRANCH_OPEN)
+		return;
+	b->state = BRANCH_DONE;
+	f->open--;
+	if (f->open != 0 || f->done || f->best_status != 0 || f->next < f->n) {
+		advance(f);
+		return;
+	}
+	f->done = true;
+	if (f->server != NULL)
+		txn_drop(f->server);
+	fork_settle(f);
+}
+
 static void on_response(void *arg, struct txn *t, struct inbound *in)
 {
 	struct branch *b = arg;
 	unsigned status = in->msg.status;
+	const struct route_config *c = &b->fork->s->c;
 	if (status == 100)
 		return;
+	if (c->pass != NULL && !c->pass(c->arg, in)) {
+		if (status >= 200)
+			branch_silence(b);
+		return;
+	}
 	if (status < 200) {
 		txn_client_limit(t, ROUTE_TIMER_C);
 		if (!b->fork->done && b->fork->server != NULL)
@@ -281,7 +305,8 @@ static bool branch_begin(struct branch *b)
 	if (failed(route_copy(f->s, &f->r, &f->way, &hop, &f->r.in->arena, &o)))
 		return false;
 	route_loop_hash(f->s, &f->r, tail);
-	if (failed(txn_client_open(f->s->c.txns, &b->target.flow, &o, f->r.in->msg.method, (str){ tail, sizeof tail },
+	/* to another process of ours it is one hop with what that one does: no loop when it comes there */
+	if (failed(txn_client_open(f->s->c.txns, &b->target.flow, &o, f->r.in->msg.method, (str){ tail, b->target.is_home ? 0 : sizeof tail },
 			f->r.in->request, &branch_door, b, &b->txn)))
 		return false;
 	b->state = BRANCH_OPEN;

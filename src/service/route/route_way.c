@@ -30,20 +30,28 @@ static bool is_this_server(const struct route *s, const struct uri *u)
 	return !u->has_user && users_is_domain(s->c.users, u->host);
 }
 
+/* The other side is another process of this server, which has its own Route value after this one. */
+static bool leads_home(const struct route *s, const struct route_way *w)
+{
+	return w->by_token && s->c.home_flow != NULL && w->flow.slot == s->c.home_flow(s->c.arg, STR("")).slot;
+}
+
 /* Takes the Route values off the front that name us, and what the first of them with a token says. */
 static err read_routes(const struct route *s, const struct request *r, struct route_way *w)
 {
 	struct sip_walk walk = { 0 };
 	struct sip_addr a;
-	str value;
+	str value, token = STR("");
 	while (sip_walk_next(&r->in->msg, SIP_HDR_ROUTE, &walk, &value)) {
 		TRY(sip_addr_parse(value, &a, NULL));
+		if (leads_home(s, w) && !str_eq(a.uri.user, token))
+			return OK;
 		w->leads_elsewhere = !is_this_server(s, &a.uri);
 		if (w->leads_elsewhere)
 			return OK;
 		w->own_routes++;
 		if (!w->by_token && a.uri.has_user)
-			w->by_token = route_token_read(s, a.uri.user, r->in->msg.from_tag, &w->flow);
+			w->by_token = route_token_read(s, token = a.uri.user, r->in->msg.from_tag, &w->flow);
 	}
 	return OK;
 }

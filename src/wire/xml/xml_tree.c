@@ -18,6 +18,7 @@ struct xml_reader {
 	struct arena *arena;
 	struct xml_node *root, *at; /* the open element */
 	struct buf text;            /* of the open element, not yet a node */
+	uint32_t line, column;      /* where that text began */
 	uint32_t depth, nodes;
 	err failure;
 	const char *why;
@@ -56,6 +57,8 @@ static struct xml_node *add_node(struct xml_reader *r)
 		return NULL;
 	}
 	r->nodes++;
+	n->line = (uint32_t)XML_GetCurrentLineNumber(r->parser);
+	n->column = (uint32_t)XML_GetCurrentColumnNumber(r->parser) + 1;
 	n->parent = r->at;
 	if (r->at == NULL)
 		r->root = n;
@@ -77,10 +80,13 @@ static void end_text(struct xml_reader *r)
 	else if (r->at != NULL && text.n != 0 && (r->limits.keeps_space || str_trim(text).n != 0)) {
 		struct xml_node *n = add_node(r);
 		text = arena_copy(r->arena, text);
-		if (n != NULL && text.p != NULL)
+		if (n != NULL && text.p != NULL) {
 			n->text = text;
-		else
+			n->line = r->line;
+			n->column = r->column;
+		} else {
 			fail(r, ERR(CEILING), "the texts are too long");
+		}
 	}
 	buf_reset(&r->text);
 }
@@ -128,6 +134,10 @@ static void on_close(void *arg, const char *name)
 static void on_text(void *arg, const char *p, int n)
 {
 	struct xml_reader *r = arg;
+	if (r->text.n == 0) {
+		r->line = (uint32_t)XML_GetCurrentLineNumber(r->parser);
+		r->column = (uint32_t)XML_GetCurrentColumnNumber(r->parser) + 1;
+	}
 	buf_add(&r->text, (str){ p, (size_t)n });
 }
 
@@ -195,6 +205,11 @@ err xml_tree_read(struct xml_reader *r, str text, const struct xml_limits *limit
 		return OK;
 	}
 	const char *why = failed(r->failure) ? r->why : XML_ErrorString(XML_GetErrorCode(r->parser));
-	return diag_fail(d, failed(r->failure) ? r->failure : ERR(MALFORMED), "XML", "see XML 1.0", "line %lu: %s",
+	err e = diag_fail(d, failed(r->failure) ? r->failure : ERR(MALFORMED), "XML", "see XML 1.0", "line %lu: %s",
 		(unsigned long)XML_GetCurrentLineNumber(r->parser), why);
+	if (d != NULL) {
+		d->line = (uint32_t)XML_GetCurrentLineNumber(r->parser);
+		d->column = (uint32_t)XML_GetCurrentColumnNumber(r->parser) + 1;
+	}
+	return e;
 }
