@@ -39,6 +39,7 @@ static err read_routes(const struct route *s, const struct request *r, struct ro
 	while (sip_walk_next(&r->in->msg, SIP_HDR_ROUTE, &walk, &value)) {
 		TRY(sip_addr_parse(value, &a, NULL));
 		w->leads_elsewhere = !is_this_server(s, &a.uri);
+		w->onward = a.uri;
 		if (w->leads_elsewhere)
 			return OK;
 		w->own_routes++;
@@ -79,7 +80,7 @@ err route_way(const struct route *s, const struct request *r, struct route_way *
 		return OK;
 	if (w->uri.kind == URI_TEL || w->uri.kind == URI_OTHER)
 		return ERR(SIP_SCHEME);
-	if (reg_gruu_aor(s->c.reg, &w->uri, &r->in->arena, target)) {
+	if (s->c.reg != NULL && reg_gruu_aor(s->c.reg, &w->uri, &r->in->arena, target)) {
 		w->is_gruu = true;
 		return OK;
 	}
