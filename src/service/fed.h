@@ -90,6 +90,8 @@ void fed_find(const struct fed *f, str domain, struct fed_place *out);
 
 /* May a server of this name, that DNS gave for `domain`, be its access proxy? Only one of that domain, or below it. */
 bool fed_is_inside(str domain, str host);
+/* Is it the server of a provider? Its customers' domains lead there. */
+bool fed_has_provider(const struct fed *f, str host);
 /* Does `proven`, a name in the certificate of a peer, let it speak for a domain of which this is the proxy? ASCII case ignored; never a
  * wildcard. */
 bool fed_fits(str proxy, str proven);

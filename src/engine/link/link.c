@@ -200,6 +200,7 @@ bool links_opened(struct links *s, struct conn *c)
 	struct link *l = by_flow(s, c);
 	if (l == NULL)
 		return false;
+	l->flow = conn_flow(c); /* with what its owner has set meanwhile */
 	l->is_up = true;
 	l->is_dialling = false;
 	tell(l, OK);

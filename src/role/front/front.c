@@ -386,7 +386,7 @@ static err front_start(struct skel *s, struct diag *d)
 	TRY(make_engine(f));
 	TRY(make_services(f));
 	front_apply_config(f);
-	void *const states[FRONT_STAGES] = { f->peers_known, f->auth, f, f, &f->permit, f->reg, f->pres, f->contacts, f, f->notifier, f->im, f->route };
+	void *const states[FRONT_STAGES] = { f->peers_known, f->auth, f, f, f, &f->permit, f->reg, f->pres, f->contacts, f, f->notifier, f->im, f->route };
 	memcpy(f->states, states, sizeof states);
 	f->has_rooms = true;
 	for (unsigned i = 0; i < f->n_early; i++) {

@@ -282,6 +282,8 @@ static err tell_object(struct vault *v, str key)
 		vault_web_sites(v); /* what it offers */
 		vault_winbind_look(v);
 	}
+	if (k != NULL)
+		vault_edge_partners(v, k->id);
 	if (k != NULL && k->id == SCHEMA_ID_Registrar)
 		vault_tell_ports(v);
 	return k != NULL && is_obeyed(k) ? tell_policy_change(v, k, identity) : OK;

@@ -537,6 +537,8 @@ err vault_send_certificate(struct vault *v, struct ipc *to, enum vault_listener 
 void vault_edge_open(struct vault *v, int fd);
 void vault_edge_close(struct vault *v);
 void vault_edge_settings(struct vault *v);
+/* Tells the lists of partners, if that kind concerns them. */
+void vault_edge_partners(struct vault *v, enum schema_id changed);
 void vault_edge_certificate(struct vault *v);
 void vault_edge_revocations(struct vault *v);
 

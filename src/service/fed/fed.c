@@ -229,6 +229,25 @@ bool fed_is_inside(str domain, str host)
 	return str_eq_case(str_cut(host, above, host.n), domain) && (above == 0 || host.p[above - 1] == '.');
 }
 
+struct wanted {
+	str host;
+	bool is_there;
+};
+
+static void compare(void *arg, struct map_node *n)
+{
+	struct wanted *w = arg;
+	w->is_there = w->is_there || str_eq_case(str_of(MAP_OF(n, const struct fed_entry, node)->proxy), w->host);
+}
+
+bool fed_has_provider(const struct fed *f, str host)
+{
+	struct wanted w = { .host = host };
+	struct map list = f->now.lists[FED_LIST_PROVIDERS]; /* map_each may change a list, compare does not */
+	map_each(&list, compare, &w);
+	return w.is_there && host.n != 0;
+}
+
 bool fed_fits(str proxy, str proven)
 {
 	char clean[FED_NAME];
