@@ -99,6 +99,7 @@ static err why_not(enum fed_kind kind)
 static err refuse(struct edge *e, str domain, enum fed_kind kind, enum fed_count count, err why)
 {
 	meter_add(e->skel->meter, METER_FED_REFUSED, 1);
+	LOG(&e->skel->log, PARTNER_REFUSED, LOG_STR("domain", domain), LOG_Z("partner", fed_kind_word(kind)), LOG_Z("counted", fed_count_word(count)), LOG_ERR(why));
 	fed_count(e->fed, domain, kind, count, now_of(e));
 	return why;
 }
@@ -160,7 +161,6 @@ static err judge(struct asking *x, struct conn *c, err e, const struct dns_answe
 		}
 	LOG(&x->e->skel->log, PARTNER_UNPROVEN, LOG_STR("domain", domain), LOG_STR("certificate", tls_peer_name(conn_tls(c))),
 		LOG_Z("why", "no server that DNS names for the domain"));
-	fed_count(x->e->fed, domain, x->place.kind, FED_SPOOFED, now_of(x->e));
 	return ERR(SIP_PARTNER_UNPROVEN);
 }
 
@@ -186,7 +186,7 @@ static void on_srv(void *arg, err e, const struct dns_answer *a)
 		txn_server_on(x->r.txn, NULL, NULL);
 		err done = judge(x, c, e, a);
 		if (failed(done))
-			request_fail(&x->r, refuse(x->e, x->r.in->msg.from.uri.host, x->place.kind, FED_REFUSED_IN, done), "federation");
+			request_fail(&x->r, refuse(x->e, x->r.in->msg.from.uri.host, x->place.kind, err_is(done, ERR_SIP_PARTNER_UNPROVEN) ? FED_SPOOFED : FED_REFUSED_IN, done), "federation");
 		else
 			go_on(x);
 	} else if (!x->is_gone) {
@@ -243,12 +243,10 @@ static err from_partner(struct edge *e, struct request *r, enum stage_verdict *v
 	if (!is_ours(e, m->to_tag.n != 0 ? &m->to.uri : &m->uri) || (m->to_tag.n == 0 && !m->uri.has_user))
 		return refuse(e, domain, place.kind, FED_REFUSED_IN, ERR(SIP_FORBIDDEN));
 	TRY(uri_aor(&m->from.uri, &r->in->arena, &r->aor));
-	if (!has_proven(e, r->conn, domain)) {
-		if (!fed_kind_has_proxy(place.kind))
-			return ask(e, r, &place, v);
-		if (!is_proxy(r->conn, str_of(place.proxy)))
-			return refuse(e, domain, place.kind, FED_SPOOFED, ERR(SIP_PARTNER_UNPROVEN));
-	}
+	if (fed_kind_has_proxy(place.kind) && !is_proxy(r->conn, str_of(place.proxy)))
+		return refuse(e, domain, place.kind, FED_SPOOFED, ERR(SIP_PARTNER_UNPROVEN));
+	if (!fed_kind_has_proxy(place.kind) && !has_proven(e, r->conn, domain))
+		return ask(e, r, &place, v);
 	return take(e, r, &place);
 }
 
