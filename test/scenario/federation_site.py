@@ -10,6 +10,7 @@ import hashlib
 import os
 import pathlib
 import shutil
+import socket
 import ssl
 import subprocess
 import tempfile
@@ -145,6 +146,91 @@ def issue(names, issuer, signer, days=300, serial=None, uses=("serverAuth", "cli
     return pem_of(leaf, issuer), key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 
 
+# A foreign server with mutual TLS at its border: what is for alpha.test goes there, what is for its own people to the one client that it has.
+KAMAILIO = """
+debug=2
+log_stderror=yes
+children=2
+tcp_children=2
+enable_tls=yes
+disable_tcp=no
+listen=tls:{address}:5061
+listen=tcp:127.0.0.1:5070
+alias="gamma.test"
+alias="sip.gamma.test"
+loadmodule "tls.so"
+loadmodule "tm.so"
+loadmodule "sl.so"
+loadmodule "rr.so"
+loadmodule "pv.so"
+loadmodule "siputils.so"
+loadmodule "textops.so"
+modparam("rr", "enable_double_rr", 1)
+modparam("tls", "tls_method", "TLSv1.2+")
+modparam("tls", "certificate", "{folder}/k.pem")
+modparam("tls", "private_key", "{folder}/k.key")
+modparam("tls", "ca_list", "{folder}/ca.pem")
+modparam("tls", "verify_certificate", 1)
+modparam("tls", "require_certificate", 1)
+request_route {{
+	if (has_totag() && loose_route()) {{
+		if (is_method("NOTIFY|SUBSCRIBE")) record_route();
+		t_relay();
+		exit;
+	}}
+	if (is_method("CANCEL")) {{
+		t_relay();
+		exit;
+	}}
+	if (is_method("ACK")) {{
+		t_check_trans();
+		exit;
+	}}
+	record_route();
+	if ($rd == "alpha.test") {{
+		$du = "sip:sip.alpha.test:5061;transport=tls";
+	}} else if ($rd == "gamma.test") {{
+		$du = "sip:127.0.0.1:5080;transport=tcp";
+	}} else {{
+		sl_send_reply("404", "Not here");
+		exit;
+	}}
+	t_relay();
+}}
+"""
+
+
+class Unasked(Client):
+    """A client of whom nobody asks who he is."""
+
+    def begin(self, request, timeout=10.0):
+        self.send(request)
+        return request
+
+
+class Foreigner:
+    """The client of the foreign server: it listens, and answers over the connection that comes."""
+
+    def __init__(self, site):
+        self.domain, self.passwords, self.port_tcp, self.fqdn = "gamma.test", {}, 5070, "gamma.test"
+        with site.net.inside(site.spaces["gamma"]):
+            self.listener = socket.create_server(("127.0.0.1", 5080))
+            self.out = Unasked(self, "pat", transport="tcp")
+
+    def accept(self):
+        """The connection that the server has made to reach pat."""
+        self.listener.settimeout(10)
+        sock, _ = self.listener.accept()
+        c = Unasked(self.out.server, "pat", transport="tcp", connect=False)
+        c.wire = Wire.__new__(Wire)
+        c.wire.sock, c.wire.buf, c.wire.pongs = sock, b"", 0
+        return c
+
+    def close(self):
+        self.out.close()
+        self.listener.close()
+
+
 class FederationSite:
     def __init__(self):
         self.top = pathlib.Path(tempfile.mkdtemp(prefix="witan-fed-"))
@@ -186,6 +272,26 @@ class FederationSite:
         self.organisations.append(Organisation(self, word, number, **more))
         return self.organisations[-1]
 
+    def start_kamailio(self):
+        folder = self.top / "kamailio"
+        folder.mkdir(mode=0o755)
+        chain, key = self.certificate(["sip.gamma.test"])
+        (folder / "k.pem").write_bytes(chain)
+        (folder / "k.key").write_bytes(key)
+        (folder / "ca.pem").write_bytes((self.top / "public.pem").read_bytes() + pem_of(self.public.certificate))
+        (folder / "kamailio.cfg").write_text(KAMAILIO.format(address=EXTERNAL["gamma"], folder=folder))
+        (folder / "resolv.conf").write_text(f"nameserver {NIC}\n")
+        log = open(folder / "log", "w")
+        self.net.start(self.spaces["gamma"], "sh", "-c", f'mount --bind {folder}/resolv.conf /etc/resolv.conf && exec kamailio -DD -E -f {folder}/kamailio.cfg '
+                       f'-Y {folder} -m 64 -M 8', stdout=log, stderr=log)
+        from deployment import wait_for
+
+        def listens():
+            with self.net.inside(self.spaces["gamma"]):
+                with socket.socket() as s:
+                    return s.connect_ex((EXTERNAL["gamma"], 5061)) == 0
+        wait_for(listens, 15, message="kamailio does not listen: " + (folder / "log").read_text()[-2000:])
+
     def partner(self, chain, key, to="alpha", space="stranger"):
         """A connection to an Edge from outside, with a certificate or without."""
         tls = ssl.create_default_context(cafile=str(self.top / "public.pem"))
@@ -204,6 +310,8 @@ class FederationSite:
 
     def close(self):
         self.tell()
+        if (self.top / "kamailio/log").exists():
+            print((self.top / "kamailio/log").read_text()[-4000:])
         try:
             for organisation in self.organisations:
                 for host in (organisation.edge, organisation.fe):

@@ -2,12 +2,13 @@
 """People of different organisations, through the Edges of both."""
 import itertools
 import re
+import shutil
 import time
 
 import pytest
 
 from authority import Authority
-from federation_site import REVOKED, FederationSite, issue
+from federation_site import REVOKED, FederationSite, Foreigner, issue
 from namespaces import need_namespaces
 
 pytestmark = pytest.mark.root
@@ -188,6 +189,87 @@ def test_what_only_an_edge_may_say(site):
         ann.reply(got, 200)
         assert wire.receive(5).status == 200
         wire.close()
+
+
+def watch(c, target):
+    return c.transact(c.build("SUBSCRIBE", target, contact=True, headers=[("Event", "presence"), ("Accept", "application/pidf+xml"), ("Expires", "600")]))
+
+
+def basic(c):
+    came = c.expect("NOTIFY")
+    c.reply(came, 200)
+    return re.search(r"<basic>(\w+)</basic>", came.text).group(1), came
+
+
+def test_presence_across(site):
+    """A watcher of another organisation: a subscription, its notifications, a refresh."""
+    with site.alpha.client("ann") as ann, site.beta.client("bob") as bob:
+        seen = Watching(bob)
+        answer = watch(bob, ann.aor)
+        assert answer.status == 200
+        assert basic(bob)[0] == "open"
+        ann.register(expires=0)
+        assert basic(bob)[0] == "closed"
+        found = re.search(rb"alpha\.internal|10\.78\.1\.", b"".join(seen.seen))
+        assert not found, b"".join(seen.seen).decode()[max(found.start() - 300, 0):found.end() + 60]
+
+
+@pytest.fixture(scope="module")
+def foreigner(site):
+    if shutil.which("kamailio") is None:
+        pytest.skip("needs the program kamailio")
+    site.start_kamailio()
+    f = Foreigner(site)
+    yield f
+    f.close()
+
+
+def test_kamailio(site, foreigner):
+    """A server of other people: messages and a call in both directions, over mutual TLS."""
+    pat = foreigner.out
+    with site.alpha.client("ann") as ann:
+        request = ann.build("MESSAGE", pat.aor, headers=[("Content-Type", "text/plain")], body=b"to gamma")
+        ann.send(request)
+        there = foreigner.accept()
+        got = there.expect("MESSAGE")
+        assert got.body == b"to gamma" and not INNER.search(got.bytes()), got.bytes().decode()
+        assert got.get("p-asserted-identity") == f"<{ann.aor}>"
+        there.reply(got, 200)
+        assert ann.response(request).status == 200
+        # back
+        request = pat.build("MESSAGE", ann.aor, headers=[("Content-Type", "text/plain")], body=b"from gamma")
+        pat.send(request)
+        got = ann.expect("MESSAGE")
+        assert got.body == b"from gamma" and got.get("p-asserted-identity") == f"<{pat.aor}>"
+        ann.reply(got, 200)
+        assert pat.response(request).status == 200
+        # a call to it, ended from there
+        invite = ann.invite(pat.aor)
+        theirs = there.accept(there.expect("INVITE"))
+        ours = ann.established(invite)
+        there.expect("ACK")
+        info = ours.send("INFO")
+        there.reply(there.expect("INFO"), 200)
+        assert ann.response(info).status == 200
+        bye = theirs.send("BYE")
+        ann.reply(ann.expect("BYE"), 200)
+        assert there.response(bye).status == 200
+        # a call from it, ended here
+        invite = pat.invite(ann.aor)
+        ours = ann.accept(ann.expect("INVITE"))
+        pat.established(invite)
+        ann.expect("ACK")
+        bye = ours.send("BYE")
+        pat.reply(pat.expect("BYE"), 200)
+        assert ann.response(bye).status == 200
+        there.close()
+    assert site.alpha.edge.counters()["federation.outward"] >= 3
+
+
+def test_kamailio_with_a_bad_certificate(site, foreigner):
+    """The other side refuses us, or shows what we refuse: the sender is told that nobody was reached."""
+    with site.alpha.client("ann") as ann:
+        assert ann.message("sip:pat@wild.test").status == 504  # its server shows the certificate of gamma.test
 
 
 def test_settings_and_policies(site):

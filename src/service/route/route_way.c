@@ -38,13 +38,17 @@ static err read_routes(const struct route *s, const struct request *r, struct ro
 	str value;
 	while (sip_walk_next(&r->in->msg, SIP_HDR_ROUTE, &walk, &value)) {
 		TRY(sip_addr_parse(value, &a, NULL));
-		w->leads_elsewhere = !is_this_server(s, &a.uri);
+		struct flow other;
+		bool has_token = a.uri.has_user && route_token_read(s, a.uri.user, r->in->msg.from_tag, &other);
+		/* below ours an address is that of another proxy */
+		w->leads_elsewhere = !is_this_server(s, &a.uri) || (w->by_token && !has_token && uri_host_is_address(a.uri.host));
 		w->onward = a.uri;
 		if (w->leads_elsewhere)
 			return OK;
 		w->own_routes++;
-		if (!w->by_token && a.uri.has_user)
-			w->by_token = route_token_read(s, a.uri.user, r->in->msg.from_tag, &w->flow);
+		if (has_token && !w->by_token)
+			w->flow = other;
+		w->by_token = w->by_token || has_token;
 	}
 	return OK;
 }
