@@ -259,7 +259,8 @@ class FederationSite:
         for word, address in EXTERNAL.items():
             rows += [f"sip.{word} A {address}", f"_sipfederationtls._tcp.{word} SRV 0 0 5061 sip.{word}.test."]
         # of domains whose record leads to a server outside of them
-        rows += ["_sipfederationtls._tcp.strange SRV 0 0 5061 sip.gamma.test.", f"sip.wild A {EXTERNAL['gamma']}", "_sipfederationtls._tcp.wild SRV 0 0 5061 sip.wild.test."]
+        rows += ["_sipfederationtls._tcp.strange SRV 0 0 5061 sip.gamma.test.", f"sip.wild A {EXTERNAL['gamma']}", "_sipfederationtls._tcp.wild SRV 0 0 5061 sip.wild.test.",
+                 f"sip.away A {NIC}", "_sipfederationtls._tcp.away SRV 0 0 5061 sip.away.test."]
         (folder / "test.zone").write_text("\n".join(rows) + "\n")
         (folder / "named.conf").write_text(f'options {{ directory "{folder}"; listen-on {{ {NIC}; }}; listen-on-v6 {{ none; }}; pid-file none; session-keyfile none; recursion no; '
                                            'notify no; dnssec-validation no; };\ncontrols { };\nzone "test" { type primary; file "test.zone"; };\n')

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """People of different organisations, through the Edges of both."""
 import itertools
+import json
 import re
 import shutil
 import time
@@ -8,6 +9,7 @@ import time
 import pytest
 
 from authority import Authority
+from deployment import Refused
 from federation_site import REVOKED, FederationSite, Foreigner, issue
 from namespaces import need_namespaces
 
@@ -264,6 +266,32 @@ def test_kamailio(site, foreigner):
         assert ann.response(bye).status == 200
         there.close()
     assert site.alpha.edge.counters()["federation.outward"] >= 3
+
+
+def steps(site, *words):
+    rows = json.loads(site.alpha.edge.cli("Test-CsFederatedPartner", *words, "-As", "json"))
+    return [(r["Step"], r["Ok"]) for r in rows], rows[-1]["Detail"]
+
+
+def test_a_partner_is_tried(site, foreigner):
+    """Test-CsFederatedPartner stops where the way does."""
+    whole = [(s, True) for s in ("Policy", "DNS", "Address", "Connection", "Certificate", "Answer")]
+    assert steps(site, "beta.test")[0] == whole
+    assert steps(site, "-Domain", "beta.test", "-TargetFqdn", "sip.beta.test")[0] == whole
+    assert steps(site, "gamma.test")[0][:5] == whole[:5]  # what Kamailio says to OPTIONS is its affair
+    for words, last, text in ((["beta.test", "-TargetFqdn", "sip.gamma.test"], "DNS", "another server"), (["nowhere.test"], "DNS", "no record"), (["strange.test"], "DNS", "inside the domain"),
+                              (["wild.test"], "Certificate", "sip.gamma.test"), (["alpha.test"], "Policy", "own"), (["away.test"], "Connection", "nobody takes")):
+        found, detail = steps(site, *words)
+        assert found[-1] == (last, False) and text in detail, (words, found, detail)
+    assert "no Edge" in refused(site.alpha.fe, "Get-CsFederationStatus")
+    rows = {r["Domain"]: r for r in json.loads(site.alpha.edge.cli("Get-CsFederationStatus", "-As", "json"))}
+    assert rows["beta.test"]["Type"] == "discovered" and rows["beta.test"]["MessagesOut"] > 0 and rows["gamma.test"]["MessagesIn"] > 0
+
+
+def refused(host, *words):
+    with pytest.raises(Refused) as why:
+        host.cli(*words)
+    return str(why.value)
 
 
 def test_kamailio_with_a_bad_certificate(site, foreigner):

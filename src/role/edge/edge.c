@@ -109,6 +109,8 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 		return on_setting(arg, body);
 	case IPC_CERTIFICATE:
 		return on_certificate(arg, body);
+	case IPC_FED_ASK:
+		return edge_try_ask(arg, body);
 	case IPC_PARTNER:
 		return edge_trunk_partner(arg, body);
 	case IPC_REVOCATION:

@@ -74,6 +74,8 @@ struct edge {
 	struct route *route;
 	struct links *links[EDGE_SIDES];
 	struct answers trunk_answers;
+	struct list tests; /* edge_try.c */
+	size_t n_tests;
 };
 
 /* edge_guard.c: what the guard is told of the outer side */
@@ -134,6 +136,12 @@ void edge_fed_forget(struct conn *c);
 
 /* edge_way.c */
 extern const struct route_door edge_door;
+
+/* edge_try.c: what vault asks about partners */
+err edge_try_ask(struct edge *e, str body);
+/* True: the connection is one of a test. */
+bool edge_try_up(struct edge *e, struct conn *c);
+void edge_try_gone(struct edge *e, struct conn *c);
 
 /* edge_side.c */
 err edge_side_init(struct edge_side *s, struct edge *e, unsigned which);

@@ -160,6 +160,8 @@ bool edge_trunk_up(struct edge_side *s, struct conn *c)
 	if (pair_of(c) != NULL)
 		return false;
 	note(s, c);
+	if (edge_try_up(s->edge, c))
+		return true;
 	return links_opened(s->edge->links[s - s->edge->sides], c);
 }
 
@@ -168,6 +170,7 @@ void edge_trunk_gone(struct edge_side *s, struct conn *c)
 	struct flow flow = conn_flow(c);
 	if (pair_of(c) != NULL)
 		return;
+	edge_try_gone(s->edge, c);
 	(void)links_closed(s->edge->links[s - s->edge->sides], c);
 	txns_flow_gone(s->edge->txns, &flow);
 	edge_fed_forget(c);
@@ -183,6 +186,7 @@ static bool is_domain(void *arg, str host)
 
 err edge_trunk_open(struct edge *e)
 {
+	list_init(&e->tests);
 	TRY(fed_new(&e->fed));
 	TRY(fed_set_domains(e->fed, str_of(e->skel->domains)));
 	TRY(crypt_new(&e->crypt));

@@ -135,11 +135,19 @@ void vault_edge_certificate(struct vault *v)
 	sent(ipc_send_snapshot_end(v->edge->channel, &(struct ipc_snapshot_end){ .version = v->told }, -1));
 }
 
+err vault_edge_ask(struct vault *v, uint64_t id, str domain, str target)
+{
+	ENSURE(v->edge != NULL, BUSY);
+	return ipc_send_fed_ask(v->edge->channel, &(struct ipc_fed_ask){ .id = id, .domain = domain, .target = target }, -1);
+}
+
 static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body, int fd)
 {
 	struct vault *v = ((struct vault_edge *)arg)->vault;
 	if (type == IPC_BAN)
 		return vault_on_ban(v, body);
+	if (type == IPC_FED_TELL)
+		return vault_on_fed_tell(v, body);
 	return type == IPC_LIST_MISSING ? vault_on_list_missing(v, body) : ERR(MALFORMED);
 }
 
@@ -147,6 +155,7 @@ static void on_close(void *arg, struct ipc *from)
 {
 	struct vault_edge *e = arg;
 	e->vault->edge = NULL;
+	vault_edge_lost(e->vault);
 	free(e);
 }
 
@@ -185,4 +194,5 @@ void vault_edge_close(struct vault *v)
 	ipc_close(v->edge->channel);
 	free(v->edge);
 	v->edge = NULL;
+	vault_edge_lost(v);
 }

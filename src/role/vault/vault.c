@@ -68,6 +68,7 @@ static err vault_open(struct skel *s, struct diag *d)
 	buf_init(&v->topology_text, TOPO_SIZE_MAX + 1);
 	buf_init(&v->incoming, TOPO_SIZE_MAX + 1);
 	list_init(&v->held);
+	list_init(&v->asked);
 	list_init(&v->works);
 	list_init(&v->tickets);
 	list_init(&v->ocsp.questions);
