@@ -23,7 +23,7 @@ def site():
     s = FederationSite()
     try:
         for number, word in enumerate(("alpha", "beta"), 1):
-            setattr(s, word, s.organisation(word, number))
+            setattr(s, word, s.organisation(word, number, fronts=1 if word == "alpha" else 3))
             getattr(s, word).start()
         for o in s.organisations:
             o.fe.set("AccessEdgeConfiguration", AllowFederatedUsers="$true", EnablePartnerDiscovery="$true")
