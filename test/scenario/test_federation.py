@@ -110,8 +110,14 @@ def test_a_dialog_outlives_the_trunks(site):
         ours = ann.established(invite)
         bob.expect("ACK")
         # every connection of the Edge of alpha to others ends; those of the clients stand
-        site.net.run(site.alpha.spaces["edge"], "ss", "-K", "dport", "=", "5061")
-        site.net.run(site.alpha.spaces["edge"], "ss", "-K", "sport", "=", "5061")
+        def trunks():
+            lines = site.net.run(site.alpha.spaces["edge"], "ss", "-Htn", "state", "established", "( sport = 5061 or dport = 5061 )").splitlines()
+            return {tuple(line.split()[2:4]) for line in lines}
+        before = trunks()
+        assert before
+        site.net.run(site.alpha.spaces["edge"], "ss", "-K", "( sport = 5061 or dport = 5061 )")
+        if before & trunks():
+            pytest.skip("this kernel does not end connections for ss -K")
         for dialog, one, other in ((ours, ann, bob), (theirs, bob, ann)):
             info = dialog.send("INFO")
             other.reply(other.expect("INFO"), 200)
@@ -298,6 +304,24 @@ def test_kamailio_with_a_bad_certificate(site, foreigner):
     """The other side refuses us, or shows what we refuse: the sender is told that nobody was reached."""
     with site.alpha.client("ann") as ann:
         assert ann.message("sip:pat@wild.test").status == 504  # its server shows the certificate of gamma.test
+
+
+def test_a_tag_that_was_made_up_opens_nothing(site):
+    """A request that looks like one within a dialog passes the same questions: the policy of whom it is for, and of who sends it."""
+    fe, lone = site.alpha.fe, ["New-CsExternalAccessPolicy", "-Identity", "Tag:Lone", "-EnableFederationAccess", "$false"]
+    with site.alpha.client("ann") as ann, site.alpha.client("eve") as eve, site.beta.client("bob") as bob:
+        fe.cli(*lone)
+        fe.cli("Grant-CsExternalAccessPolicy", "sip:eve@alpha.test", "-PolicyName", "Lone")
+        time.sleep(0.3)  # until the processes have been told
+        for to in (f"<{bob.aor}>;tag=made-up", f"<{bob.aor}>"):
+            request = eve.build("MESSAGE", bob.aor, to=to, headers=[("Content-Type", "text/plain")], body=b"x")
+            assert eve.transact(request).status == 403, to
+        for to in (f"<{ann.aor}>;tag=made-up", f"<{eve.aor}>;tag=made-up", f"<{eve.aor}>"):
+            request = bob.build("MESSAGE", eve.aor, to=to, headers=[("Content-Type", "text/plain")], body=b"x")
+            assert bob.transact(request).status == 403
+        eve.nothing(0.2, lambda m: m.is_request)
+        fe.cli("Grant-CsExternalAccessPolicy", "sip:eve@alpha.test", "-PolicyName", "$null")
+        fe.cli("Remove-CsExternalAccessPolicy", "Tag:Lone")
 
 
 def test_settings_and_policies(site):

@@ -106,12 +106,17 @@ static err refuse(struct edge *e, str domain, enum fed_kind kind, enum fed_count
 
 /* ---- from a partner ---- */
 
+static bool is_ours(const struct edge *e, const struct uri *u)
+{
+	return (u->kind == URI_SIP || u->kind == URI_SIPS) && users_is_domain(e->domains, u->host);
+}
+
 /* Within its limits? */
 static err take(struct edge *e, const struct request *r, const struct fed_place *place)
 {
 	const struct sip_msg *m = &r->in->msg;
 	str contact = STR("");
-	if (m->to_tag.n == 0)
+	if (m->uri.has_user && is_ours(e, &m->uri)) /* also within a dialog: a tag can be made up */
 		TRY(uri_aor(&m->uri, &r->in->arena, &contact));
 	err done = fed_take(e->fed, m->from.uri.host, place, contact, now_of(e));
 	if (!failed(done)) {
@@ -220,11 +225,6 @@ static err ask(struct edge *e, struct request *r, const struct fed_place *place,
 	txn_server_on(r->txn, &waiting_door, x);
 	*v = STAGE_WAIT;
 	return OK;
-}
-
-static bool is_ours(const struct edge *e, const struct uri *u)
-{
-	return (u->kind == URI_SIP || u->kind == URI_SIPS) && users_is_domain(e->domains, u->host);
 }
 
 static err from_partner(struct edge *e, struct request *r, enum stage_verdict *v)

@@ -33,6 +33,15 @@ static err check_user(const struct front *f, str aor, bool is_public)
 	return OK;
 }
 
+/* Addresses of devices and servers are nobody's. */
+static err check_address(const struct front *f, const struct request *r, const struct uri *u, bool is_public)
+{
+	str aor = STR("");
+	if (u->has_user && is_ours(f, u))
+		TRY(uri_aor(u, &r->in->arena, &aor));
+	return check_user(f, aor, is_public);
+}
+
 /* ---- from a partner ---- */
 
 struct mark {
@@ -59,31 +68,18 @@ static err from_partner(struct front *f, struct request *r)
 {
 	const struct sip_msg *m = &r->in->msg;
 	const struct mark mark = read_mark(m);
-	const struct uri *to = m->to_tag.n != 0 ? &m->to.uri : &m->uri;
-	str target = STR("");
+	bool is_in_dialog = m->to_tag.n != 0;
 	if (!mark.is_partner && m->method == SIP_METHOD_OPTIONS)
 		return OK;
 	ENSURE(mark.is_partner, SIP_FORBIDDEN);
 	ENSURE((METHODS & 1u << m->method) != 0, SIP_METHOD);
 	ENSURE(m->from.uri.has_user && !is_ours(f, &m->from.uri), SIP_FORBIDDEN);
-	ENSURE(is_ours(f, to), SIP_FORBIDDEN);
+	ENSURE(is_ours(f, is_in_dialog ? &m->to.uri : &m->uri), SIP_FORBIDDEN);
 	TRY(uri_aor(&m->from.uri, &r->in->arena, &r->aor));
-	if (to->has_user)
-		TRY(uri_aor(to, &r->in->arena, &target));
 	r->is_peer = false;
-	return check_user(f, target, mark.is_public);
-}
-
-/* ---- to a partner ---- */
-
-static err to_partner(const struct front *f, const struct request *r)
-{
-	const struct sip_msg *m = &r->in->msg;
-	bool is_elsewhere = (m->uri.kind == URI_SIP || m->uri.kind == URI_SIPS) && m->uri.has_user && !is_ours(f, &m->uri) &&
-	                    !str_eq_case(m->uri.host, f->fqdn) && !uri_host_is_address(m->uri.host) && !peers_has(f->peers_known, m->uri.host);
-	if (!is_elsewhere || m->to_tag.n != 0 || m->method == SIP_METHOD_ACK || m->method == SIP_METHOD_CANCEL || f->skel->next_hop[0] == '\0')
-		return OK;
-	return check_user(f, r->aor, false);
+	/* both: a tag can be made up, so that the address in To is not the one that it goes to */
+	TRY(check_address(f, r, &m->uri, mark.is_public));
+	return is_in_dialog ? check_address(f, r, &m->to.uri, mark.is_public) : OK;
 }
 
 err front_fed_stage(void *state, struct request *r, enum stage_verdict *v)
@@ -92,10 +88,10 @@ err front_fed_stage(void *state, struct request *r, enum stage_verdict *v)
 	(void)v;
 	if (r->is_peer && is_edge(f, r->conn))
 		return from_partner(f, r);
-	return r->aor.n != 0 ? to_partner(f, r) : OK;
+	return OK;
 }
 
-/* ---- the way out ---- */
+/* ---- to a partner ---- */
 
 /* Nobody is led from one organisation to another through ours. */
 static bool is_from_here(const struct front *f, const struct request *r)
@@ -114,6 +110,7 @@ static err lead(void *arg, const struct request *r, const struct uri *u, const s
 		return links_dial(f->links, u, found, found_arg);
 	ENSURE(gone == NULL, ABSENT);
 	ENSURE(f->skel->next_hop[0] != '\0' && is_from_here(f, r), SIP_FORBIDDEN);
+	TRY(check_user(f, r->aor, false));
 	struct uri edge = { .kind = URI_SIP, .scheme = STR("sip"), .params = STR("transport=tls") };
 	edge.host = str_split(str_of(f->skel->next_hop), ':', &digits);
 	ENSURE(str_to_u32(digits, &port), INTERNAL);
