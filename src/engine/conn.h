@@ -160,6 +160,8 @@ void conn_set_outside(struct conn *c, unsigned way, const struct addr *client);
 /* A server of ours has had its client prove who he is. */
 void conn_set_vouched(struct conn *c);
 bool conn_is_vouched(const struct conn *c);
+/* Who comes over it knows us by the way of this number alone. */
+void conn_set_way(struct conn *c, unsigned way);
 /* It does not count among the connections of its address any more: a server of ours has many. */
 void conn_set_uncounted(struct conn *c);
 /* One pointer for the service that knows who uses the connection; it frees what it put there in on_close. */

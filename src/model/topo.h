@@ -223,6 +223,8 @@ err topo_find_central(const struct topo *t, struct topo_host *out);
 uint16_t topo_replica_port(const struct topo_pool *pool);
 /* Servers of all pools together. */
 size_t topo_count_servers(const struct topo *t);
+/* The Edge pool that other organisations are reached by, and reach: there is one federation route. NULL: none. */
+const struct topo_pool *topo_federation_edge(const struct topo *t);
 /* NULL if there is none. */
 const struct topo_pool *topo_find_pool(const struct topo *t, str fqdn);
 /* Whether the pool's servers have web services: for other roles their ports mean nothing. */

@@ -39,6 +39,7 @@ enum tls_peers {
 	TLS_PEERS_SERVERS, /* it may prove that a server of ours connects; whatever else a peer shows proves nothing */
 	TLS_PEERS_SERVERS_ONLY, /* it must prove that a server of ours connects: who shows none, or another, is refused by an alert */
 	TLS_PEERS_GUESTS,  /* it may prove that a person of ours connects; whatever else is shown proves nothing, and who asks may say so later */
+	TLS_PEERS_PARTNERS, /* it may prove that a server of another organisation connects; whatever else a peer shows proves nothing */
 	TLS_PEERS_PEOPLE,  /* it may prove that a person of ours connects (clientAuth); who shows anything else is refused by an alert */
 };
 

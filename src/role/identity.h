@@ -11,8 +11,8 @@
 
 struct identity; /* one per process, for its whole life */
 
-/* Whether who connects is asked for a certificate of the deployment's authority, and what it may prove. Guests may be people of ours, or show what proves nothing. */
-enum identity_asks { IDENTITY_ASKS_NOBODY, IDENTITY_ASKS_SERVERS, IDENTITY_TAKES_SERVERS_ONLY, IDENTITY_ASKS_PEOPLE, IDENTITY_ASKS_GUESTS };
+/* Whether who connects is asked for a certificate, and what it may prove: that he is a server of whatever name (PARTNERS), a person of ours or nobody (GUESTS). */
+enum identity_asks { IDENTITY_ASKS_NOBODY, IDENTITY_ASKS_SERVERS, IDENTITY_TAKES_SERVERS_ONLY, IDENTITY_ASKS_PARTNERS, IDENTITY_ASKS_PEOPLE, IDENTITY_ASKS_GUESTS };
 
 err identity_new(struct skel *s, struct identity **out);
 /* Which servers may connect, by their names; without it none may. */

@@ -51,7 +51,7 @@ struct skel {
 	char fqdn[256];            /* this server's name */
 	char domains[2048];        /* SIP domains, comma-separated, the default first */
 	char peers[8192];          /* the other servers of the topology and their roles, as service/peer reads them */
-	char next_hop[262];        /* of an Edge: "NAME:PORT" of the pool inside that requests go to; else empty */
+	char next_hop[262];        /* "NAME:PORT": of an Edge the pool inside that requests go to, of others the Edge pool to other organisations; empty: none */
 	char access[256];          /* of an Edge: its name outside; else empty */
 	uint8_t shared_key[32];    /* the same in all processes of this start of the server, of nobody else */
 	void *state;               /* the role's own */

@@ -25,6 +25,8 @@ void peers_free(struct peers *s);
 size_t peers_count(const struct peers *s);
 /* Is there such a server, whatever it is? ASCII case ignored, as below. */
 bool peers_has(const struct peers *s, str name);
+/* Is it an Edge? */
+bool peers_is_edge(const struct peers *s, str name);
 /* May it use this listener? */
 bool peers_may(const struct peers *s, str name, enum peer_listener listener);
 

@@ -17,19 +17,25 @@
 
 struct route;
 
-/* A way to another server of the topology. */
+typedef void route_found_fn(void *found_arg, err e, const struct flow *flow);
+
+/* The ways to other servers: the role knows them. Both may be NULL: there are none. */
 struct route_door {
-	/* Is the host of u one? NULL: there are none. */
-	bool (*is_peer)(void *arg, const struct uri *u);
-	/* Finds or makes a connection to it (RFC 3263, with failover) and calls found(found_arg, e, flow) in a later turn. Answers
-	 * at once, without calling found, when it cannot even try. */
-	err (*dial)(void *arg, const struct uri *u, void (*found)(void *found_arg, err e, const struct flow *flow), void *found_arg);
+	/*
+	 * For a request that is for nobody at home here: finds or makes a connection (RFC 3263, with failover) to where it goes next, and calls
+	 * found(found_arg, e, flow) in a later turn. u: its Request-URI. gone: NULL; or, within a dialog, the flow of the other side, which has
+	 * ended; then u is the next Route value, if there is one. Answers at once, without calling found, when it cannot even try: SIP_FORBIDDEN: it goes
+	 * nowhere. ABSENT: there is no other way than the flow that has ended.
+	 */
+	err (*lead)(void *arg, const struct request *r, const struct uri *u, const struct flow *gone, route_found_fn *found, void *found_arg);
+	/* Has the connection of this flow not ended, as far as this process knows? */
+	bool (*is_up)(void *arg, const struct flow *flow);
 };
 
 struct route_config {
 	struct crypt *crypt;         /* its MAC key must be the same in all front processes */
-	const struct users *users;
-	struct reg *reg;
+	const struct users *users;   /* of a server where nobody signs in: the domains alone */
+	struct reg *reg;             /* NULL there: whatever is for a user is led on by the door */
 	struct txns *txns;
 	str fqdn;                    /* must outlive route, like the users' domains */
 	uint16_t port_tls, port_tcp; /* 0: no such listener */

@@ -296,7 +296,7 @@ def get(sock, host, path):
 
 
 # Each listener that presents a certificate of ours: from where, where, by which name; what is asked there.
-ANSWERED, AT_THE_EDGE = (b"200", b"401", b"403", b"404", b"405", b"407"), (b"503",)  # an Edge's own answer to everything, in this version
+ANSWERED, AT_THE_EDGE = (b"200", b"401", b"403", b"404", b"405", b"407"), (b"200", b"403")  # an Edge answers what it does not pass on
 LISTENERS = [
     *((f"SIP at {m}", "client", a, 5061, n, lambda s: options(s, ANSWERED), False)
       for m, a, n in (("uc01", "10.77.0.11", "uc01.corp.example"), ("uc02", "10.77.0.12", "uc02.corp.example"), ("dir01", "10.77.0.13", "dir.corp.example"))),

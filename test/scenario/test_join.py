@@ -119,7 +119,7 @@ def test_an_edge_joins(site):  # noqa: F811
     verify(s, edge, "Internal")
     inside = dial(edge, s.inside, edge.port_tls, s.files_of(s.central), name=f"edge-pool.{DOMAIN}")
     inside.sendall(options("bob@example.test"))
-    assert inside.recv(4096).startswith(b"SIP/2.0 503 ")
+    assert inside.recv(4096).startswith(b"SIP/2.0 403 ")
     assert certificate(edge, "AccessEdgeExternal") is None  # of a public authority: asked for by an administrator
 
 

@@ -289,10 +289,15 @@ bool conn_is_peer(const struct conn *c)
 	return c->peer_is_server;
 }
 
-void conn_set_outside(struct conn *c, unsigned way, const struct addr *client)
+void conn_set_way(struct conn *c, unsigned way)
 {
 	const uint8_t octets[4] = { 0, 0, 0, (uint8_t)way };
 	memcpy(&c->reached, octets, sizeof c->reached);
+}
+
+void conn_set_outside(struct conn *c, unsigned way, const struct addr *client)
+{
+	conn_set_way(c, way);
 	c->peer = *client;
 	c->peer_is_server = false;
 	c->trusted = false;

@@ -121,6 +121,15 @@ err topo_find_host(const struct topo *t, str fqdn, struct topo_host *out, struct
 		"%u servers sign users in", found);
 }
 
+const struct topo_pool *topo_federation_edge(const struct topo *t)
+{
+	TOPO_EACH (site, t->sites)
+		TOPO_EACH (pool, site->pools)
+			if (pool->role == TOPO_EDGE && (pool->federation || pool->public_im))
+				return pool;
+	return NULL;
+}
+
 uint32_t topo_client_port(const struct topo_pool *edge)
 {
 	return edge->single_address ? 5061 : 443; /* with a single address people come to where partners come */

@@ -113,7 +113,7 @@ int tls_peer_on_chain(X509_STORE_CTX *x, void *arg)
 		return ok;
 	/* The certificate would be written into each ticket, and would outlive its revocation there. */
 	SSL_set_num_tickets(ssl, 0);
-	return ok || s->peers == TLS_PEERS_SERVERS || s->peers == TLS_PEERS_GUESTS;
+	return ok || s->peers == TLS_PEERS_SERVERS || s->peers == TLS_PEERS_PARTNERS || s->peers == TLS_PEERS_GUESTS;
 }
 
 /* ---- what became of it ---- */

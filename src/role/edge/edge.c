@@ -39,6 +39,7 @@ static err edge_open(struct skel *s, struct diag *d)
 	TRY(read_next_hop(e));
 	/* the system's lists of names and DNS servers must be read before the jail */
 	TRY(dns_new(&(struct dns_config){ .loop = s->loop, .log = &s->log }, &e->dns));
+	TRY(edge_trunk_open(e));
 	TRY(identity_new(s, &e->identity));
 	identity_set_peers(e->identity, may_connect, e);
 	identity_set_vault(e->identity, &e->vault);
@@ -61,6 +62,7 @@ static err on_setting(struct edge *e, str body)
 	/* a property that a newer vault knows and we do not is no reason to stop */
 	if (!failed(config_set(&e->config, m.object, m.property, m.value, NULL)))
 		apply(e);
+	edge_trunk_apply(e);
 	return OK;
 }
 
@@ -71,7 +73,8 @@ static err on_certificate(struct edge *e, str body)
 	TRY(ipc_certificate_parse(&m, body));
 	for (unsigned i = 0; i < EDGE_SIDES; i++)
 		TRY(edge_side_present(&e->sides[i], m.usage, body));
-	conns_judge_again(e->sides[EDGE_INSIDE].conns); /* by the roots that came along */
+	for (unsigned i = 0; i < EDGE_SIDES; i++)
+		conns_judge_again(e->sides[i].conns); /* by the roots that came along */
 	if (e->sides[EDGE_INSIDE].tls != NULL)
 		skel_ready(e->skel);
 	return OK;
@@ -81,8 +84,8 @@ static err on_revocation(struct edge *e, str body)
 {
 	bool changed;
 	TRY(identity_read_revocation(e->identity, body, &changed));
-	if (changed)
-		conns_judge_again(e->sides[EDGE_INSIDE].conns);
+	for (unsigned i = 0; changed && i < EDGE_SIDES; i++)
+		conns_judge_again(e->sides[i].conns);
 	return OK;
 }
 
@@ -106,6 +109,10 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 		return on_setting(arg, body);
 	case IPC_CERTIFICATE:
 		return on_certificate(arg, body);
+	case IPC_FED_ASK:
+		return edge_try_ask(arg, body);
+	case IPC_PARTNER:
+		return edge_trunk_partner(arg, body);
 	case IPC_REVOCATION:
 		return on_revocation(arg, body);
 	case IPC_BAN:
@@ -203,6 +210,7 @@ static err edge_start(struct skel *s, struct diag *d)
 	edge_guard_apply(e);
 	for (unsigned i = 0; i < EDGE_SIDES; i++)
 		TRY(edge_side_init(&e->sides[i], e, i));
+	TRY(edge_trunk_start(e));
 	e->has_sides = true;
 	for (unsigned i = 0; i < e->n_early; i++) {
 		const struct edge_early *early = &e->early[i];

@@ -4,19 +4,14 @@
 
 const struct edge_side_row edge_side_rows[EDGE_SIDES] = {
 	[EDGE_INSIDE] = { "tls-internal", "Internal", IDENTITY_TAKES_SERVERS_ONLY },
-	[EDGE_OUTSIDE] = { "tls-external", "AccessEdgeExternal", IDENTITY_ASKS_NOBODY },
+	[EDGE_OUTSIDE] = { "tls-external", "AccessEdgeExternal", IDENTITY_ASKS_PARTNERS },
 };
 
 /* ---- who gets in ---- */
 
-/* The handshake has shown which server it is; whoever is none that may come was refused in it. */
 static void on_accepted(void *arg, struct conn *c)
 {
-	const struct edge_side *s = arg;
-	if (s->row->asks != IDENTITY_TAKES_SERVERS_ONLY)
-		return;
-	conn_set_peer(c);
-	conn_set_trusted(c);
+	edge_trunk_accepted(arg, c);
 }
 
 /* ---- what he is answered ---- */
@@ -28,13 +23,15 @@ static err send_answer(void *arg, const struct flow *to, uint64_t request, str b
 	return conn_send(s->conns, to, bytes);
 }
 
-/* Servers inside have nothing to ask yet: there are no partners. */
-static err from_inside(struct edge *e, struct conn *c, struct inbound *in)
+/* Who shows a certificate that proves nothing, and speaks for another organisation, is told why he is nobody. */
+static err from_outside(struct edge *e, struct conn *c, struct inbound *in)
 {
-	(void)e;
-	(void)c;
-	(void)in;
-	return ERR(SIP_NO_WAY_OUT);
+	const struct tls_refusal *why = conn_tls(c) != NULL ? tls_peer_refusal(conn_tls(c)) : NULL;
+	if (why == NULL || users_is_domain(e->domains, in->msg.from.uri.host))
+		return edge_client_request(e, c, in);
+	LOG(&e->skel->log, PARTNER_UNPROVEN, LOG_STR("domain", in->msg.from.uri.host), LOG_Z("reason", why->word), LOG_Z("why", why->why));
+	fed_count(e->fed, in->msg.from.uri.host, FED_UNLISTED, FED_SPOOFED, loop_now(e->skel->loop));
+	return ERR(SIP_PARTNER_UNPROVEN);
 }
 
 static void on_request(struct edge_side *s, struct conn *c, struct inbound *in)
@@ -43,7 +40,7 @@ static void on_request(struct edge_side *s, struct conn *c, struct inbound *in)
 	if (r == NULL)
 		return;
 	*r = (struct request){ .in = in, .conn = c, .answers = &s->answers };
-	err e = s == &s->edge->sides[EDGE_OUTSIDE] ? edge_client_request(s->edge, c, in) : from_inside(s->edge, c, in);
+	err e = from_outside(s->edge, c, in);
 	if (!failed(e))
 		return;
 	meter_add(s->edge->skel->meter, METER_EDGE_REFUSED, 1);
@@ -57,6 +54,8 @@ static void on_message(void *arg, struct conn *c, struct inbound *in)
 	bool is_inside = s == &s->edge->sides[EDGE_INSIDE];
 	if (is_inside && pair_of(c) != NULL)
 		edge_client_outward(c, in);
+	else if (edge_is_trunk(c))
+		edge_trunk_message(s, c, in);
 	else if (in->msg.is_request)
 		on_request(s, c, in);
 	else if (!is_inside)
@@ -72,13 +71,13 @@ static bool may_connect(void *arg, const struct addr *peer)
 
 static void on_open(void *arg, struct conn *c)
 {
-	(void)arg;
-	pair_on_open(c);
+	if (!edge_trunk_up(arg, c))
+		pair_on_open(c);
 }
 
 static void on_close(void *arg, struct conn *c)
 {
-	(void)arg;
+	edge_trunk_gone(arg, c);
 	pair_on_close(c);
 }
 

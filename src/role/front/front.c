@@ -8,6 +8,7 @@
 #define SEALED_MAX (2u << 20) /* bytes of a message with our signature */
 #define SUBSCRIPTIONS_MAX 1000000 /* of one process */
 #define CONVERSATIONS_MAX 50000   /* between clients of different kinds, of one process */
+#define LINKS_MAX 256 /* connections of ours to other servers */
 #define QUIET_MS 20 /* how often a draining process looks whether it is done */
 
 /* ---- the way of a request ---- */
@@ -56,6 +57,7 @@ const struct stage front_stages[] = {
 	{ "peer", peer_stage, SIP_ANY },           /* a server of ours? (these two only over connections of this process) */
 	{ "auth", auth_stage, SIP_ANY },           /* or a user, and who? */
 	{ "elsewhere", front_elsewhere_stage, SIP_ANY }, /* somebody whose home is another pool */
+	{ "federation", front_fed_stage, SIP_ANY }, /* between people here and partners: may they? */
 	{ "home", home_stage, SIP_ANY },           /* the process that knows the target, and the transaction */
 	{ "script", front_script_stage, SIP_ANY & ~SIP_CANCEL }, /* administrators' filters */
 	{ "permit", permit_stage, SIP_INVITE | SIP_REGISTER }, /* by the marks and policies of both sides, and of who signs in from outside */
@@ -111,7 +113,7 @@ static void on_close(void *arg, struct conn *c)
 	struct front *f = arg;
 	struct flow flow = conn_flow(c);
 	pair_on_close(c);
-	front_hop_closed(f, c);
+	(void)links_closed(f->links, c);
 	auth_conn_closed(f->auth, c);
 	front_bus_flow_gone(f, c);
 	notifier_flow_gone(f->notifier, &flow);
@@ -122,8 +124,11 @@ static void on_close(void *arg, struct conn *c)
 
 static void on_open(void *arg, struct conn *c)
 {
+	struct front *f = arg;
 	pair_on_open(c);
-	front_hop_opened(arg, c);
+	/* tls_connect has checked the name: what comes back over this connection comes from that server */
+	if (links_opened(f->links, c) && conn_is_secure(c))
+		conn_set_peer(c);
 }
 
 static void on_accepted(void *arg, struct conn *c)
@@ -249,6 +254,8 @@ static err make_engine(struct front *f)
 	TRY(conns_new(&(struct conns_config){ .loop = s->loop, .log = &s->log, .meter = s->meter, .front = (uint16_t)s->index,
 			      .door = { on_message, on_close, on_open, on_accepted }, .arg = f },
 		&f->conns));
+	TRY(links_new(&(struct links_config){ .conns = f->conns, .dns = f->dns, .loop = s->loop, .log = &s->log, .most = LINKS_MAX }, &f->links));
+	links_set_tcp(f->links, f->port_tcp != 0);
 	return txns_new(&(struct txns_config){ .timers = loop_timers(s->loop), .log = &s->log, .meter = s->meter,
 				.front = (uint16_t)s->index, .via_host = f->fqdn, .via_port = f->port_tls, .ways = peers_ways(f->peers_known), .reliable = true,
 				.send = front_send, .arg = f },
@@ -308,7 +315,7 @@ static err make_services(struct front *f)
 				 .fqdn = f->fqdn, .ways = peers_ways(f->peers_known), .port_tls = f->port_tls, .port_tcp = f->port_tcp,
 				 .front = (uint16_t)s->index, .n_fronts = (uint16_t)s->n_fronts, .home_k0 = home[0],
 				 .home_k1 = home[1], .send = front_send,
-				 .door = { front_is_peer_uri, front_dial }, .home_flow = front_self_flow, .pass = front_script_response, .arg = f,
+				 .door = front_door, .home_flow = front_self_flow, .pass = front_script_response, .arg = f,
 				 .log = &s->log, .meter = s->meter },
 		&f->route);
 }
@@ -330,7 +337,6 @@ static err front_open(struct skel *s, struct diag *d)
 	s->state = f;
 	f->skel = s;
 	f->fqdn = str_of(s->fqdn);
-	list_init(&f->links);
 	list_init(&f->own);
 	for (uint16_t i = 0; i < FRONT_MAX; i++)
 		f->peers[i] = (struct front_peer){ .front = f, .index = i };
@@ -387,7 +393,7 @@ static err front_start(struct skel *s, struct diag *d)
 	TRY(make_engine(f));
 	TRY(make_services(f));
 	front_apply_config(f);
-	void *const states[FRONT_STAGES] = { f->peers_known, f->auth, f, f, f, &f->permit, f->wall, &f->filter, f->reg, f->pres, f->contacts, f, f->notifier, f->im, f->route };
+	void *const states[FRONT_STAGES] = { f->peers_known, f->auth, f, f, f, f, &f->permit, f->wall, &f->filter, f->reg, f->pres, f->contacts, f, f->notifier, f->im, f->route };
 	memcpy(f->states, states, sizeof states);
 	f->has_rooms = true;
 	for (unsigned i = 0; i < f->n_early; i++) {
@@ -428,6 +434,7 @@ static void tell_ports(struct front *f)
 	if (!f->has_rooms)
 		return;
 	reg_set_ports(f->reg, f->port_tls, f->port_tcp);
+	links_set_tcp(f->links, f->port_tcp != 0);
 	route_set_ports(f->route, f->port_tls, f->port_tcp);
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/crypt.h"
 #include "engine/conn.h"
+#include "engine/link.h"
 #include "engine/pair.h"
 #include "engine/notifier.h"
 #include "engine/stage.h"
@@ -30,7 +31,7 @@
 #include "wire/xml_tree.h"
 
 #define FRONT_MAX    64 /* front processes of one server */
-#define FRONT_STAGES 16
+#define FRONT_STAGES 17
 #define FRONT_TRACES 16
 #define FRONT_SELF   UINT32_MAX /* slot of the flow over which requests of our own go: no connection */
 
@@ -95,9 +96,7 @@ struct front {
 	struct front_early early[FRONT_MAX + 8];
 	unsigned n_early;
 	struct dns *dns;      /* NULL: there is no other server to look for */
-	struct list links;    /* connections of ours to other servers */
-	size_t n_links;
-	struct loop_task link_task;
+	struct links *links;  /* connections of ours to other servers */
 	uint16_t port_tls, port_tcp;
 	str fqdn;
 	struct timer watch_timer; /* looks after memory and the certificate's end */
@@ -113,10 +112,10 @@ struct front {
 /* front.c */
 extern const struct stage front_stages[];
 #define FRONT_STAGE_PROVEN 2 /* where one goes on whose sender was proven by another process */
-#define FRONT_STAGE_HOME 3 /* where a request of another front process begins */
-#define FRONT_STAGE_PRESENCE 9 /* where one goes on that has waited for what its user keeps */
-#define FRONT_STAGE_CONTACT 10 /* the same */
-#define FRONT_STAGE_ROUTE 14   /* where one goes on whose targets a script has chosen */
+#define FRONT_STAGE_HOME 4 /* where a request of another front process begins */
+#define FRONT_STAGE_PRESENCE 10 /* where one goes on that has waited for what its user keeps */
+#define FRONT_STAGE_CONTACT 11 /* the same */
+#define FRONT_STAGE_ROUTE 15   /* where one goes on whose targets a script has chosen */
 void front_handle(struct front *f, struct inbound *in, struct conn *c, str aor, bool is_peer, size_t from);
 err front_send(void *arg, const struct flow *to, uint64_t request, str bytes);
 void front_apply_config(struct front *f);
@@ -133,11 +132,9 @@ err front_ask(void *arg, const struct auth_ask *q);
 extern const struct kept_door front_kept_door;
 err front_search(void *arg, const struct contact_search *q);
 
-/* front_hop.c */
-bool front_is_peer_uri(void *arg, const struct uri *u);
-err front_dial(void *arg, const struct uri *u, void (*found)(void *found_arg, err e, const struct flow *flow), void *found_arg);
-void front_hop_opened(struct front *f, struct conn *c);
-void front_hop_closed(struct front *f, struct conn *c);
+/* front_fed.c */
+err front_fed_stage(void *state, struct request *r, enum stage_verdict *v);
+extern const struct route_door front_door;
 
 /* front_elsewhere.c */
 err front_elsewhere_stage(void *state, struct request *r, enum stage_verdict *v);

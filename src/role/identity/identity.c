@@ -117,7 +117,8 @@ err identity_read(struct identity *i, str body, enum identity_asks asks, struct 
 	TRY(ipc_certificate_parse(&m, body));
 	ENSURE(m.ticket_keys.n == 80, MALFORMED);
 	static const enum tls_peers peers[] = { [IDENTITY_ASKS_NOBODY] = TLS_PEERS_SERVERS, [IDENTITY_ASKS_SERVERS] = TLS_PEERS_SERVERS,
-		[IDENTITY_TAKES_SERVERS_ONLY] = TLS_PEERS_SERVERS_ONLY, [IDENTITY_ASKS_PEOPLE] = TLS_PEERS_PEOPLE, [IDENTITY_ASKS_GUESTS] = TLS_PEERS_GUESTS };
+		[IDENTITY_TAKES_SERVERS_ONLY] = TLS_PEERS_SERVERS_ONLY, [IDENTITY_ASKS_PARTNERS] = TLS_PEERS_PARTNERS, [IDENTITY_ASKS_PEOPLE] = TLS_PEERS_PEOPLE,
+		[IDENTITY_ASKS_GUESTS] = TLS_PEERS_GUESTS };
 	if (asks != IDENTITY_ASKS_NOBODY && asks != IDENTITY_ASKS_GUESTS) /* who asks nobody judges nobody; guests come where people are asked, too */
 		i->asks = asks;
 	const struct tls_config config = { .chain_pem = m.chain_pem, .ca_pem = asks != IDENTITY_ASKS_NOBODY ? m.ca_pem : STR(""),

@@ -154,6 +154,11 @@ static bool nobody(void *arg, str name)
 	return false;
 }
 
+static bool anybody(void *arg, str name)
+{
+	return true;
+}
+
 static struct trust_case case_of(const struct identity *i, const struct tls_shown *shown)
 {
 	struct timespec t;
@@ -162,6 +167,8 @@ static struct trust_case case_of(const struct identity *i, const struct tls_show
 	if (shown->is_ours) {
 		c.role = TRUST_SERVER;
 		c.name = shown->name;
+	} else if (shown->peers == TLS_PEERS_PARTNERS) {
+		c.is_known = anybody; /* for which domain it may speak is looked at with each request */
 	} else if (shown->peers == TLS_PEERS_PEOPLE || shown->peers == TLS_PEERS_GUESTS) {
 		c.role = TRUST_CLIENT;
 	}

@@ -28,7 +28,7 @@ struct plan {
 	char fqdn[256];
 	char domains[2048];        /* comma-separated, the default first */
 	char peers[8192];          /* other servers of the topology and their roles, as service/peer reads them */
-	char next_hop[262];        /* of an Edge: "NAME:PORT" of the pool inside that requests go to; else empty */
+	char next_hop[262];        /* "NAME:PORT": of an Edge the pool inside that requests go to, of others the Edge pool to other organisations; empty: none */
 	char access[256];          /* of an Edge: its name outside; else empty */
 	uint16_t sip_tls, sip_tcp; /* 0: no such listener, as those that follow */
 	uint16_t web, http, https, external_http, external_https; /* without all of them no web process either; a site may share `web` (then 0) */

@@ -37,7 +37,7 @@ static const char *const missing[TOPO_ROLE_N] = {
 	[TOPO_PERSISTENT_CHAT] = "chat rooms: the server keeps its certificates and configuration, and nothing else",
 	[TOPO_TRUSTED_APPLICATION] = "a way for the application to the pool: the server keeps its certificates and configuration, and nothing else",
 	[TOPO_SURVIVABLE_BRANCH] = "calls to and from the telephone network, and taking over from the central site",
-	[TOPO_EDGE] = "contact with partner organisations, web conferencing and the relay of media: what servers inside ask of it is answered by 503",
+	[TOPO_EDGE] = "web conferencing and the relay of media",
 };
 
 const char *master_missing(const struct topo_pool *pool)

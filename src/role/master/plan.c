@@ -114,6 +114,8 @@ static err fill(struct plan *p, const struct topo *t, struct arena *a, struct di
 	fill_ports(p, &host);
 	if (p->role == TOPO_EDGE)
 		TRY(fill_edge(p, t, &host, d));
+	else if (topo_federation_edge(t) != NULL)
+		TRY(fill_next_hop(p, t, topo_federation_edge(t)->pool, d));
 	if (p->n_fronts > FRONTS_MAX)
 		return diag_fail(d, ERR(CEILING), "topology.yaml: front-processes",
 			"one for each processor core is enough", "%u processes are more than %d", p->n_fronts,

@@ -299,6 +299,8 @@ static err tell_object(struct vault *v, str key)
 		vault_web_sites(v); /* what it offers */
 		vault_winbind_look(v);
 	}
+	if (k != NULL)
+		vault_edge_partners(v, k->id);
 	if (k != NULL && k->id == SCHEMA_ID_Registrar)
 		vault_tell_ports(v);
 	bool is_of_walls = k != NULL && (k->id == SCHEMA_ID_EthicalWall || k->id == SCHEMA_ID_MessageContentRule || k->id == SCHEMA_ID_Group);

@@ -68,6 +68,7 @@ static err vault_open(struct skel *s, struct diag *d)
 	buf_init(&v->topology_text, TOPO_SIZE_MAX + 1);
 	buf_init(&v->incoming, TOPO_SIZE_MAX + 1);
 	list_init(&v->held);
+	list_init(&v->asked);
 	list_init(&v->works);
 	list_init(&v->tickets);
 	list_init(&v->ocsp.questions);
@@ -116,6 +117,7 @@ static err open_store(struct vault *v, struct diag *d)
 	(void)snprintf(path, sizeof path, "%s/witan.db", v->skel->room);
 	TRY(store_open(&(struct store_config){ .path = path, .log = &v->skel->log, .meter = v->skel->meter }, &s, d));
 	v->store = s;
+	vault_edge_partners(v, SCHEMA_ID_AccessEdgeConfiguration);
 	err e = load(v);
 	if (failed(e)) {
 		store_close(s);

@@ -106,6 +106,8 @@ struct vault {
 	unsigned n_searches;
 	struct loop_task search_task;
 	struct list held;    /* answers of commands that are not done yet */
+	struct list asked;   /* of the process of an Edge: struct asked */
+	uint64_t last_asked;
 	struct list works;   /* what is under way with keeper: struct work */
 	struct list tickets; /* that keeper judges (kerberos.c) */
 	size_t n_tickets, n_web_orders; /* n_web_orders: of web tickets (ticket_kerberos.c) */
@@ -544,6 +546,13 @@ err vault_send_certificate(struct vault *v, struct ipc *to, enum vault_listener 
 void vault_edge_open(struct vault *v, int fd);
 void vault_edge_close(struct vault *v);
 void vault_edge_settings(struct vault *v);
+/* Asks the process of the Edge; BUSY: it is not there. */
+err vault_edge_ask(struct vault *v, uint64_t id, str domain, str target);
+/* command_federation.c: what it tells, and its end */
+err vault_on_fed_tell(struct vault *v, str body);
+void vault_edge_lost(struct vault *v);
+/* Tells the lists of partners, if that kind concerns them. */
+void vault_edge_partners(struct vault *v, enum schema_id changed);
 void vault_edge_certificate(struct vault *v);
 void vault_edge_revocations(struct vault *v);
 
@@ -749,6 +758,8 @@ COMMAND(certificate_get);
 COMMAND(certificate_remove);
 COMMAND(certificate_export);
 COMMAND(certificate_test);
+COMMAND(federation_status);
+COMMAND(federation_test);
 COMMAND(keytab_import);
 COMMAND(keytab_get);
 COMMAND(keytab_remove);

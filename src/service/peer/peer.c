@@ -119,6 +119,11 @@ bool peers_has(const struct peers *s, str name)
 	return find(s, name) != NULL;
 }
 
+bool peers_is_edge(const struct peers *s, str name)
+{
+	return find(s, name) != NULL && (find(s, name)->roles & BIT(EDGE)) != 0;
+}
+
 bool peers_may(const struct peers *s, str name, enum peer_listener listener)
 {
 	const struct peer *p = find(s, name);

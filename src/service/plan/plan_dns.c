@@ -34,16 +34,6 @@ const char *plan_record_word(enum plan_record_type type)
 
 /* ---- the deployment as the rows of plan_dns.def see it ---- */
 
-/* The Edge pool that other organisations reach: there is one federation route. */
-static const struct topo_pool *federation_edge(const struct topo *t)
-{
-	TOPO_EACH (site, t->sites)
-		TOPO_EACH (pool, site->pools)
-			if (pool->role == TOPO_EDGE && (pool->federation || pool->public_im))
-				return pool;
-	return NULL;
-}
-
 static const struct topo_pool *xmpp_edge(const struct topo *t, str domain)
 {
 	TOPO_EACH (site, t->sites)
@@ -91,7 +81,7 @@ static bool when_edge_legacy(const struct naming *n, str domain)
 
 static bool when_federation(const struct naming *n, str domain)
 {
-	return federation_edge(n->topo) != NULL;
+	return topo_federation_edge(n->topo) != NULL;
 }
 
 static bool when_xmpp(const struct naming *n, str domain)
@@ -192,7 +182,7 @@ static err lead_to_access(struct naming *n, const struct asked *q, const struct 
 
 static err way_federation(struct naming *n, const struct asked *q)
 {
-	return lead_to_access(n, q, federation_edge(n->topo));
+	return lead_to_access(n, q, topo_federation_edge(n->topo));
 }
 
 static err way_xmpp(struct naming *n, const struct asked *q)

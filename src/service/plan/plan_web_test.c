@@ -74,7 +74,7 @@ static void pool_and_edge(void **state)
 	assert_text(p.sip[PLAN_OUTSIDE].fqdn, "sip.a.test");
 	assert_int_equal(p.sip[PLAN_OUTSIDE].client, 443);
 	assert_int_equal(p.sip[PLAN_OUTSIDE].server, 5061);
-	assert_false(plan_service_is_built(TOPO_EDGE, PLAN_ACCESS, "federation"));
+	assert_true(plan_service_is_built(TOPO_EDGE, PLAN_ACCESS, "federation"));
 	assert_true(plan_service_is_built(TOPO_DIRECTOR, PLAN_ANY, "SIP"));
 }
 

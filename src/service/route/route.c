@@ -69,11 +69,13 @@ static err serve(struct request *r)
 	return OK;
 }
 
-/* The other side of a dialog, by the flow that our Record-Route remembers. */
+/* The other side of a dialog, by the flow that our Record-Route remembers; or by a new one, if that was to another server and has ended. */
 static err to_flow(struct route *s, struct request *r, const struct route_way *w)
 {
 	const struct reg_target target = { .uri = w->request_uri, .flow = w->flow };
-	return route_fork(s, r, w, &target, 1);
+	bool is_gone = s->c.door.is_up != NULL && !s->c.door.is_up(s->c.arg, &w->flow);
+	err e = is_gone ? route_onward(s, r, w, &w->flow) : ERR(ABSENT);
+	return err_is(e, ERR_ABSENT) ? route_fork(s, r, w, &target, 1) : e;
 }
 
 static err to_user(struct route *s, struct request *r, const struct route_way *w)
@@ -169,9 +171,8 @@ static err choose(struct route *s, struct request *r)
 	ENSURE(!w.leads_elsewhere, SIP_FORBIDDEN);
 	if (w.is_server)
 		return serve(r);
-	if (w.is_foreign && s->c.door.is_peer != NULL && s->c.door.is_peer(s->c.arg, &w.uri))
-		return route_to_peer(s, r, &w);
-	ENSURE(!w.is_foreign, SIP_FORBIDDEN); /* other organisations are for an Edge */
+	if (w.is_foreign || s->c.reg == NULL)
+		return route_onward(s, r, &w, NULL);
 	ENSURE(target.n != 0, SIP_NOT_FOUND);
 	r->target = target;
 	return to_user(s, r, &w);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests for other servers of the topology: they wait until there is a connection, then go like all others. */
+/* Requests for other servers: they wait until there is a connection, then go like all others. */
 #include "service/route/route_priv.h"
 
 #include <stdlib.h>
@@ -46,15 +46,16 @@ static void found(void *arg, err e, const struct flow *flow)
 	free(x);
 }
 
-err route_to_peer(struct route *s, struct request *r, const struct route_way *w)
+err route_onward(struct route *s, struct request *r, const struct route_way *w, const struct flow *gone)
 {
+	ENSURE(s->c.door.lead != NULL, SIP_FORBIDDEN);
 	struct waiting *x = malloc(sizeof *x);
 	ENSURE(x != NULL, NO_MEMORY);
 	*x = (struct waiting){ .s = s, .r = *r, .way = *w };
 	x->r.conn = NULL;
 	inbound_ref(r->in);
 	txn_server_on(r->txn, &door, x);
-	err e = s->c.door.dial(s->c.arg, &w->uri, found, x);
+	err e = s->c.door.lead(s->c.arg, r, gone != NULL && w->leads_elsewhere ? &w->onward : &w->uri, gone, found, x);
 	if (!failed(e))
 		return OK;
 	txn_server_on(r->txn, NULL, NULL);

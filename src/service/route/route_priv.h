@@ -25,6 +25,7 @@ struct route_way {
 	unsigned own_routes;  /* how many of the first Route values are ours */
 	str request_uri;      /* as it goes on: the last Route value for a strict router before us (16.4) */
 	struct uri uri;
+	struct uri onward;    /* the first Route value that is not ours, when leads_elsewhere */
 };
 
 err route_way(const struct route *s, const struct request *r, struct route_way *w, str *target);
@@ -57,8 +58,8 @@ err route_copy(const struct route *s, const struct request *r, const struct rout
  * request, when the answer says why it has failed; NULL. */
 err route_relay(struct txn *server, struct inbound *in, str start, const struct request *failed_one);
 
-/* Sends the request to another server of the topology. */
-err route_to_peer(struct route *s, struct request *r, const struct route_way *w);
+/* Sends the request where the door leads. gone: as the door has it. */
+err route_onward(struct route *s, struct request *r, const struct route_way *w, const struct flow *gone);
 
 /* Sends the request to all its targets by their order, and the best answer back (16.7). */
 err route_fork(struct route *s, struct request *r, const struct route_way *w, const struct reg_target *targets, size_t n);

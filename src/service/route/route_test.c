@@ -29,6 +29,7 @@ struct world {
 	char log[4096];
 	char last[FLOWS][8192]; /* the last message to each flow */
 	bool gone[FLOWS];       /* sending over it fails */
+	char led[300];          /* where the door was asked to lead */
 	unsigned cseq;
 };
 
@@ -45,6 +46,24 @@ static err fake_send(void *arg, const struct flow *to, uint64_t request, str byt
 	size_t n = strlen(w->log);
 	(void)snprintf(w->log + n, sizeof w->log - n, "%s%u:%.*s", n != 0 ? " " : "", to->slot, STR_FMT(first));
 	return OK;
+}
+
+/* A way to other servers that is there at once: flow 6, to whoever's name ends with .internal. */
+static err fake_lead(void *arg, const struct request *r, const struct uri *u, const struct flow *gone, route_found_fn *found, void *found_arg)
+{
+	struct world *w = arg;
+	(void)r;
+	(void)str_to_z(u->host, w->led, sizeof w->led);
+	ENSURE(memmem(u->host.p, u->host.n, ".internal", 9) != NULL, SIP_FORBIDDEN);
+	ENSURE(gone == NULL || w->gone[gone->slot], ABSENT);
+	found(found_arg, OK, &(struct flow){ .slot = 6, .serial = 1 });
+	return OK;
+}
+
+static bool fake_is_up(void *arg, const struct flow *flow)
+{
+	const struct world *w = arg;
+	return flow->slot < FLOWS && !w->gone[flow->slot];
 }
 
 static void add_user(struct world *w, const char *aor)
@@ -71,7 +90,7 @@ static int open_world(void **state)
 					    .config = &w->config, .fqdn = STR("uc01.example.test"), .port_tls = 5061 }, &w->reg)));
 	assert_false(failed(route_new(&(const struct route_config){ .crypt = w->crypt, .users = w->users, .reg = w->reg,
 					      .txns = w->txns, .fqdn = STR("uc01.example.test"), .port_tls = 5061, .port_tcp = 5060,
-					      .n_fronts = 1, .home_k0 = 1, .home_k1 = 2, .send = fake_send, .arg = w }, &w->route)));
+					      .n_fronts = 1, .home_k0 = 1, .home_k1 = 2, .send = fake_send, .door = { fake_lead, fake_is_up }, .arg = w }, &w->route)));
 	w->answers = (struct answers){ .send = fake_send, .arg = w, .tag_k0 = 3, .tag_k1 = 4, .fqdn = STR("uc01.example.test") };
 	*state = w;
 	return 0;
@@ -516,6 +535,47 @@ static void routes_of_others_lead_nowhere(void **state)
 	happened(w, "1:403"); /* we send nothing to strangers, and nothing by a way that was not asked for */
 }
 
+/* Who is elsewhere is for the door to find; who names somebody that it does not lead to is refused. */
+static void the_door_leads_on(void **state)
+{
+	struct world *w = *state;
+	ask(w, 1, "ann@example.test", "MESSAGE sip:fe2.internal", "");
+	happened(w, "6:MESSAGE");
+	answer(w, 6, 200);
+	happened(w, "1:200");
+	ask(w, 1, "ann@example.test", "MESSAGE sip:bob@evil.test", "");
+	happened(w, "1:403");
+}
+
+/* The connection of the other side has ended: its server, which the next Route names, is asked over a new one. */
+static void a_dialog_goes_on_over_a_new_connection(void **state)
+{
+	struct world *w = *state;
+	char route[1024], fields[2048];
+	open_dialog(w, route);
+	w->gone[2] = true;
+	(void)snprintf(fields, sizeof fields, "From: <sip:ann@example.test>;tag=a\r\nTo: <sip:bob@example.test>;tag=t2\r\nRoute: %s, <sip:x@fe2.internal;lr>\r\n", route);
+	ask(w, 1, "ann@example.test", "INFO sip:bob@10.0.0.9:1234", fields);
+	happened(w, "6:INFO");
+	assert_true(sent(w, 6, "Route: <sip:x@fe2.internal;lr>\r\n"));
+	assert_string_equal(w->led, "fe2.internal");
+	(void)snprintf(fields, sizeof fields, "From: <sip:ann@example.test>;tag=a\r\nTo: <sip:bob@example.test>;tag=t2\r\nRoute: %s, <sip:evil.test;lr>\r\n", route);
+	ask(w, 1, "ann@example.test", "INFO sip:bob@10.0.0.9:1234", fields);
+	happened(w, "1:403");
+}
+
+/* An address in a Route is this server only as long as nothing of ours stands above it. */
+static void addresses_below_ours_are_others(void **state)
+{
+	struct world *w = *state;
+	char route[1024], fields[2048];
+	open_dialog(w, route);
+	(void)snprintf(fields, sizeof fields, "From: <sip:ann@example.test>;tag=a\r\nTo: <sip:bob@example.test>;tag=t2\r\nRoute: %s, <sip:192.0.2.7:5061;lr>\r\n", route);
+	ask(w, 1, "ann@example.test", "INFO sip:bob@10.0.0.9:1234", fields);
+	happened(w, "2:INFO");
+	assert_true(sent(w, 2, "Route: <sip:192.0.2.7:5061;lr>\r\n"));
+}
+
 static void strict_routers_are_understood(void **state)
 {
 	struct world *w = *state;
@@ -576,7 +636,7 @@ int main(void)
 		TEST(nobody_home), TEST(a_message_goes_and_comes), TEST(identity_can_be_hidden), TEST(forks_at_once), TEST(forks_in_turn),
 		TEST(best_answers), TEST(global_failure_ends_all), TEST(the_caller_gives_up), TEST(the_caller_disappears), TEST(a_late_answer_to_a_caller_of_the_dialect),
 		TEST(a_late_answer_to_a_standard_caller), TEST(failures_say_why_to_clients_of_the_dialect),
-		TEST(nobody_answers), TEST(another_flow_of_the_same_phone), TEST(dialogs_stay_on_their_flows),
+		TEST(nobody_answers), TEST(another_flow_of_the_same_phone), TEST(dialogs_stay_on_their_flows), TEST(the_door_leads_on), TEST(a_dialog_goes_on_over_a_new_connection), TEST(addresses_below_ours_are_others),
 		TEST(routes_of_others_lead_nowhere), TEST(strict_routers_are_understood), TEST(hops_breadth_and_extensions), TEST(loops),
 	};
 	return cmocka_run_group_tests_name("route", tests, NULL, NULL);

@@ -46,12 +46,19 @@ static err read_routes(const struct route *s, const struct request *r, struct ro
 		TRY(sip_addr_parse(value, &a, NULL));
 		if (leads_home(s, w) && !str_eq(a.uri.user, token))
 			return OK;
-		w->leads_elsewhere = !is_this_server(s, &a.uri);
+		struct flow other;
+		bool has_token = a.uri.has_user && route_token_read(s, a.uri.user, r->in->msg.from_tag, &other);
+		/* below ours an address is that of another proxy */
+		w->leads_elsewhere = !is_this_server(s, &a.uri) || (w->by_token && !has_token && uri_host_is_address(a.uri.host));
+		w->onward = a.uri;
 		if (w->leads_elsewhere)
 			return OK;
 		w->own_routes++;
-		if (!w->by_token && a.uri.has_user)
-			w->by_token = route_token_read(s, token = a.uri.user, r->in->msg.from_tag, &w->flow);
+		if (has_token && !w->by_token) {
+			w->flow = other;
+			token = a.uri.user;
+		}
+		w->by_token = w->by_token || has_token;
 	}
 	return OK;
 }
@@ -87,7 +94,7 @@ err route_way(const struct route *s, const struct request *r, struct route_way *
 		return OK;
 	if (w->uri.kind == URI_TEL || w->uri.kind == URI_OTHER)
 		return ERR(SIP_SCHEME);
-	if (reg_gruu_aor(s->c.reg, &w->uri, &r->in->arena, target)) {
+	if (s->c.reg != NULL && reg_gruu_aor(s->c.reg, &w->uri, &r->in->arena, target)) {
 		w->is_gruu = true;
 		return OK;
 	}
