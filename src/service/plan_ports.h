@@ -53,7 +53,6 @@ struct plan_flow {
 	enum plan_transport transport;
 	const char *service, *protocol, *rule;
 	enum plan_standing standing;
-	bool refuses;  /* it answers, and serves nobody yet in this version */
 	bool balanced; /* web: a balancer may stand before several servers, whatever spreads SIP */
 	struct {
 		const struct plan_unit **p;

@@ -87,7 +87,6 @@ def test_what_is_seen_elsewhere_is_said(site):
     edge, inside_, outside = look(site, "edge01"), look(site, "uc02"), look(site, "stranger", "--side", "outside")
     later = [f["what"] for f in inside_["findings"] if f["rule"] == "L-later" and f["place"] == "edge.corp.example"]
     assert any("not part of this version" in what and "media relay 3478/udp" in what for what in later)
-    assert any("serves nobody yet" in what and "sign-in 443/tcp, federation 5061/tcp" in what for what in later)
     assert "configuration 4445/tcp from uc01.corp.example" in told(edge, "L-beyond")["uc02.corp.example"]
     assert "sign-in access 443/tcp" in told(inside_, "L-beyond")["edge.corp.example"] and "from internet" in told(inside_, "L-beyond")["edge.corp.example"]
     assert "SIP internal 5061/tcp from uc01.corp.example" in told(outside, "L-beyond")["edge.corp.example"]
@@ -239,7 +238,7 @@ def test_autodiscover_inside(site):
     link = re.search(r'token="Domain" href="([^"]+)"', body).group(1)
     assert link.startswith("https://dirweb.corp.example/")
     status, _, body = fetch(site, "client", link, "--cacert", ca)
-    assert status == 200 and '<SipClientInternalAccess fqdn="dir.corp.example" port="5061"/>' in body and "sip.example.com" not in body  # the Edge signs nobody in yet
+    assert status == 200 and '<SipClientInternalAccess fqdn="dir.corp.example" port="5061"/>' in body and '<SipClientExternalAccess fqdn="sip.example.com" port="443"/>' in body
     status, _, body = fetch(site, "client", "http://lyncdiscoverinternal.example.com/", )
     assert status == 200 and f'href="https://dirweb.corp.example{SERVICE}"' in body
     assert presented(site, "client", "10.77.0.13", 443, "dirweb.corp.example") != presented(site, "client", "10.77.0.13", 444, "dir01.corp.example")

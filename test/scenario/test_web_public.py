@@ -196,7 +196,7 @@ def test_nothing_else_is_at_this_port(server, client):
         assert (answer.status, answer.body, answer["Content-Type"]) == (404, NONE, "text/plain; charset=utf-8"), (method, path)
         assert answer["Cache-Control"] == "no-store" and answer["Server"] is None and answer["Set-Cookie"] is None
     assert c.ask("HEAD", "/healthz").body == b""
-    assert not server.log("web.request") and server.log("web.public")[0]["status"] == 404
+    assert server.wait_event("web.public")["status"] == 404 and not server.log("web.request")
 
 
 def test_methods_and_bodies(server, client):

@@ -43,28 +43,18 @@ static err say(struct checking *k, const struct dialled *one)
 		STR_FMT(one->target.dial), one->failure);
 }
 
-static bool is_later(const struct plan_flow *f)
-{
-	return f->standing == PLAN_NOT_YET;
-}
-
-static bool is_refusing(const struct plan_flow *f)
-{
-	return f->standing == PLAN_STANDS && f->refuses;
-}
-
-static err tell_those(struct checking *k, const struct plan_unit *u, bool (*is_one)(const struct plan_flow *f), const char *what)
+static err tell_those(struct checking *k, const struct plan_unit *u)
 {
 	struct buf b DEFER(buf_fini) = { 0 };
 	buf_init(&b, 4096);
 	TOPO_EACH (f, k->ports.flows)
-		if (f->to == u && is_one(f)) {
+		if (f->to == u && f->standing == PLAN_NOT_YET) {
 			buf_printf(&b, "%s%s %u", b.n > 0 ? ", " : "", f->service, f->first);
 			if (f->last != f->first)
 				buf_printf(&b, "-%u", f->last);
 			buf_printf(&b, "/%s", plan_transport_word(f->transport));
 		}
-	return b.n > 0 ? check_fact_add(k, CHECK_FACT_LISTENER_LATER, u->name, "%s: %.*s", what, STR_FMT(buf_str(&b))) : OK;
+	return b.n > 0 ? check_fact_add(k, CHECK_FACT_LISTENER_LATER, u->name, "planned, and not part of this version: %.*s", STR_FMT(buf_str(&b))) : OK;
 }
 
 static err tell_later(struct checking *k, const struct plan_unit *u)
@@ -72,10 +62,7 @@ static err tell_later(struct checking *k, const struct plan_unit *u)
 	bool is_asked = false;
 	TOPO_EACH (host, u->hosts)
 		is_asked = is_asked || check_is_asked(k, *host);
-	if (!is_asked)
-		return OK;
-	TRY(tell_those(k, u, is_later, "planned, and not part of this version"));
-	return tell_those(k, u, is_refusing, "answers, and serves nobody yet in this version");
+	return is_asked ? tell_those(k, u) : OK;
 }
 
 /* ---- what others must look at ---- */

@@ -203,7 +203,7 @@ static const struct row {
 	const char *rule;
 	bool balanced;
 	uint32_t built; /* kinds of our servers for which this version has it */
-	bool may, refuses;
+	bool may;
 } rows[] = {
 #define PORT(n)                \
 	{                      \
@@ -272,7 +272,7 @@ static enum plan_standing standing_of(const struct row *row, const struct plan_u
 bool plan_service_is_built(unsigned kind, enum plan_interface at, const char *service)
 {
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		if ((rows[i].built & KIND(kind)) != 0 && !rows[i].refuses && rows[i].at == at && rows[i].from != 0 && strcmp(rows[i].service, service) == 0)
+		if ((rows[i].built & KIND(kind)) != 0 && rows[i].at == at && rows[i].from != 0 && strcmp(rows[i].service, service) == 0)
 			return true;
 	return false;
 }
@@ -290,7 +290,6 @@ static err add_flow(
 		.balanced = row->balanced,
 		.standing = standing_of(row, u),
 		.except = STR(""),
-		.refuses = row->refuses,
 		.groups = row->from & GROUPS };
 	set_ports(f, row, u);
 	if (f->first == 0)
