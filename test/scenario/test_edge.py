@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from deployment import wait_for
+from deployment import ROOT, wait_for
 from several import DOMAIN
 from sip_client import Client, Closed, Silence, Wire
 from sipe_client import SipeClient
@@ -214,6 +214,20 @@ def test_an_edge_that_ends_takes_its_clients_along(outside):
     for one in people:
         one.wire.wait_closed(5)
     wait_for(lambda: outside.site.central.counters()["registrar.bindings"] == 0)
+
+
+def test_a_script_at_the_edge(outside):
+    """An old client is told so by the Edge: the inside does not hear of it. Others sign in."""
+    s, edge = outside.site, outside.site.hosts["edge"]
+    since = len(edge.events)
+    s.central.cli("New-CsServerApplication", "-Identity", f"EdgeServer:edge-pool.{DOMAIN}/Versions", "-Uri", "http://witan.example/scripts/client-version",
+                  "-ScriptName", str(ROOT / "scripts/mspl/client-version.am"), "-Enabled", "$true", "-Critical", "$true")
+    edge.wait_event("script.loaded", since=since)
+    before = s.central.counters()["sip.requests"]
+    answer = asks(outside, text_of("REGISTER", more="User-Agent: UCCAPI/3.5.6907.0 OC/3.5.6907.0\n"))
+    assert answer.status == 403 and "too old" in answer.start
+    assert s.central.counters()["sip.requests"] == before
+    client(outside, "ann").sign_in().close()
 
 
 # ---- a Director ----

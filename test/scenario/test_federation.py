@@ -9,7 +9,7 @@ import time
 import pytest
 
 from authority import Authority
-from deployment import Refused
+from deployment import ROOT, Refused
 from federation_site import REVOKED, FederationSite, Foreigner, issue
 from namespaces import need_namespaces
 
@@ -220,6 +220,26 @@ def test_presence_across(site):
         assert basic(bob)[0] == "closed"
         found = re.search(rb"alpha\.internal|10\.78\.1\.", b"".join(seen.seen))
         assert not found, b"".join(seen.seen).decode()[max(found.start() - 300, 0):found.end() + 60]
+
+
+def test_m10_an_edge_shares_no_presence(site):
+    """The shipped script, by the command of its guide: at the Edge presence is refused to partners, messages pass; without it, everything as before."""
+    alpha, edge = site.alpha, site.alpha.edge
+    name, since = f"EdgeServer:edge-pool.{alpha.inner}/HidePresence", len(edge.events)
+    alpha.fe.cli("New-CsServerApplication", "-Identity", name, "-Uri", "http://witan.example/scripts/hide-presence", "-ScriptName", str(ROOT / "scripts/mspl/hide-presence.am"),
+                 "-Enabled", "$true", "-Critical", "$false")
+    edge.wait_event("script.loaded", since=since)
+    with alpha.client("ann") as ann, site.beta.client("bob") as bob:
+        answer = watch(bob, ann.aor)
+        assert answer.status == 403 and "Presence not shared" in answer.start
+        request = bob.build("MESSAGE", ann.aor, headers=[("Content-Type", "text/plain")], body=b"still")
+        bob.send(request)
+        ann.reply(ann.expect("MESSAGE"), 200)
+        assert bob.response(request).status == 200
+        alpha.fe.cli("Remove-CsServerApplication", name, "-Confirm:$false")
+        alpha.up_to_date()
+        time.sleep(0.3)  # its processes are told in the turn after
+        assert watch(bob, ann.aor).status == 200
 
 
 @pytest.fixture(scope="module")

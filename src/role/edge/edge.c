@@ -115,6 +115,14 @@ static err on_message(void *arg, struct ipc *from, enum ipc_type type, str body,
 		return edge_trunk_partner(arg, body);
 	case IPC_REVOCATION:
 		return on_revocation(arg, body);
+	case IPC_APPLICATION_BEGIN:
+		scripts_begin(((struct edge *)arg)->scripts);
+		return OK;
+	case IPC_APPLICATION:
+		return edge_script_take(arg, body);
+	case IPC_APPLICATION_END:
+		scripts_end(((struct edge *)arg)->scripts);
+		return OK;
 	case IPC_BAN:
 		return edge_guard_ban(arg, body);
 	case IPC_SNAPSHOT_END:
@@ -207,6 +215,7 @@ static err edge_start(struct skel *s, struct diag *d)
 	struct edge *e = s->state;
 	(void)d;
 	TRY(edge_guard_open(e));
+	TRY(edge_script_open(e));
 	edge_guard_apply(e);
 	for (unsigned i = 0; i < EDGE_SIDES; i++)
 		TRY(edge_side_init(&e->sides[i], e, i));

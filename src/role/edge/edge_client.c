@@ -205,6 +205,8 @@ void edge_client_outward(struct conn *inner, struct inbound *in)
 	struct client *c = pair_arg(p);
 	struct buf b DEFER(buf_fini) = { 0 };
 	const struct sip_msg *m = &in->msg;
+	if (!m->is_request && !edge_script_response(c->edge, in))
+		return;
 	buf_init(&b, PASSED_MAX);
 	edge_guard_answered(c->edge, m, conn_peer(pair_client(p)), &c->attempt);
 	note_sign_in(p, c, m);

@@ -172,7 +172,7 @@ static err judge(struct asking *x, struct conn *c, err e, const struct dns_answe
 static void go_on(struct asking *x)
 {
 	struct edge *e = x->e;
-	void *const states[] = { e, e, e->route };
+	void *const states[] = { e, e, e, e->route };
 	struct request *r = arena_alloc(&x->r.in->arena, sizeof *r);
 	err done = r != NULL ? take(e, &x->r, &x->place) : ERR(NO_MEMORY);
 	if (failed(done)) {
@@ -180,7 +180,7 @@ static void go_on(struct asking *x)
 		return;
 	}
 	*r = x->r;
-	stage_run(edge_stages, states, EDGE_STAGE_ROUTE, r);
+	stage_run(edge_stages, states, EDGE_STAGE_PASSED, r);
 }
 
 static void on_srv(void *arg, err e, const struct dns_answer *a)

@@ -17,6 +17,7 @@
 #include "service/hiding.h"
 #include "service/peer.h"
 #include "service/route.h"
+#include "service/script.h"
 #include "service/user.h"
 
 struct edge;
@@ -74,6 +75,7 @@ struct edge {
 	struct route *route;
 	struct links *links[EDGE_SIDES];
 	struct answers trunk_answers;
+	struct scripts *scripts;
 	struct list tests; /* edge_try.c */
 	size_t n_tests;
 };
@@ -121,7 +123,7 @@ err edge_trunk_partner(struct edge *e, str body);
 /* edge_fed.c: what may pass between them, and where to */
 extern const struct stage edge_stages[];
 err edge_txn_stage(void *state, struct request *r, enum stage_verdict *v); /* edge_trunk.c */
-#define EDGE_STAGE_ROUTE 2
+#define EDGE_STAGE_PASSED 2 /* where a request goes on whose partner was proven by DNS */
 err edge_fed_stage(void *state, struct request *r, enum stage_verdict *v);
 /* The field by which the inside knows whose a request is. Empty: of nobody who may pass. */
 str edge_fed_mark(const struct edge *e, const struct sip_msg *m, struct arena *a);
@@ -133,6 +135,13 @@ bool edge_fed_is_proxy(const struct edge *e, str domain, str host);
 bool edge_fed_service(str domain, char out[DNS_NAME_MAX + 1]);
 /* Domains that the peer of a connection has proven; freed with it. */
 void edge_fed_forget(struct conn *c);
+
+/* edge_script.c */
+err edge_script_open(struct edge *e);
+err edge_script_stage(void *state, struct request *r, enum stage_verdict *v);
+/* The door for answers; false: this one does not go on. */
+bool edge_script_response(void *arg, struct inbound *in);
+err edge_script_take(struct edge *e, str body);
 
 /* edge_way.c */
 extern const struct route_door edge_door;

@@ -40,7 +40,10 @@ static void on_request(struct edge_side *s, struct conn *c, struct inbound *in)
 	if (r == NULL)
 		return;
 	*r = (struct request){ .in = in, .conn = c, .answers = &s->answers };
-	err e = from_outside(s->edge, c, in);
+	enum stage_verdict v = STAGE_NEXT;
+	err e = edge_script_stage(s->edge, r, &v);
+	if (!failed(e) && v == STAGE_NEXT)
+		e = from_outside(s->edge, c, in);
 	if (!failed(e))
 		return;
 	meter_add(s->edge->skel->meter, METER_EDGE_REFUSED, 1);
@@ -58,7 +61,7 @@ static void on_message(void *arg, struct conn *c, struct inbound *in)
 		edge_trunk_message(s, c, in);
 	else if (in->msg.is_request)
 		on_request(s, c, in);
-	else if (!is_inside)
+	else if (!is_inside && edge_script_response(s->edge, in))
 		edge_client_response(c, in);
 }
 

@@ -16,6 +16,7 @@ enum {
 const struct stage edge_stages[] = {
 	{ "transaction", edge_txn_stage, SIP_ANY },
 	{ "federation", edge_fed_stage, SIP_ANY }, /* may it pass? */
+	{ "script", edge_script_stage, SIP_ANY & ~SIP_CANCEL },
 	{ "route", route_stage, SIP_ANY & ~SIP_CANCEL },
 	{ 0 },
 };
@@ -98,7 +99,7 @@ static err open_hidden(struct edge *e, struct inbound *in, struct inbound **out)
 static void take(struct edge_side *s, struct conn *c, struct inbound *in)
 {
 	struct edge *e = s->edge;
-	void *const states[] = { e, e, e->route };
+	void *const states[] = { e, e, e, e->route };
 	if (!in->msg.is_request) {
 		(void)failed(txn_response(e->txns, in)); /* one that nobody waits for is dropped (RFC 3261 16.7 step 1) */
 		return;
@@ -219,7 +220,7 @@ err edge_trunk_start(struct edge *e)
 			     .via_port = port, .ways = &e->ways, .reliable = true, .send = trunk_send, .arg = e },
 		&e->txns));
 	TRY(route_new(&(struct route_config){ .crypt = e->crypt, .users = e->domains, .txns = e->txns, .fqdn = str_of(s->fqdn), .port_tls = port, .ways = &e->ways,
-			      .n_fronts = 1, .home_k0 = home[0], .home_k1 = home[1], .send = trunk_send, .door = edge_door, .arg = e, .log = &s->log, .meter = s->meter },
+			      .n_fronts = 1, .home_k0 = home[0], .home_k1 = home[1], .send = trunk_send, .door = edge_door, .pass = edge_script_response, .arg = e, .log = &s->log, .meter = s->meter },
 		&e->route));
 	edge_trunk_apply(e);
 	return OK;

@@ -53,8 +53,6 @@ static err check_stored(struct call *call)
 	TRY(identity_parse(call, kind(), given, &i));
 	TRY(object_load(call, &i, &body));
 	err e = check_script(call, body);
-	if (!failed(e) && str_begins_case(identity_str(&i), STR("EdgeServer:")))
-		command_warn(call, "the process of an Edge runs no applications yet; it is kept and shown, and front servers can run the same script");
 	json_decref(body);
 	return e;
 }

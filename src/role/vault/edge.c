@@ -120,6 +120,12 @@ void vault_edge_partners(struct vault *v, enum schema_id changed)
 		tell_partners(v);
 }
 
+void vault_edge_applications(struct vault *v)
+{
+	if (v->edge != NULL && v->store != NULL)
+		sent(vault_send_applications(v, v->edge->channel, "EdgeServer"));
+}
+
 void vault_edge_revocations(struct vault *v)
 {
 	if (v->edge != NULL)
@@ -178,6 +184,7 @@ void vault_edge_open(struct vault *v, int fd)
 	vault_edge_settings(v);
 	vault_tell_bans(v, e->channel);
 	vault_edge_partners(v, SCHEMA_ID_AccessEdgeConfiguration);
+	vault_edge_applications(v);
 	vault_edge_revocations(v);
 	vault_edge_certificate(v);
 }

@@ -306,9 +306,11 @@ static err tell_object(struct vault *v, str key)
 	bool is_of_walls = k != NULL && (k->id == SCHEMA_ID_EthicalWall || k->id == SCHEMA_ID_MessageContentRule || k->id == SCHEMA_ID_Group);
 	if (is_of_walls && vault_walls_refresh(v))
 		vault_want_all(v); /* anybody may be in other groups now */
-	if (k != NULL && k->id == SCHEMA_ID_ServerApplication)
+	if (k != NULL && k->id == SCHEMA_ID_ServerApplication) {
 		EACH_FRONT(v, f)
 			send_applications(f);
+		vault_edge_applications(v);
+	}
 	return k != NULL && is_obeyed(k) ? tell_policy_change(v, k, identity) : OK;
 }
 

@@ -118,6 +118,7 @@ static err open_store(struct vault *v, struct diag *d)
 	TRY(store_open(&(struct store_config){ .path = path, .log = &v->skel->log, .meter = v->skel->meter }, &s, d));
 	v->store = s;
 	vault_edge_partners(v, SCHEMA_ID_AccessEdgeConfiguration);
+	vault_edge_applications(v);
 	err e = load(v);
 	if (failed(e)) {
 		store_close(s);

@@ -554,6 +554,7 @@ void vault_edge_lost(struct vault *v);
 /* Tells the lists of partners, if that kind concerns them. */
 void vault_edge_partners(struct vault *v, enum schema_id changed);
 void vault_edge_certificate(struct vault *v);
+void vault_edge_applications(struct vault *v);
 void vault_edge_revocations(struct vault *v);
 
 /* ---- central.c: this store and its copies on other servers ---- */
