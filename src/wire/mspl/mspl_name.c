@@ -24,9 +24,11 @@ const struct mspl_member mspl_members[MSPL_AT_N] = {
 static const char *const objects[MSPL_OBJECT_N] = { "sipMessage", "sipRequest", "sipResponse", "requestSource", "requestTarget", NULL };
 
 static const struct mspl_header headers[] = {
-#define HEADER(word, name, marks) { #word, name, sizeof(marks) > 1 && (marks)[0] == '1', sizeof(marks) > 1 && (marks)[sizeof(marks) - 2] == 'L' },
+#define MARK(marks, at) (marks "\0\0")[at]
+#define HEADER(word, name, marks) { #word, name, MARK(marks, 0) == '1', MARK(marks, 0) == 'L' || MARK(marks, 1) == 'L' },
 #include "wire/mspl/mspl_header.def"
 #undef HEADER
+#undef MARK
 };
 
 static const char *const enums[MSPL_ENUM_N] = {
