@@ -36,7 +36,7 @@ const struct flow_ways *peers_ways(const struct peers *s);
 void peers_accepted(const struct peers *s, struct conn *c);
 
 /*
- * Sets r->is_peer and r->is_vouched. Never answers. A connection of an Edge whose first request says that it is one remote client's
+ * Sets r->is_peer and r->is_vouched. SIP_FORBIDDEN: a connection that is said to be a client's and cannot be: it must not pass for a server's. A connection of an Edge whose first request says that it is one remote client's
  * (PEER_SOURCE_CLIENT) becomes that client's (conn_set_outside); so does one of a server that signs people in, which vouches for him.
  */
 #define PEER_MARK_SOURCE  "ms-source-type"    /* parameters of ms-edge-proxy-message-trust */
@@ -45,7 +45,16 @@ void peers_accepted(const struct peers *s, struct conn *c);
 #define PEER_MARK_VERIFIED "ms-source-verified-user"
 #define PEER_MARK_WAY     "ms-source-access"  /* ours: the external name of his Edge, when it is not an Edge that says so */
 #define PEER_VERIFIED     "verified"
+#define PEER_MARK_NETWORK "ms-source-network"
 #define PEER_SOURCE_CLIENT "InternetUser"
+
+/* What the field says; slices of the message, empty where it says nothing. Whether it may be believed is another question. */
+struct peer_mark {
+	str source, network, verified, address, way;
+	uint32_t port;
+};
+struct peer_mark peer_mark_read(const struct sip_msg *m);
+
 err peer_stage(void *state, struct request *r, enum stage_verdict *v);
 
 #endif

@@ -107,7 +107,7 @@ class Site:
     def files_of(self, host):
         """What a server presents to others, for a client of the test: certificate and key."""
         usage = "Internal" if "role: edge" in self.pools[host.fqdn.partition(".")[0]] else "Default"
-        thumbprint = next(line.split()[1] for line in (host.dir / "certs/assigned").read_text().splitlines() if line.startswith(usage + " "))
+        thumbprint = [line.split()[1] for line in (host.dir / "certs/assigned").read_text().splitlines() if line.startswith(usage + " ")][-1]
         chain = host.dir / f"certs/{thumbprint}.pem"
         spki = openssl("x509", "-in", str(chain), "-noout", "-pubkey", cwd=host.top)
         der = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "DER"], input=spki, check=True, capture_output=True).stdout

@@ -169,7 +169,7 @@ def test_who_may_not_be_outside_may_not_sign_in_there(outside):
         with client(outside, "ann") as ann:
             return ann.register().status == 403
     wait_for(nobody)
-    assert any("outside" in e["why"] for e in s.hosts["edge"].log("request.refused"))
+    s.hosts["edge"].wait_event("request.refused", wanted=lambda e: "outside" in e["why"])
 
 
 def test_the_inside_goes_and_comes_back(outside):
@@ -228,6 +228,46 @@ def test_a_script_at_the_edge(outside):
     assert answer.status == 403 and "too old" in answer.start
     assert s.central.counters()["sip.requests"] == before
     client(outside, "ann").sign_in().close()
+
+
+def inner_wire(outside, host):
+    """A connection to the server inside, as another server of the topology."""
+    context = outside.tls_client()
+    context.load_cert_chain(*outside.site.files_of(host))
+    return Wire("127.0.0.1", outside.site.central.port_tls, context, outside.site.central.fqdn)
+
+
+@pytest.mark.parametrize("mark, status", [
+    ("ms-source-type=InternetUser;ms-source-address=192.0.2.1", 401),
+    (f"ms-source-type=InternetUser;ms-source-verified-user=verified;ms-source-access=sip.{DOMAIN};ms-source-address=192.0.2.1", 401),  # an Edge vouches for nobody
+    ("ms-source-type=InternetUser", 403),  # a client's, and nobody's: it must not pass for a server's
+    ("ms-source-type=InternetUser;ms-source-address=nowhere", 403),
+    ("ms-source-type=InternetUser;ms-source-address=192.0.2.1;ms-source-port=70000", 403),
+])
+def test_what_an_edge_may_say(outside, mark, status):
+    w = inner_wire(outside, outside.site.hosts["edge"])
+    for _ in range(2):
+        w.send(text_of("REGISTER", more=f"ms-edge-proxy-message-trust: {mark}\n").replace("\n", "\r\n").encode())
+        assert w.receive().status == status
+    w.close()
+
+
+def test_ntlm_stays_inside(outside, tmp_path):
+    """UseNtlmForClientToProxyAuth of the Edge alone: outside it is neither offered nor taken, inside it is."""
+    s = outside.site
+    s.central.cli("New-CsProxyConfiguration", f"service:EdgeServer:edge-pool.{DOMAIN}", "-UseNtlmForClientToProxyAuth", "$false")
+    up_to_date(s, "edge")
+    more = "User-Agent: UCCAPI/15.0\nms-keep-alive: UAC;hop-hop=yes\n"
+    text = text_of("REGISTER", more=more).replace(";tag=1", ";tag=1;epid=0123456789ab")
+
+    def offered():
+        return [value.split()[0] for value in asks(outside, text).all("www-authenticate")]
+    wait_for(lambda: "NTLM" not in offered())
+    bob = SipeClient(tmp_path / "bob")
+    try:
+        bob.sign_in(s.central, "bob")
+    finally:
+        assert bob.end() == 0
 
 
 # ---- a Director ----
@@ -318,3 +358,14 @@ def test_a_real_client_by_a_director(directed, tmp_path):
         assert s.hosts["director"].counters()["auth.forged"] == 0
     finally:
         assert ann.end() == 0
+
+
+def test_who_may_vouch(directed):
+    """A Director may, for an Edge that there is; for one that there is not, nobody is told anything."""
+    s = directed.site
+    for access, status in ((f"sip.{DOMAIN}", 200), ("sip.elsewhere.test", 403), ("", 403)):
+        w = inner_wire(directed, s.hosts["director"])
+        mark = f"ms-source-type=InternetUser;ms-source-verified-user=verified;ms-source-access={access};ms-source-address=192.0.2.1;ms-source-port=1"
+        w.send(text_of("REGISTER", more=f"ms-edge-proxy-message-trust: {mark}\n").replace("\n", "\r\n").encode())
+        assert w.receive().status == status, access
+        w.close()

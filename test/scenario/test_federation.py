@@ -222,10 +222,12 @@ def test_presence_across(site):
         assert not found, b"".join(seen.seen).decode()[max(found.start() - 300, 0):found.end() + 60]
 
 
-def test_m10_an_edge_shares_no_presence(site):
-    """The shipped script, by the command of its guide: at the Edge presence is refused to partners, messages pass; without it, everything as before."""
-    alpha, edge = site.alpha, site.alpha.edge
-    name, since = f"EdgeServer:edge-pool.{alpha.inner}/HidePresence", len(edge.events)
+@pytest.mark.parametrize("where", ["EdgeServer:edge-pool", "Registrar:fe"])
+def test_m10_presence_is_not_shared(site, where):
+    """The shipped script, by the command of its guide, at the Edge or at the Front End: presence is refused to partners, messages pass; without it, everything as before."""
+    alpha = site.alpha
+    edge = alpha.edge if where.startswith("Edge") else alpha.fe
+    name, since = f"{where}.{alpha.inner}/HidePresence", len(edge.events)
     alpha.fe.cli("New-CsServerApplication", "-Identity", name, "-Uri", "http://witan.example/scripts/hide-presence", "-ScriptName", str(ROOT / "scripts/mspl/hide-presence.am"),
                  "-Enabled", "$true", "-Critical", "$false")
     edge.wait_event("script.loaded", since=since)

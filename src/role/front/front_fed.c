@@ -52,14 +52,10 @@ struct mark {
 static struct mark read_mark(const struct sip_msg *m)
 {
 	static const char *const sources[] = { "DirectPartner", "AutoFederation", "ClearingHouse" };
-	struct mark mark = { 0 };
-	for (str rest = sip_hdr_value(m, SIP_HDR_MS_EDGE_PROXY_MESSAGE_TRUST); rest.n != 0;) {
-		str value, name = str_split(str_trim(str_split(rest, ';', &rest)), '=', &value);
-		for (size_t i = 0; i < sizeof sources / sizeof *sources && str_eq_case(name, STR(PEER_MARK_SOURCE)); i++)
-			mark.is_partner = mark.is_partner || str_eq_case(value, str_of(sources[i]));
-		if (str_eq_case(name, STR("ms-source-network")))
-			mark.is_public = str_eq_case(value, STR("publiccloud"));
-	}
+	const struct peer_mark k = peer_mark_read(m);
+	struct mark mark = { .is_public = str_eq_case(k.network, STR("publiccloud")) };
+	for (size_t i = 0; i < sizeof sources / sizeof *sources; i++)
+		mark.is_partner = mark.is_partner || str_eq_case(k.source, str_of(sources[i]));
 	return mark;
 }
 

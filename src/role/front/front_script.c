@@ -5,37 +5,55 @@
 /* ---- where a message comes from ---- */
 
 /* Of an Edge: what it has found out about the sender, in ms-edge-proxy-message-trust. */
-static const struct {
-	const char *parameter, *word;
+struct told {
+	const char *word;
 	int64_t number;
-} trusted[] = {
-	{ "ms-source-network", "federation", MSPL_ExternalSourceNetwork_Federation },
-	{ "ms-source-network", "publiccloud", MSPL_ExternalSourceNetwork_PublicCloud },
-	{ "ms-source-type", "InternetUser", MSPL_ExternalSourceType_InternetUser },
-	{ "ms-source-type", "DirectPartner", MSPL_ExternalSourceType_DirectPartner },
-	{ "ms-source-type", "ClearingHouse", MSPL_ExternalSourceType_ClearingHouse },
-	{ "ms-source-type", "AutoFederation", MSPL_ExternalSourceType_AutoFed },
-	{ "ms-source-type", "AuthorizedServer", MSPL_ExternalSourceType_AuthorizedServer },
 };
 
-static void read_trust(str value, struct script_source *out)
+static const struct told networks[] = {
+	{ "federation", MSPL_ExternalSourceNetwork_Federation },
+	{ "publiccloud", MSPL_ExternalSourceNetwork_PublicCloud },
+	{ NULL, 0 },
+};
+
+static const struct told sources[] = {
+	{ PEER_SOURCE_CLIENT, MSPL_ExternalSourceType_InternetUser },
+	{ "DirectPartner", MSPL_ExternalSourceType_DirectPartner },
+	{ "ClearingHouse", MSPL_ExternalSourceType_ClearingHouse },
+	{ "AutoFederation", MSPL_ExternalSourceType_AutoFed },
+	{ "AuthorizedServer", MSPL_ExternalSourceType_AuthorizedServer },
+	{ NULL, 0 },
+};
+
+static void look_up(const struct told *rows, str word, int64_t *number)
 {
+	for (; rows->word != NULL; rows++)
+		if (str_eq_case(word, str_of(rows->word)))
+			*number = rows->number;
+}
+
+static void read_mark(const struct sip_msg *m, struct script_source *out)
+{
+	const struct peer_mark k = peer_mark_read(m);
+	if (k.source.n == 0)
+		return;
 	out->origin = MSPL_MessageOrigin_NetworkExternal;
 	out->type = MSPL_ExternalSourceType_AccessProxy;
-	for (size_t i = 0; i < sizeof trusted / sizeof trusted[0]; i++) {
-		str is;
-		if (!sip_param(value, str_of(trusted[i].parameter), &is) || !str_eq_case(is, str_of(trusted[i].word)))
-			continue;
-		if (i < 2)
-			out->network = trusted[i].number;
-		else
-			out->type = trusted[i].number;
-	}
+	look_up(networks, k.network, &out->network);
+	look_up(sources, k.source, &out->type);
+}
+
+/* Only what an Edge has passed in, and front_fed_stage has let through, has a sender that is none of ours. */
+static bool is_partner(const struct front *f, const struct request *r)
+{
+	str domain;
+	(void)str_split(r->aor, '@', &domain);
+	return r->aor.n != 0 && !users_is_domain(f->users, domain);
 }
 
 static void source(void *arg, const struct inbound *in, const struct request *r, struct script_source *out)
 {
-	(void)arg;
+	const struct front *f = arg;
 	out->origin = MSPL_MessageOrigin_NetworkInternal;
 	if (r == NULL)
 		return;
@@ -44,12 +62,10 @@ static void source(void *arg, const struct inbound *in, const struct request *r,
 		out->origin = MSPL_MessageOrigin_NetworkExternal;
 		out->type = MSPL_ExternalSourceType_InternetUser;
 	}
-	if (!r->is_peer)
+	if (!r->is_peer && !is_partner(f, r))
 		return;
 	out->type = MSPL_ExternalSourceType_AuthorizedServer;
-	for (size_t i = 0; i < in->msg.n_hdrs; i++)
-		if (str_eq_case(in->msg.hdrs[i].name, STR("ms-edge-proxy-message-trust")))
-			read_trust(in->msg.hdrs[i].value, out);
+	read_mark(&in->msg, out);
 }
 
 /* ---- users ---- */

@@ -150,29 +150,22 @@ void peers_accepted(const struct peers *s, struct conn *c)
 		conn_set_uncounted(c);
 }
 
-/* What is said of one client outside. */
-struct mark {
-	bool is_client, is_verified;
-	str address, way;
-	uint32_t port;
-};
-
 /* "ms-source-type=InternetUser;...;ms-source-address=192.0.2.1" */
-static struct mark read_mark(const struct sip_msg *m)
+struct peer_mark peer_mark_read(const struct sip_msg *m)
 {
-	struct mark k = { 0 };
+	struct peer_mark k = { 0 };
+	const struct {
+		const char *name;
+		str *value;
+	} rows[] = { { PEER_MARK_SOURCE, &k.source }, { PEER_MARK_NETWORK, &k.network }, { PEER_MARK_VERIFIED, &k.verified }, { PEER_MARK_ADDRESS, &k.address },
+		{ PEER_MARK_WAY, &k.way } };
 	str value, rest = sip_hdr_value(m, SIP_HDR_MS_EDGE_PROXY_MESSAGE_TRUST);
 	while (rest.n != 0) {
 		str name = str_split(str_trim(str_split(rest, ';', &rest)), '=', &value);
-		if (str_eq_case(name, STR(PEER_MARK_SOURCE)))
-			k.is_client = str_eq_case(value, STR(PEER_SOURCE_CLIENT));
-		else if (str_eq_case(name, STR(PEER_MARK_VERIFIED)))
-			k.is_verified = str_eq_case(value, STR(PEER_VERIFIED));
-		else if (str_eq_case(name, STR(PEER_MARK_ADDRESS)))
-			k.address = value;
-		else if (str_eq_case(name, STR(PEER_MARK_WAY)))
-			k.way = value;
-		else if (str_eq_case(name, STR(PEER_MARK_PORT)) && !str_to_u32(value, &k.port))
+		for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+			if (str_eq_case(name, str_of(rows[i].name)))
+				*rows[i].value = value;
+		if (str_eq_case(name, STR(PEER_MARK_PORT)) && !str_to_u32(value, &k.port))
 			k.port = 0;
 	}
 	return k;
@@ -187,29 +180,32 @@ static unsigned way_of(const struct flow_ways *ways, str host)
 }
 
 /* The connection becomes the client's. An Edge proves nobody; whoever signs people in may. */
-static bool take_client(const struct peers *s, const struct peer *p, struct request *r)
+static err take_client(const struct peers *s, const struct peer *p, const struct peer_mark *k, struct request *r)
 {
-	const struct mark k = read_mark(&r->in->msg);
 	struct addr client;
-	bool vouches = p->way == 0 && k.is_verified && (p->roles & SIGNS_IN) != 0;
-	unsigned way = p->way != 0 ? p->way : way_of(&s->ways, k.way);
-	if (!k.is_client || (p->way == 0 && !vouches) || k.port > UINT16_MAX || failed(addr_parse(k.address, (uint16_t)k.port, &client)))
-		return false;
+	bool vouches = str_eq_case(k->verified, STR(PEER_VERIFIED)) && (p->roles & SIGNS_IN) != 0;
+	unsigned way = p->way != 0 ? p->way : way_of(&s->ways, k->way);
+	ENSURE(way != 0 && (p->way != 0 || vouches) && k->port <= UINT16_MAX, SIP_FORBIDDEN);
+	ENSURE(!failed(addr_parse(k->address, (uint16_t)k->port, &client)), SIP_FORBIDDEN);
 	conn_set_outside(r->conn, way, &client);
 	if (vouches)
 		conn_set_vouched(r->conn);
 	struct flow flow = conn_flow(r->conn);
 	inbound_set_source(r->in, &flow, &client, true, r->in->request);
-	return true;
+	return OK;
 }
 
-static void first_request(const struct peers *s, struct request *r)
+static err first_request(const struct peers *s, struct request *r)
 {
 	const struct peer *p = server_of(s, r->conn);
-	if (p == NULL || take_client(s, p, r))
-		return;
+	const struct peer_mark k = peer_mark_read(&r->in->msg);
+	if (p == NULL)
+		return OK;
+	if (str_eq_case(k.source, STR(PEER_SOURCE_CLIENT)))
+		return take_client(s, p, &k, r);
 	conn_set_peer(r->conn);
 	conn_set_trusted(r->conn);
+	return OK;
 }
 
 err peer_stage(void *state, struct request *r, enum stage_verdict *v)
@@ -219,7 +215,7 @@ err peer_stage(void *state, struct request *r, enum stage_verdict *v)
 		return OK;
 	struct flow flow = conn_flow(r->conn);
 	if (!conn_is_peer(r->conn) && !conn_is_trusted(r->conn) && !flow_is_outside(&flow))
-		first_request(state, r);
+		TRY(first_request(state, r));
 	r->is_peer = conn_is_peer(r->conn);
 	r->is_vouched = conn_is_vouched(r->conn);
 	return OK;
