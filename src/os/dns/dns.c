@@ -342,7 +342,7 @@ static struct lookup *fixed(struct dns *d, enum dns_type type, str name)
 	struct map_node *known = map_find(&d->lookups, (str){ key, size });
 	if (known != NULL)
 		return MAP_OF(known, struct lookup, node);
-	if (failed(add_lookup(d, (str){ key, size }, &l)))
+	if (d->n_lookups >= d->cache / 2 || failed(add_lookup(d, (str){ key, size }, &l))) /* half of the room is for answers */
 		return NULL;
 	l->is_answered = l->is_fixed = true;
 	l->expires = UINT64_MAX;

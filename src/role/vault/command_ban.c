@@ -44,6 +44,7 @@ err vault_on_ban(struct vault *v, str body)
 {
 	struct ipc_ban m;
 	TRY(ipc_ban_parse(&m, body));
+	ENSURE(m.address.n < ADDR_TEXT, MALFORMED);
 	vault_bans_drop(v, vault_unix_ms());
 	struct ban *b = find(v, m.address, m.network != 0);
 	if (b != NULL)
@@ -55,7 +56,7 @@ err vault_on_ban(struct vault *v, str body)
 	list_init(&b->node);
 	b->until_ms = m.until_ms;
 	b->network = m.network != 0;
-	ENSURE(str_to_z(m.address, b->address, sizeof b->address), MALFORMED);
+	(void)str_to_z(m.address, b->address, sizeof b->address);
 	(void)str_to_z(str_cut(m.why, 0, sizeof b->why - 1), b->why, sizeof b->why);
 	list_add(&v->bans, &b->node);
 	v->n_bans++;
