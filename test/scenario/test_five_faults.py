@@ -126,7 +126,8 @@ class Put:
             give(site, owner, usage, self.tmp_path, self.certificate)
         _, address, port, _, name = PLACES[self.place]
         want = thumbprint(self.certificate)
-        wait_for(lambda: presented(site, machine, address, port, name) == want, 10, 0.1)
+        # after a reload former workers of nginx still take connections for a moment, in turn with the new ones
+        wait_for(lambda: all(presented(site, machine, address, port, name) == want for _ in range(5 if self.place == "proxy" else 1)), 10, 0.1)
         return self
 
     def reload(self):
